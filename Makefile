@@ -1,0 +1,74 @@
+# make study   run the default study (CONFIG=file.yaml for another one)
+# make test    run all tests
+# make lint    check style, types and the workflow
+# make lock    pin the dependencies anew after an edit of pyproject.toml
+# make clean   remove the virtual environment and caches, never results
+#
+# ARGS go to snakemake (study), pytest (test) or uv (lock):
+#   make study CORES=8 ARGS=--dry-run
+#   make lock ARGS=--upgrade
+
+CORES ?= all
+CONFIG ?=
+ARGS ?=
+
+# The newest interpreter that works. A version manager's shim may be on PATH and yet
+# refuse to run, so each candidate has to prove itself; what the shims hide is found
+# in pyenv's own folder. Some pinned packages have no wheels for 3.14 yet.
+find_python = \
+	for version in 3.13 3.12 3.11 3; do \
+		for python in python$$version \
+			"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version*/bin/python$$version; do \
+			"$$python" -c "import sys, venv, ensurepip; \
+				assert (3, 11) <= sys.version_info < (3, 14)" 2>/dev/null && \
+				echo "$$python" && exit; \
+		done; \
+	done
+PYTHON ?= $(shell $(find_python))
+
+# The rules call `python`: it has to be the one of the virtual environment.
+in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+.PHONY: study test lint lock clean
+
+study: .venv/run.stamp
+	$(in_venv) snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(ARGS)
+
+test: .venv/dev.stamp
+	$(in_venv) pytest $(ARGS)
+
+lint: .venv/dev.stamp
+	$(in_venv) ruff check .
+	$(in_venv) ruff format --check .
+	$(in_venv) mypy
+	$(in_venv) snakefmt --check Snakefile workflow
+	$(in_venv) snakemake --lint
+
+# Needs uv. One lock serves every supported Python; the development lock adds to the
+# other one and never changes it.
+lock = uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
+
+lock:
+	$(lock) --output-file requirements.txt >/dev/null
+	$(lock) --extra dev --constraints requirements.txt \
+		--output-file requirements-dev.txt >/dev/null
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# `study` alone does not install the development tools. The stamps live inside the
+# environment, so one that is rebuilt, or was interrupted, has none.
+.venv/run.stamp: requirements.txt
+	@python="$(PYTHON)"; \
+	test -n "$$python" || { \
+		echo "No working Python 3.11 to 3.13 found: install one or set PYTHON=..." >&2; \
+		exit 1; }; \
+	set -x; "$$python" -m venv --clear .venv
+	.venv/bin/python -m pip install --require-hashes -r requirements.txt
+	touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
+	.venv/bin/python -m pip install --require-hashes -r requirements-dev.txt
+	touch $@
