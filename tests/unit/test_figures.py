@@ -1,0 +1,215 @@
+"""Figures of synthetic results."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from infoscope import figures
+from infoscope.errors import InfoscopeError
+from infoscope.stages import plot
+
+LABELS = {
+    "reference": "Reference",
+    "lowpass_10": "Low-pass 10 Mpc/h",
+    "lowpass_30": "Low-pass 30 Mpc/h",
+    "highpass_10": "High-pass 10 Mpc/h",
+    "no_peaks": "Without peaks (κ < 2σ)",
+    "no_voids": "Without voids (κ > −1σ)",
+    "shuffled": "Shuffled pixels, shared by all bins",
+    "phases": "Random phases",
+}
+ESTIMATORS = ("cnn", "power_spectrum")
+SPEC = {"labels": LABELS, "fiducial": {"omega_m": 0.2915, "sigma_8": 0.7835}}
+
+
+def widths_table() -> pd.DataFrame:
+    rows = []
+    for i, (name, label) in enumerate(LABELS.items()):
+        for j, estimator in enumerate(ESTIMATORS):
+            row = {"degradation": name, "label": label, "estimator": estimator}
+            for metric, slope in (("sigma_s8", 0.2), ("area68", 0.3)):
+                row[f"{metric}_ratio"] = 1 + slope * i / (1 + j)
+                row[f"{metric}_ratio_error"] = 0.02 * i
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def gaussian(width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Posterior that is narrow in S_8 and wide in Ω_m."""
+    omega_m = np.linspace(0.15, 0.45, 96)
+    sigma_8 = np.linspace(0.5, 1.2, 96)
+    om, s8 = np.meshgrid(omega_m, sigma_8, indexing="ij")
+    s_8 = s8 * np.sqrt(om / 0.3)
+    density = np.exp(
+        -0.5 * (((s_8 - 0.772) / width) ** 2 + ((om - 0.2915) / 0.06) ** 2)
+    )
+    return density, omega_m, sigma_8
+
+
+def write_posterior(folder: Path, name: str, estimator: str, width: float) -> Path:
+    path = folder / "posteriors" / name / f"{estimator}.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    density, omega_m, sigma_8 = gaussian(width)
+    with h5py.File(path, "w") as file:
+        file["density"] = np.stack([0 * density, density, 0 * density])
+        file["omega_m"], file["sigma_8"] = omega_m, sigma_8
+        file["width"] = np.outer([2.0, 1.5, 1.0], [1, 1, 1, 1, 1]) * width
+        file.attrs["metric"] = [
+            "sigma_s8",
+            "sigma_omega_m",
+            "sigma_sigma8",
+            "area68",
+            "fom",
+        ]
+        file.attrs["degradation"] = name
+        file.attrs["label"] = LABELS[name]
+        file.attrs["estimator"] = file.attrs["kind"] = estimator
+    return path
+
+
+def write_dataset(folder: Path, name: str, index: int) -> Path:
+    path = folder / "datasets" / f"{name}.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tiles = np.random.default_rng(3).normal(0, 0.01, (2, 3, 32, 32, 4))
+    with h5py.File(path, "w") as file:
+        file["fiducial/tiles"] = (tiles / (1 + 0.3 * index)).astype("f4")
+    return path
+
+
+def write_history(folder: Path, name: str, estimator: str, seed: int) -> Path:
+    path = folder / "training" / name / estimator / f"seed_{seed}" / "history.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    step = np.arange(250, 3001, 250)
+    train = 2 * np.exp(-step / 600) - 3.0 - 2e-4 * step + 0.03 * seed
+    pd.DataFrame(
+        {
+            "step": step,
+            "learning_rate": 1e-3,
+            "train_nll": train,
+            "validation_nll": train + 0.1 + 4e-4 * np.maximum(step - 1500, 0),
+        }
+    ).to_csv(path, index=False)
+    return path
+
+
+def written(output: Path) -> bool:
+    return (
+        output.read_bytes().startswith(b"\x89PNG")
+        and output.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+        and len(list(output.parent.glob(f"*{output.stem}*"))) == 2
+    )
+
+
+def test_widths_have_a_row_for_each_degradation_in_order():
+    figure = figures.plot_widths(widths_table())
+    left, right = figure.axes
+    assert [t.get_text() for t in left.get_yticklabels()] == list(LABELS.values())
+    assert left.get_ylim()[0] > left.get_ylim()[1]
+    for ax in (left, right):
+        assert len(ax.containers) == len(ESTIMATORS)
+        assert all(len(c[0].get_xdata()) == len(LABELS) for c in ax.containers)
+    assert left.get_xlabel() == "σ(S₈) / σ(S₈) of the reference"
+    assert "prior-limited" in right.get_title()
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert names == ["CNN", "Power spectrum"]
+
+
+def test_levels_enclose_their_mass():
+    density = gaussian(0.05)[0]
+    inner, outer = figures.mass_levels(density)
+    assert density[density >= inner].sum() / density.sum() == pytest.approx(
+        0.68, abs=0.01
+    )
+    assert density[density >= outer].sum() / density.sum() == pytest.approx(
+        0.95, abs=0.01
+    )
+
+
+def test_levels_need_mass():
+    with pytest.raises(InfoscopeError, match="no mass"):
+        figures.mass_levels(np.zeros((8, 8)))
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_contours_have_a_panel_for_each_estimator(n_estimators):
+    posteriors = [
+        figures.Posterior(estimator, label, *gaussian(0.02))
+        for estimator in ESTIMATORS[:n_estimators]
+        for label in ("Reference", "Random phases")
+    ]
+    figure = figures.plot_contours(posteriors, (0.2915, 0.7835))
+    assert len(figure.axes) == n_estimators
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert names == ["Reference", "Random phases", "Truth"]
+    # The density's first axis is Ω_m: the region follows σ_8 ∝ Ω_m^(-1/2).
+    lines = figure.axes[0].collections[1].get_paths()[1].vertices
+    assert np.corrcoef(lines.T)[0, 1] < -0.5
+
+
+def test_flat_posterior_can_be_drawn():
+    _, omega_m, sigma_8 = gaussian(1.0)
+    flat = figures.Posterior("cnn", "Flat", np.ones((96, 96)), omega_m, sigma_8)
+    figures.plot_contours([flat], (0.3, 0.8)).draw_without_rendering()
+
+
+def test_tiles_share_one_colour_scale():
+    rng = np.random.default_rng(1)
+    tiles = {label: rng.normal(0, 0.01, (16, 16)) for label in LABELS.values()}
+    figure = figures.plot_tiles(tiles)
+    images = [ax.images[0] for ax in figure.axes if ax.images]
+    assert len(images) == len(LABELS)
+    assert len({image.get_clim() for image in images}) == 1
+    low, high = images[0].get_clim()
+    assert low == -high
+
+
+def test_tiles_of_nothing():
+    with pytest.raises(InfoscopeError, match="no tiles"):
+        figures.plot_tiles({})
+
+
+def test_style_does_not_leak():
+    before = dict(figures.mpl.rcParams)
+    figures.plot_widths(widths_table())
+    assert dict(figures.mpl.rcParams) == before
+
+
+def test_run_widths(tmp_path):
+    table, output = tmp_path / "widths.csv", tmp_path / "figures" / "widths.png"
+    widths_table().to_csv(table, index=False)
+    plot.run_widths(SPEC, table, output)
+    assert written(output)
+
+
+def test_run_contours_draws_the_seed_of_median_width(tmp_path):
+    # The other seeds are empty: drawing them would be an error.
+    paths = [
+        write_posterior(tmp_path, name, estimator, 0.012 * (1 + i) * (1 + j / 2))
+        for i, name in enumerate(("reference", "lowpass_30", "phases"))
+        for j, estimator in enumerate(ESTIMATORS)
+    ]
+    output = tmp_path / "figures" / "contours.png"
+    plot.run_contours(SPEC, paths, output)
+    assert written(output)
+
+
+def test_run_tiles(tmp_path):
+    paths = [write_dataset(tmp_path, name, i) for i, name in enumerate(LABELS)]
+    output = tmp_path / "figures" / "tiles.png"
+    plot.run_tiles(SPEC, paths, output)
+    assert written(output)
+
+
+def test_run_history(tmp_path):
+    paths = [
+        write_history(tmp_path, name, estimator, seed)
+        for name in list(LABELS)[:4]
+        for estimator in ESTIMATORS
+        for seed in range(2)
+    ]
+    output = tmp_path / "figures" / "history.png"
+    plot.run_history(SPEC, paths, output)
+    assert written(output)

@@ -1,0 +1,51 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from infoscope.networks import (
+    CNN,
+    SpectrumNetwork,
+    gaussian_nll,
+    space_to_depth,
+)
+
+
+def test_nll_agrees_with_scipy():
+    generator = np.random.default_rng(1)
+    mean, target = generator.normal(size=(2, 5, 2))
+    cholesky = np.tril(generator.normal(size=(5, 2, 2)))
+    cholesky[:, [0, 1], [0, 1]] = generator.uniform(0.5, 2, size=(5, 2))
+    expected = -np.mean(
+        [
+            multivariate_normal(m, np.linalg.inv(low @ low.T)).logpdf(t)
+            for m, low, t in zip(mean, cholesky, target, strict=True)
+        ]
+    )
+    found = gaussian_nll((jnp.asarray(mean), jnp.asarray(cholesky)), target)
+    assert float(found) + np.log(2 * np.pi) == pytest.approx(expected, rel=1e-4)
+
+
+def test_space_to_depth_keeps_blocks_together():
+    x = jnp.arange(2 * 4 * 4 * 3).reshape(2, 4, 4, 3)
+    found = space_to_depth(x, 2)
+    assert found.shape == (2, 2, 2, 12)
+    np.testing.assert_array_equal(found[1, 0, 1], x[1, :2, 2:].ravel())
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (CNN(stem=4, channels=8, blocks=2), (3, 16, 16, 4)),
+        (SpectrumNetwork(hidden=16), (3, 20)),
+    ],
+)
+def test_outputs_are_a_proper_gaussian(network, shape):
+    x = jax.random.normal(jax.random.key(0), shape)
+    params = network.init(jax.random.key(1), x)
+    mean, cholesky = network.apply(params, 100 * x)
+    assert mean.shape == (3, 2)
+    assert cholesky.shape == (3, 2, 2)
+    assert (cholesky[:, 0, 1] == 0).all()
+    assert (jnp.diagonal(cholesky, axis1=1, axis2=2) > 0).all()

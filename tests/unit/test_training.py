@@ -1,0 +1,115 @@
+import logging
+
+import jax
+import numpy as np
+import pytest
+
+from infoscope.config import CNNConfig, PowerSpectrumConfig, Prior, TrainingConfig
+from infoscope.errors import InfoscopeError
+from infoscope.training import (
+    Bounds,
+    Standardisation,
+    augment,
+    predict,
+    summary_parameters,
+    train,
+)
+
+SIDE = 16
+CNN = CNNConfig(stem=2, channels=8, blocks=1, steps=300, batch_size=64)
+SPECTRA = PowerSpectrumConfig(n_ell=4, hidden=16, steps=300, batch_size=64)
+TRAINING = TrainingConfig(evaluate_every=50, patience=10)
+# Of a uniform target on [-1, 1], with the best Gaussian, for two parameters.
+PRIOR_NLL = 1 - np.log(3)
+
+
+def toy(n, seed):
+    """Tiles whose mean and variance are linear in the two targets."""
+    generator = np.random.default_rng(seed)
+    target = generator.uniform(-1, 1, size=(n, 2)).astype(np.float32)
+    noise = generator.normal(size=(n, SIDE, SIDE, 2))
+    variance = 1 + 0.7 * target[:, 1, None, None, None]
+    tiles = 0.3 * target[:, 0, None, None, None] + np.sqrt(variance) * noise
+    return tiles.astype(np.float32), target
+
+
+def trained(config, seed=1, training=TRAINING, log=lambda line: None):
+    return train(config, training, *toy(1000, 1), *toy(300, 2), seed, log)
+
+
+def test_cnn_learns_mean_and_variance():
+    result = trained(CNN)
+    assert result.best.validation_nll < PRIOR_NLL - 1
+    tiles, target = toy(200, 3)
+    error = (predict(CNN, result, tiles) - target).std(axis=0)
+    assert (error < 0.35).all()  # the prior has 0.58
+
+
+def test_power_spectrum_learns_the_variance():
+    result = trained(SPECTRA)
+    assert result.best.validation_nll < PRIOR_NLL - 0.5
+    tiles, target = toy(200, 3)
+    error = (predict(SPECTRA, result, tiles) - target).std(axis=0)
+    assert error[1] < 0.3
+
+
+def test_seed_decides_everything():
+    config = CNN.model_copy(update={"steps": 40})
+    one, same, other = (trained(config, seed) for seed in (1, 1, 2**62))
+    assert one.history == same.history
+    equal = jax.tree.map(np.array_equal, one.params, same.params)
+    assert all(jax.tree.leaves(equal))
+    assert one.history != other.history
+
+
+def test_best_look_is_kept_and_patience_ends_training():
+    tiles, target = toy(32, 1)
+    held_out, noise = toy(100, 2)[0], toy(100, 5)[1]
+    result = train(
+        SPECTRA.model_copy(update={"steps": 2000, "learning_rate": 0.02}),
+        TrainingConfig(evaluate_every=20, patience=2),
+        *(tiles, target, held_out, noise, 1),
+        lambda line: None,
+    )
+    losses = [look.validation_nll for look in result.history]
+    assert result.stopped == "patience"
+    assert result.best.validation_nll == min(losses)
+    assert result.history[-1].step == result.best_step + 2 * 20
+
+
+def test_one_line_a_look():
+    lines = []
+    result = trained(SPECTRA, log=lines.append)
+    assert len(lines) == len(result.history) == 6
+    assert "step 50/300" in lines[0]
+    assert "ETA" in lines[0]
+
+
+def test_nan_is_an_error_that_names_the_step():
+    tiles, target = toy(64, 1)
+    target[:] = np.nan
+    with pytest.raises(InfoscopeError, match="not finite at step 1:"):
+        train(SPECTRA, TRAINING, tiles, target, tiles, target, 1, logging.info)
+
+
+def test_augmentation_reaches_the_eight_symmetries():
+    tile = np.arange(9.0, dtype=np.float32).reshape(1, 3, 3, 1)
+    generator = np.random.default_rng(1)
+    seen = {augment(tile, generator).tobytes() for _ in range(200)}
+    turned = [np.rot90(tile, k, axes=(1, 2)) for k in range(4)]
+    expected = {t.tobytes() for t in turned} | {t[:, ::-1].tobytes() for t in turned}
+    assert seen == expected
+
+
+def test_constant_channels_stay_finite():
+    x = np.full((4, 2, 2, 1), 0.0, dtype=np.float32)
+    assert (Standardisation.of_inputs(x)(x) == 0).all()
+
+
+def test_bounds_are_the_corners_of_the_prior():
+    prior = Prior(omega_m=(0.15, 0.45), sigma_8=(0.5, 1.2))
+    bounds = Bounds.of_prior(prior)
+    corners = summary_parameters(np.array([[0.15, 0.5], [0.45, 1.2], [0.3, 0.8]]))
+    np.testing.assert_allclose(bounds.scale(corners[:2]), [[-1, -1], [1, 1]])
+    np.testing.assert_allclose(bounds.unscale(bounds.scale(corners)), corners, 1e-6)
+    assert corners[2, 1] == pytest.approx(0.8)

@@ -1,0 +1,1 @@
+"""What does a neural network learn cosmology from in a weak-lensing survey?"""

@@ -1,0 +1,64 @@
+"""Command line: `python -m infoscope STAGE`, one subcommand a rule."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from infoscope.errors import InfoscopeError
+
+# stage -> module and function, and the files that it takes besides --output
+STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
+    "simulate": ("simulate", "run", {"nz_file": None}),
+    "degrade": ("degrade", "run", {"skies": None}),
+    "collect": ("collect", "run", {"shards": "+"}),
+    "train": ("train", "run", {"dataset": None}),
+    "infer": ("infer", "run", {"summaries": "+"}),
+    "widths": ("widths", "run", {"posteriors": "+"}),
+    "plot-widths": ("plot", "run_widths", {"table": None}),
+    "plot-contours": ("plot", "run_contours", {"posteriors": "+"}),
+    "plot-tiles": ("plot", "run_tiles", {"datasets": "+"}),
+    "plot-history": ("plot", "run_history", {"histories": "+"}),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Command-line parser with one subcommand a stage."""
+    top = argparse.ArgumentParser(prog="infoscope", description=__doc__)
+    commands = top.add_subparsers(dest="stage", required=True)
+    for stage, (_, _, files) in STAGES.items():
+        command = commands.add_parser(stage)
+        command.add_argument("--spec", required=True, help="what to compute, as JSON")
+        command.add_argument("--code", default="", help="digest of the code, recorded")
+        for name, nargs in files.items():
+            flag = "--" + name.replace("_", "-")
+            command.add_argument(flag, type=Path, nargs=nargs, required=True)
+        command.add_argument("--output", type=Path, required=True)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a stage; a mistake of the user is one line and exit code 2."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr
+    )
+    module, function, files = STAGES[options.stage]
+    os.environ["INFOSCOPE_CODE"] = options.code
+    try:
+        run = getattr(importlib.import_module(f"infoscope.stages.{module}"), function)
+        run(
+            json.loads(options.spec),
+            **{name: getattr(options, name) for name in files},
+            output=options.output,
+        )
+    except InfoscopeError as error:
+        print(f"infoscope {options.stage}: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,471 @@
+"""The config of a study: the only place where keys, defaults and units live.
+
+Nothing heavy is imported here: Snakemake reads the config in every job that it starts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from infoscope.errors import InfoscopeError
+
+NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
+Interval = tuple[float, float]
+
+
+class Model(BaseModel):
+    """A part of the config: unknown keys are mistakes and values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _increasing(interval: Interval) -> Interval:
+    if interval[0] >= interval[1]:
+        raise ValueError(f"must be [low, high] with low < high, got {list(interval)}")
+    return interval
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError(f"must be a power of two, got {value}")
+    return value
+
+
+class Prior(Model):
+    """Uniform prior over the sampled parameters."""
+
+    omega_m: Interval = Field((0.15, 0.45), description="Range of Ω_m.")
+    sigma_8: Interval = Field((0.5, 1.2), description="Range of σ_8.")
+
+    @field_validator("omega_m", "sigma_8")
+    @classmethod
+    def _range(cls, value: Interval) -> Interval:
+        if value[0] <= 0:
+            raise ValueError("must be positive")
+        return _increasing(value)
+
+
+class Parameters(Model):
+    """The two parameters that a study infers."""
+
+    omega_m: float = Field(0.2915, gt=0, lt=1, description="Ω_m.")
+    sigma_8: float = Field(0.7835, gt=0, description="σ_8.")
+
+
+class CosmologyConfig(Model):
+    """Flat ΛCDM: what is sampled, what is fixed and where the mocks are made."""
+
+    prior: Prior = Field(Prior(), description="Prior of (Ω_m, σ_8).")
+    fiducial: Parameters = Field(
+        Parameters(), description="Cosmology of the mock observations."
+    )
+    h: float = Field(0.6736, gt=0.3, lt=1.5, description="H_0 / (100 km/s/Mpc).")
+    omega_b: float = Field(0.0493, gt=0, lt=0.1, description="Ω_b.")
+    n_s: float = Field(0.9649, gt=0, lt=2, description="Scalar spectral index.")
+
+    @model_validator(mode="after")
+    def _fiducial_inside(self) -> CosmologyConfig:
+        for name in ("omega_m", "sigma_8"):
+            low, high = getattr(self.prior, name)
+            if not low < getattr(self.fiducial, name) < high:
+                raise ValueError(f"fiducial.{name} lies outside prior.{name}")
+        if self.omega_b >= self.prior.omega_m[0]:
+            raise ValueError("omega_b must be below prior.omega_m")
+        return self
+
+
+class SplitConfig(Model):
+    """How many cosmologies a split has, and how many skies each."""
+
+    cosmologies: int = Field(64, ge=4, description="Number of cosmologies.")
+    skies: int = Field(2, ge=1, description="Skies (realisations) a cosmology.")
+
+
+class FiducialConfig(Model):
+    """Skies of the mock observations."""
+
+    skies: int = Field(8, ge=2, description="Number of skies at the fiducial.")
+
+
+class GridConfig(Model):
+    """Simulated cosmologies, split by sky; each split can be extended later."""
+
+    train: SplitConfig = Field(
+        SplitConfig(cosmologies=128, skies=2), description="For gradient steps."
+    )
+    validation: SplitConfig = Field(
+        SplitConfig(cosmologies=32, skies=1), description="For early stopping."
+    )
+    test: SplitConfig = Field(
+        SplitConfig(cosmologies=64, skies=1),
+        description="For the density p(summary | θ).",
+    )
+    fiducial: FiducialConfig = Field(
+        FiducialConfig(), description="For the mock observations."
+    )
+    shard_size: int = Field(
+        32,
+        ge=1,
+        description="Cosmologies (for the fiducial: skies) in one file, the unit of "
+        "work. Numbers that are multiples of it can be extended without any loss.",
+    )
+
+
+class LognormalConfig(Model):
+    """Lognormal matter shells (GLASS), Born-summed."""
+
+    name: Literal["lognormal"] = "lognormal"
+    shell_width_mpc: float = Field(
+        200.0, ge=50, le=1000, description="Comoving thickness of a shell, in Mpc."
+    )
+
+
+class GaussianConfig(Model):
+    """Gaussian matter shells with the same spectra: the Fisher matrix is exact."""
+
+    name: Literal["gaussian"] = "gaussian"
+    shell_width_mpc: float = Field(
+        200.0, ge=50, le=1000, description="Comoving thickness of a shell, in Mpc."
+    )
+
+
+Simulator = Annotated[LognormalConfig | GaussianConfig, Field(discriminator="name")]
+NoiseOrder = Literal["before", "after", "none"]
+
+
+class Operation(Model):
+    """Base of the operations of a degradation."""
+
+
+class ScaleRange(Operation):
+    """A scale in comoving Mpc/h, or a multipole."""
+
+    scale_mpc_h: float | None = Field(
+        None,
+        gt=0,
+        description="Comoving scale R in Mpc/h; FWHM = R / χ(⟨z⟩) in each bin.",
+    )
+    ell: float | None = Field(
+        None, gt=0, description="Multipole ℓ; FWHM = π / ℓ in all bins."
+    )
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> ScaleRange:
+        if (self.scale_mpc_h is None) == (self.ell is None):
+            raise ValueError("give either scale_mpc_h or ell")
+        return self
+
+
+class LowPass(ScaleRange):
+    """Removes small scales with a Gaussian beam exp(−ℓ(ℓ+1)σ²/2)."""
+
+    operation: Literal["lowpass"] = "lowpass"
+
+
+class HighPass(ScaleRange):
+    """Removes large scales: the map minus its low-pass."""
+
+    operation: Literal["highpass"] = "highpass"
+
+
+class BandPass(Operation):
+    """Keeps scales between two: the difference of two low-passes."""
+
+    operation: Literal["bandpass"] = "bandpass"
+    scale_mpc_h: Interval | None = Field(
+        None, description="Smallest and largest comoving scale in Mpc/h."
+    )
+    ell: Interval | None = Field(None, description="Smallest and largest ℓ.")
+
+    @model_validator(mode="after")
+    def _one_band(self) -> BandPass:
+        band = self.ell if self.scale_mpc_h is None else self.scale_mpc_h
+        if band is None or None not in (self.scale_mpc_h, self.ell):
+            raise ValueError("give either scale_mpc_h or ell")
+        if _increasing(band)[0] <= 0:
+            raise ValueError("scales must be positive")
+        return self
+
+
+class KeepConvergence(Operation):
+    """Keeps pixels whose convergence lies in a union of ranges, bin by bin."""
+
+    operation: Literal["keep_convergence"] = "keep_convergence"
+    ranges: list[tuple[float | None, float | None]] = Field(
+        min_length=1, description="Ranges [low, high]; null means unbounded."
+    )
+    by: Literal["sigma", "quantile"] = Field(
+        "sigma",
+        description="Ranges of κ / σ_κ, with σ_κ of the sky and bin, or of quantiles.",
+    )
+    fill: float = Field(0.0, description="Value of the removed pixels.")
+
+    @field_validator("ranges")
+    @classmethod
+    def _ranges(
+        cls, value: list[tuple[float | None, float | None]]
+    ) -> list[tuple[float | None, float | None]]:
+        for low, high in value:
+            if low is not None and high is not None and low >= high:
+                raise ValueError(f"range [{low}, {high}] is empty")
+        return value
+
+
+class ShufflePixels(Operation):
+    """Permutes the pixels of each tile: only one-point statistics are left."""
+
+    operation: Literal["shuffle_pixels"] = "shuffle_pixels"
+    across_bins: Literal["shared", "independent"] = Field(
+        "shared", description="One permutation for all bins, or one for each."
+    )
+
+
+class SumBins(Operation):
+    """Adds the redshift bins, weighted by their numbers of galaxies."""
+
+    operation: Literal["sum_bins"] = "sum_bins"
+
+
+class RandomizePhases(Operation):
+    """Rotates a_ℓm of all bins by one random phase: only spectra are left."""
+
+    operation: Literal["randomize_phases"] = "randomize_phases"
+
+
+AnyOperation = Annotated[
+    LowPass
+    | HighPass
+    | BandPass
+    | KeepConvergence
+    | ShufflePixels
+    | SumBins
+    | RandomizePhases,
+    Field(discriminator="operation"),
+]
+
+
+class Degradation(Model):
+    """What is removed from every map before a network is trained on it."""
+
+    operations: list[AnyOperation] = Field(
+        default_factory=list, description="Operations, in order."
+    )
+    label: str | None = Field(None, description="Name in figures.")
+    noise: NoiseOrder | None = Field(
+        None, description="Overrides survey.noise for this degradation."
+    )
+
+
+class SurveyConfig(Model):
+    """What the survey measures."""
+
+    nside: int = Field(64, ge=16, le=8192, description="HEALPix nside of the maps.")
+    tile_nside: int = Field(
+        2, ge=1, description="HEALPix nside whose superpixels are the tiles."
+    )
+    nz_file: str = Field(
+        "resources/nz/des_like.txt",
+        description="Table with the columns z, n_1, n_2 … of the tomographic bins.",
+    )
+    n_gal_arcmin2: float = Field(
+        2.5, gt=0, description="Galaxies an arcmin², in each bin."
+    )
+    sigma_e: float = Field(0.4, gt=0, description="Shape noise of a galaxy.")
+    noise: NoiseOrder = Field(
+        "before", description="When shape noise is added: before or after operations."
+    )
+    a_ia: float = Field(
+        0.0, ge=-6, le=6, description="NLA intrinsic-alignment amplitude A_IA."
+    )
+    base_operations: list[AnyOperation] = Field(
+        default_factory=list,
+        description="Operations applied first in every degradation, reference too.",
+    )
+
+    @field_validator("nside", "tile_nside")
+    @classmethod
+    def _nside(cls, value: int) -> int:
+        return _power_of_two(value)
+
+    @model_validator(mode="after")
+    def _tiles(self) -> SurveyConfig:
+        if self.tile_nside * 8 > self.nside:
+            raise ValueError(
+                f"tile_nside must be at most nside / 8 = {self.nside // 8}, "
+                f"got {self.tile_nside}"
+            )
+        return self
+
+
+class CNNConfig(Model):
+    """Residual convolutional network on tiles."""
+
+    kind: Literal["cnn"] = "cnn"
+    stem: int = Field(
+        4, ge=1, description="Side of the pixel block that becomes one feature."
+    )
+    channels: int = Field(32, ge=1, description="Channels of the residual blocks.")
+    blocks: int = Field(2, ge=1, description="Number of residual blocks.")
+    steps: int = Field(3000, ge=1, description="Most gradient steps.")
+    batch_size: int = Field(64, ge=1, description="Tiles in a gradient step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak of Adam's step.")
+
+
+class PowerSpectrumConfig(Model):
+    """Perceptron on binned auto- and cross-spectra of the same tiles."""
+
+    kind: Literal["power_spectrum"] = "power_spectrum"
+    n_ell: int = Field(8, ge=1, description="Number of bins in |ℓ|.")
+    hidden: int = Field(64, ge=1, description="Width of the two hidden layers.")
+    steps: int = Field(3000, ge=1, description="Most gradient steps.")
+    batch_size: int = Field(256, ge=1, description="Tiles in a gradient step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak of Adam's step.")
+
+
+Estimator = Annotated[CNNConfig | PowerSpectrumConfig, Field(discriminator="kind")]
+
+
+class TrainingConfig(Model):
+    """What all trainings share."""
+
+    seeds: int = Field(2, ge=1, description="Trainings of each estimator.")
+    evaluate_every: int = Field(
+        250, ge=1, description="Steps between two looks at the validation skies."
+    )
+    patience: int = Field(
+        4, ge=1, description="Looks without progress before training stops."
+    )
+
+
+class PosteriorConfig(Model):
+    """How posteriors and their errors are computed."""
+
+    grid_size: int = Field(
+        96, ge=24, le=1024, description="Grid points along each parameter."
+    )
+    bootstraps: int = Field(
+        30, ge=2, description="Bootstrap resamples of skies for the error."
+    )
+
+
+def _default_estimators() -> dict[str, Estimator]:
+    return {"cnn": CNNConfig(), "power_spectrum": PowerSpectrumConfig()}
+
+
+class Study(Model):
+    """One study: everything that decides its results."""
+
+    study: str = Field(description="Name of the study: results/{study}.")
+    seed: int = Field(1, ge=0, description="Seed of everything random.")
+    cosmology: CosmologyConfig = Field(CosmologyConfig(), description="Cosmology.")
+    grid: GridConfig = Field(GridConfig(), description="Simulated cosmologies.")
+    simulator: Simulator = Field(LognormalConfig(), description="Simulator of skies.")
+    survey: SurveyConfig = Field(SurveyConfig(), description="Survey.")
+    degradations: dict[str, Degradation] = Field(
+        description="Degradations by name; `reference` must be among them."
+    )
+    estimators: dict[str, Estimator] = Field(
+        default_factory=_default_estimators, description="Estimators by name."
+    )
+    training: TrainingConfig = Field(TrainingConfig(), description="Training.")
+    posterior: PosteriorConfig = Field(PosteriorConfig(), description="Posteriors.")
+
+    @field_validator("study")
+    @classmethod
+    def _study_name(cls, value: str) -> str:
+        return _checked_name(value)
+
+    @field_validator("degradations", "estimators")
+    @classmethod
+    def _names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            raise ValueError("must not be empty")
+        for name in value:
+            _checked_name(name)
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if "reference" not in self.degradations:
+            raise ValueError(
+                "degradations: `reference` is missing; add `reference: {operations: []}`"
+            )
+        side = self.survey.nside // self.survey.tile_nside
+        for name, estimator in self.estimators.items():
+            if isinstance(estimator, CNNConfig) and side % estimator.stem:
+                raise ValueError(
+                    f"estimators.{name}.stem: must divide the tile side {side}"
+                )
+            if isinstance(estimator, PowerSpectrumConfig) and (
+                estimator.n_ell > side // 2
+            ):
+                raise ValueError(
+                    f"estimators.{name}.n_ell: must be at most {side // 2}"
+                )
+        return self
+
+
+def _checked_name(value: str) -> str:
+    if not NAME.match(value):
+        raise ValueError(
+            f"{value!r} is not a name: use a-z, 0-9 and _ (it becomes a folder)"
+        )
+    return value
+
+
+def parse_study(config: Mapping[str, Any]) -> Study:
+    """Validate a config.
+
+    Parameters
+    ----------
+    config
+        The mapping that was read from YAML.
+
+    Returns
+    -------
+        The study.
+
+    Raises
+    ------
+    InfoscopeError
+        One line that names the first key that is wrong.
+    """
+    try:
+        return Study.model_validate(dict(config))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in _location(first["loc"], config))
+        message = first["msg"].removeprefix("Value error, ")
+        raise InfoscopeError(
+            f"config: {path + ': ' if path else ''}{message}"
+        ) from None
+
+
+def _location(
+    location: tuple[str | int, ...], config: Mapping[str, Any]
+) -> list[str | int]:
+    """Drop the tags that pydantic adds for members of a union."""
+    kept: list[str | int] = []
+    node: Any = config
+    for i, part in enumerate(location):
+        last = i == len(location) - 1
+        inside = (isinstance(node, Mapping) and part in node) or (
+            isinstance(node, list) and isinstance(part, int)
+        )
+        if inside:
+            node = node[part]  # type: ignore[index]
+            kept.append(part)
+        elif last and isinstance(node, Mapping) and part not in node.values():
+            kept.append(part)
+    return kept

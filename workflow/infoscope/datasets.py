@@ -1,0 +1,111 @@
+"""HDF5 files: how they are written, checked and described."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from infoscope.errors import InfoscopeError
+
+SPLITS = ("train", "validation", "test", "fiducial")
+VERSIONED = ("numpy", "healpy", "glass", "camb", "jax", "flax", "h5py")
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that is renamed to it on success."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def create(path: Path, spec: Mapping[str, Any]) -> Iterator[h5py.File]:
+    """Write an HDF5 file that exists under its name only when it is complete.
+
+    Its attributes say what made it: the spec of the stage, the digest of the code
+    (handed over in the environment by the command line) and library versions.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["spec"] = json.dumps(spec, sort_keys=True)
+        file.attrs["code"] = os.environ.get("INFOSCOPE_CODE", "")
+        file.attrs["versions"] = json.dumps({name: _version(name) for name in VERSIONED})
+        yield file
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except ModuleNotFoundError:
+        return "not installed"
+
+
+def open_for_reading(path: Path) -> h5py.File:
+    """Open an HDF5 file without locking it.
+
+    Raises
+    ------
+    InfoscopeError
+        If the file is missing or is not complete.
+    """
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise InfoscopeError(
+            f"{path}: cannot be read, delete it and run again ({error})"
+        ) from None
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """Hash the contents of arrays."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def collect(shards: Mapping[str, list[Path]], path: Path, spec: Mapping[str, Any]) -> None:
+    """Join the shards of a degradation into one file without copying the tiles.
+
+    The content digest of every shard is stored: the file changes when its tiles do,
+    although it holds only references to them.
+    """
+    with create(path, spec) as file:
+        for split, parts in shards.items():
+            group = file.create_group(split)
+            sources, columns = [], {"theta": [], "sky": [], "cosmology": []}
+            for part in parts:
+                with open_for_reading(part) as shard:
+                    tiles = shard["tiles"]
+                    relative = os.path.relpath(part, path.parent)
+                    sources.append(
+                        h5py.VirtualSource(
+                            relative, "tiles", shape=tiles.shape, dtype=tiles.dtype
+                        )
+                    )
+                    for name, values in columns.items():
+                        values.append(shard[name][:])
+                    group.attrs[part.stem] = shard.attrs["digest"]
+            shape = sources[0].shape
+            n_sky = sum(source.shape[0] for source in sources)
+            layout = h5py.VirtualLayout((n_sky, *shape[1:]), dtype=np.float32)
+            start = 0
+            for source in sources:
+                layout[start : start + source.shape[0]] = source
+                start += source.shape[0]
+            group.create_virtual_dataset("tiles", layout, fillvalue=np.nan)
+            for name, values in columns.items():
+                group[name] = np.concatenate(values)

@@ -1,0 +1,347 @@
+"""Figures of a study: pure functions from tables and arrays to a Figure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import wraps
+from math import ceil
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from infoscope.errors import InfoscopeError
+
+FloatArray = NDArray[np.floating[Any]]
+P = ParamSpec("P")
+
+STYLE = Path(__file__).parents[2] / "resources" / "infoscope.mplstyle"
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+LEVELS = (0.68, 0.95)
+ESTIMATORS = {"cnn": "CNN", "power_spectrum": "Power spectrum"}
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """The posterior of one mock observation.
+
+    Attributes
+    ----------
+    estimator
+        Name of the estimator; each has a panel.
+    label
+        Label of the degradation.
+    density
+        Density on the grid, the first axis along `omega_m`.
+    omega_m, sigma_8
+        Evenly spaced axes of the grid.
+    """
+
+    estimator: str
+    label: str
+    density: FloatArray
+    omega_m: FloatArray
+    sigma_8: FloatArray
+
+
+def style() -> AbstractContextManager[None]:
+    """Return a context in which matplotlib uses the style of the project."""
+    return mpl.rc_context(fname=STYLE)
+
+
+def _styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Make a plotting function use the style of the project."""
+
+    @wraps(plot)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with style():
+            return plot(*args, **kwargs)
+
+    return wrapped
+
+
+@_styled
+def plot_widths(table: pd.DataFrame) -> Figure:
+    """Plot how much wider posteriors get under each degradation.
+
+    Parameters
+    ----------
+    table
+        Rows of widths.csv, one for each degradation and estimator.
+
+    Returns
+    -------
+        Two panels: σ(S₈) and the area of the 68 % region, both divided by those of
+        the reference of the same estimator.
+    """
+    labels = list(dict.fromkeys(table["label"]))
+    estimators = list(dict.fromkeys(table["estimator"]))
+    rows = {label: row for row, label in enumerate(labels)}
+    offsets = 0.3 * (np.arange(len(estimators)) - (len(estimators) - 1) / 2)
+    if len(estimators) > 2:
+        offsets *= 2 / (len(estimators) - 1)
+
+    figure = Figure(figsize=(7.2, 1.3 + 0.34 * len(labels)), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    panels = (
+        ("sigma_s8", "σ(S₈) / σ(S₈) of the reference", None),
+        (
+            "area68",
+            "68 % area / 68 % area of the reference",
+            "Ωₘ is prior-limited: ratios are lower limits",
+        ),
+    )
+    for ax, (metric, xlabel, note) in zip(axes, panels, strict=True):
+        for row in range(0, len(labels), 2):
+            ax.axhspan(row - 0.5, row + 0.5, color="0.96", lw=0, zorder=0)
+        ax.axvline(1, color="0.3", lw=0.9, ls="--", zorder=1)
+        for i, (name, colour) in enumerate(
+            zip(estimators, _colours(len(estimators)), strict=True)
+        ):
+            part = table[table["estimator"] == name]
+            ax.errorbar(
+                part[f"{metric}_ratio"],
+                part["label"].map(rows) + offsets[i],
+                xerr=part[f"{metric}_ratio_error"],
+                fmt=MARKERS[i % len(MARKERS)],
+                color=colour,
+                mec="white",
+                mew=0.5,
+                elinewidth=1.2,
+                capsize=2,
+                label=_estimator_label(name),
+            )
+        ax.set_xlabel(xlabel)
+        ax.tick_params(axis="y", length=0)
+        if note is not None:
+            ax.set_title(note, fontsize=8, color="0.3")
+    axes[0].set_yticks(range(len(labels)), labels)
+    axes[0].set_ylim(len(labels) - 0.5, -0.5)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    return figure
+
+
+def mass_levels(density: FloatArray, masses: Sequence[float] = LEVELS) -> list[float]:
+    """Find the densities whose contours enclose given masses.
+
+    Parameters
+    ----------
+    density
+        Density on a grid of cells of equal area.
+    masses
+        Fractions of the total mass.
+
+    Returns
+    -------
+        Levels, one for each mass, in the order of `masses`.
+    """
+    ordered = np.sort(np.asarray(density, dtype=float), axis=None)[::-1]
+    enclosed = np.cumsum(ordered)
+    if not enclosed[-1] > 0:
+        raise InfoscopeError("a posterior has no mass: nothing to draw")
+    found = np.searchsorted(enclosed / enclosed[-1], masses)
+    return [float(ordered[min(i, ordered.size - 1)]) for i in found]
+
+
+@_styled
+def plot_contours(
+    posteriors: Sequence[Posterior], fiducial: tuple[float, float]
+) -> Figure:
+    """Plot the 68 % and 95 % regions of posteriors, one panel an estimator.
+
+    Parameters
+    ----------
+    posteriors
+        What to draw; a degradation has the same colour in all panels.
+    fiducial
+        (Ω_m, σ_8) of the mock observations.
+
+    Returns
+    -------
+        The figure.
+    """
+    estimators = list(dict.fromkeys(p.estimator for p in posteriors))
+    labels = list(dict.fromkeys(p.label for p in posteriors))
+    colours = dict(zip(labels, _colours(len(labels)), strict=True))
+    dashes = {label: DASHES[i % len(DASHES)] for i, label in enumerate(labels)}
+
+    figure = Figure(
+        figsize=(0.6 + 3.3 * len(estimators), 3.6 + 0.2 * ceil(len(labels) / 3)),
+        layout="constrained",
+    )
+    axes = figure.subplots(1, len(estimators), sharex=True, sharey=True, squeeze=False)
+    for ax, estimator in zip(axes[0], estimators, strict=True):
+        for posterior in posteriors:
+            if posterior.estimator == estimator:
+                _draw_contours(
+                    ax, posterior, colours[posterior.label], dashes[posterior.label]
+                )
+        ax.plot(*fiducial, marker="+", ms=10, mew=1.4, color="black", ls="none")
+        ax.set_title(_estimator_label(estimator))
+        ax.set_xlabel("Ωₘ")
+    axes[0, 0].set_ylabel("σ₈")
+    handles = [
+        Line2D([], [], color=colours[label], ls=dashes[label], label=label)
+        for label in labels
+    ]
+    handles.append(
+        Line2D([], [], color="black", marker="+", ms=8, ls="none", label="Truth")
+    )
+    columns = min(len(handles), 3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    return figure
+
+
+def _draw_contours(ax: Axes, posterior: Posterior, colour: Any, dash: Any) -> None:
+    """Draw the 68 % (thick, filled) and 95 % (thin) regions of a posterior."""
+    inner, outer = mass_levels(posterior.density)
+    if inner <= outer:
+        inner = np.nextafter(outer, np.inf)
+    grid = (posterior.omega_m, posterior.sigma_8, posterior.density.T)
+    top = max(float(posterior.density.max()), float(np.nextafter(inner, np.inf)))
+    ax.contourf(*grid, levels=[inner, top], colors=[colour], alpha=0.1)
+    ax.contour(
+        *grid,
+        levels=[outer, inner],
+        colors=[colour],
+        linestyles=[dash],
+        linewidths=[0.9, 1.7],
+    )
+
+
+@_styled
+def plot_tiles(tiles: Mapping[str, FloatArray]) -> Figure:
+    """Show the same tile under each degradation, on one colour scale.
+
+    Parameters
+    ----------
+    tiles
+        Convergence (side, side) of one redshift bin, by label.
+
+    Returns
+    -------
+        The figure; the standard deviation of the pixels is written on each tile.
+    """
+    if not tiles:
+        raise InfoscopeError("no tiles to draw")
+    n_columns = min(len(tiles), 4)
+    n_rows = ceil(len(tiles) / n_columns)
+    limit = max(float(np.percentile(np.abs(t), 99)) for t in tiles.values()) or 1.0
+
+    figure = Figure(
+        figsize=(0.8 + 1.75 * n_columns, 0.15 + 2.1 * n_rows), layout="constrained"
+    )
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    for ax in axes.flat[len(tiles) :]:
+        ax.set_axis_off()
+    for ax, (label, tile) in zip(axes.flat, tiles.items(), strict=False):
+        image = ax.imshow(tile, cmap="RdBu_r", vmin=-limit, vmax=limit, origin="lower")
+        ax.set_title(_wrapped(label), fontsize=8)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_xlabel(f"σ = {np.std(tile):.2g}", fontsize=7, labelpad=2)
+        ax.spines[:].set_visible(True)
+    figure.colorbar(
+        image,
+        ax=axes,
+        label="Convergence κ",
+        extend="both",
+        shrink=0.9 if n_rows == 1 else 0.7,
+        pad=0.02,
+    )
+    return figure
+
+
+@_styled
+def plot_history(histories: pd.DataFrame) -> Figure:
+    """Plot the loss of every training, a panel for each degradation and estimator.
+
+    Parameters
+    ----------
+    histories
+        Columns label, estimator, seed, step, train_nll and validation_nll.
+
+    Returns
+    -------
+        The figure; thin lines are seeds, and dots mark the steps that were kept.
+    """
+    labels = list(dict.fromkeys(histories["label"]))
+    estimators = list(dict.fromkeys(histories["estimator"]))
+    splits = {"train_nll": "Train", "validation_nll": "Validation"}
+    palette = dict(zip(splits.values(), _colours(2), strict=True))
+    long = histories.rename(columns=splits).melt(
+        id_vars=["label", "estimator", "seed", "step"],
+        value_vars=list(splits.values()),
+        var_name="split",
+        value_name="nll",
+    )
+
+    figure = Figure(
+        figsize=(0.7 + 3.2 * len(estimators), 0.8 + 1.35 * len(labels)),
+        layout="constrained",
+    )
+    axes = figure.subplots(
+        len(labels), len(estimators), sharex="col", sharey="col", squeeze=False
+    )
+    for row, label in enumerate(labels):
+        for column, estimator in enumerate(estimators):
+            ax = axes[row, column]
+            part = long[(long["label"] == label) & (long["estimator"] == estimator)]
+            _draw_history(ax, part, palette)
+            ax.set_xlabel("Step" if row == len(labels) - 1 else "")
+            ax.set_ylabel("")
+            ax.set_title(f"{label} · {_estimator_label(estimator)}", fontsize=8)
+            ax.grid(axis="y")
+    figure.supylabel("Negative log-likelihood", fontsize=9)
+    handles = [Line2D([], [], color=c, label=name) for name, c in palette.items()]
+    handles.append(
+        Line2D([], [], color="black", marker="o", ms=4, ls="none", label="Kept step")
+    )
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def _draw_history(ax: Axes, part: pd.DataFrame, palette: Mapping[str, Any]) -> None:
+    """Draw the trainings of one degradation and estimator."""
+    if part.empty:
+        return
+    sns.lineplot(
+        data=part,
+        x="step",
+        y="nll",
+        hue="split",
+        palette=dict(palette),
+        units="seed",
+        estimator=None,
+        linewidth=1,
+        legend=False,
+        ax=ax,
+    )
+    validation = part[part["split"] == "Validation"].dropna(subset=["nll"])
+    best = validation.loc[validation.groupby("seed")["nll"].idxmin()]
+    ax.plot(best["step"], best["nll"], "o", ms=4, color="black", zorder=3)
+
+
+def _colours(number: int) -> list[tuple[float, float, float]]:
+    """Return colours that colour-blind readers can tell apart."""
+    return list(sns.color_palette("colorblind", number))
+
+
+def _estimator_label(name: str) -> str:
+    return ESTIMATORS.get(name, name.replace("_", " "))
+
+
+def _wrapped(label: str, width: int = 24) -> str:
+    return textwrap.fill(label, width)

@@ -1,0 +1,137 @@
+"""Networks that summarise a tile, and the loss that trains them."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+N_PARAMETERS = 2
+N_OUTPUTS = 5
+# Cholesky diagonals below this would let the determinant vanish.
+SMALLEST_DIAGONAL = 1e-3
+
+Outputs = tuple[jax.Array, jax.Array]
+
+
+class Head(nn.Module):
+    """Dense layer to a mean and the Cholesky factor of the inverse covariance.
+
+    The matrix of weights starts small, so that a training starts from a mean of zero
+    and a unit-like covariance, whatever the features are.
+    """
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> Outputs:
+        """Map features to a Gaussian.
+
+        Parameters
+        ----------
+        x : (n, n_features)
+            Features.
+
+        Returns
+        -------
+        mean : (n, 2)
+            Mean of the scaled parameters.
+        cholesky : (n, 2, 2)
+            Lower-triangular L with L Lᵀ = inverse covariance.
+        """
+        init = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+        raw = nn.Dense(N_OUTPUTS, kernel_init=init)(x)
+        diagonal = nn.softplus(raw[:, 2:4]) + SMALLEST_DIAGONAL
+        zero = jnp.zeros_like(raw[:, 4])
+        rows = [diagonal[:, 0], zero, raw[:, 4], diagonal[:, 1]]
+        cholesky = jnp.stack(rows, axis=-1).reshape(-1, N_PARAMETERS, N_PARAMETERS)
+        return raw[:, :N_PARAMETERS], cholesky
+
+
+def gaussian_nll(outputs: Outputs, target: jax.Array) -> jax.Array:
+    """Average negative log-likelihood of a Gaussian, without the 2π.
+
+    The mean of ½ |Lᵀ(t − m)|² − log det L.
+
+    Parameters
+    ----------
+    outputs
+        Mean (n, 2) and Cholesky factor (n, 2, 2) of the inverse covariance.
+    target : (n, 2)
+        True scaled parameters.
+
+    Returns
+    -------
+        Scalar.
+    """
+    mean, cholesky = outputs
+    # Elementwise, not einsum: matrix products may drop to lower precision on a GPU.
+    residual = target - mean
+    white = jnp.sum(cholesky * residual[:, :, None], axis=1)
+    log_det = jnp.sum(jnp.log(jnp.diagonal(cholesky, axis1=1, axis2=2)), axis=-1)
+    return jnp.mean(0.5 * jnp.sum(white**2, axis=-1) - log_det)
+
+
+def space_to_depth(x: jax.Array, block: int) -> jax.Array:
+    """Turn blocks of pixels into channels.
+
+    Parameters
+    ----------
+    x : (n, side, side, channels)
+        Tiles; `block` divides `side`.
+    block
+        Side of a block in pixels.
+
+    Returns
+    -------
+        Array of shape (n, side / block, side / block, block² · channels).
+    """
+    n, height, width, channels = x.shape
+    x = x.reshape(n, height // block, block, width // block, block, channels)
+    x = x.transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(n, height // block, width // block, block * block * channels)
+
+
+class CNN(nn.Module):
+    """Residual convolutional network without normalisation.
+
+    Attributes
+    ----------
+    stem
+        Side in pixels of the block that becomes one feature vector.
+    channels
+        Width of the residual blocks.
+    blocks
+        Number of residual blocks of two 3×3 convolutions.
+    """
+
+    stem: int
+    channels: int
+    blocks: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> Outputs:
+        """Map tiles (n, side, side, n_bins) to the outputs of `Head`."""
+        x = nn.gelu(nn.Dense(self.channels)(space_to_depth(x, self.stem)))
+        for _ in range(self.blocks):
+            y = nn.gelu(nn.Conv(self.channels, (3, 3))(x))
+            x = x + nn.gelu(nn.Conv(self.channels, (3, 3))(y))
+        x = x.mean(axis=(1, 2))
+        return Head()(nn.gelu(nn.Dense(64)(x)))
+
+
+class SpectrumNetwork(nn.Module):
+    """Perceptron with two hidden layers.
+
+    Attributes
+    ----------
+    hidden
+        Width of the hidden layers.
+    """
+
+    hidden: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> Outputs:
+        """Map binned spectra (n, n_features) to the outputs of `Head`."""
+        for _ in range(2):
+            x = nn.gelu(nn.Dense(self.hidden)(x))
+        return Head()(x)

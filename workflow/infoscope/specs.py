@@ -1,0 +1,181 @@
+"""What each stage consumes: its part of the config, and a digest of its code.
+
+A spec holds exactly what a job depends on, so that only missing results are
+computed. Paths are no part of it, and neither are comments or docstrings of the
+code.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from infoscope.config import Study
+
+PACKAGE = Path(__file__).parent
+# They only carry values and messages: a change shows in the spec, or changes no result
+NOT_CODE = {"config", "errors", "specs", "cli"}
+
+
+def canonical(spec: dict[str, Any]) -> str:
+    """JSON with sorted keys."""
+    return json.dumps(spec, sort_keys=True, separators=(",", ":"))
+
+
+def shards(study: Study, split: str) -> list[tuple[int, int]]:
+    """First and last (exclusive) cosmology of each shard; skies for the fiducial."""
+    grid = study.grid
+    if split == "fiducial":
+        total = grid.fiducial.skies
+    else:
+        total = getattr(grid, split).cosmologies
+    size = grid.shard_size
+    return [(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
+    """Spec of `simulate_skies`."""
+    start, stop = shards(study, split)[shard]
+    skies = 1 if split == "fiducial" else getattr(study.grid, split).skies
+    return {
+        "simulator": study.simulator.model_dump(mode="json"),
+        "cosmology": study.cosmology.model_dump(mode="json"),
+        "nside": study.survey.nside,
+        "seed": study.seed,
+        "split": split,
+        "start": start,
+        "stop": stop,
+        "skies": skies,
+    }
+
+
+def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
+    """Spec of `degrade_maps`."""
+    survey, chosen = study.survey, study.degradations[degradation]
+    operations = [*survey.base_operations, *chosen.operations]
+    return {
+        "operations": [item.model_dump(mode="json") for item in operations],
+        "noise": chosen.noise or survey.noise,
+        "sigma_e": survey.sigma_e,
+        "n_gal_arcmin2": survey.n_gal_arcmin2,
+        "a_ia": survey.a_ia,
+        "tile_nside": survey.tile_nside,
+        "omega_m": study.cosmology.fiducial.omega_m,
+        "h": study.cosmology.h,
+        "seed": study.seed,
+        "split": split,
+    }
+
+
+def train(study: Study, degradation: str, estimator: str, seed: int) -> dict[str, Any]:
+    """Spec of `train_estimator`."""
+    training = study.training.model_dump(mode="json", exclude={"seeds"})
+    return {
+        "estimator": study.estimators[estimator].model_dump(mode="json"),
+        "estimator_name": estimator,
+        "degradation": degradation,
+        "training": training,
+        "prior": study.cosmology.prior.model_dump(mode="json"),
+        "seed": seed,
+        "study_seed": study.seed,
+    }
+
+
+def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
+    """Spec of `infer_posterior`."""
+    return {
+        "degradation": degradation,
+        "label": label(study, degradation),
+        "estimator_name": estimator,
+        "kind": study.estimators[estimator].kind,
+        "prior": study.cosmology.prior.model_dump(mode="json"),
+        "posterior": study.posterior.model_dump(mode="json"),
+        "study_seed": study.seed,
+    }
+
+
+def widths(study: Study) -> dict[str, Any]:
+    """Spec of `measure_widths`."""
+    return {"prior": study.cosmology.prior.model_dump(mode="json")}
+
+
+def plot(study: Study) -> dict[str, Any]:
+    """Spec of the figures."""
+    return {
+        "labels": {name: label(study, name) for name in study.degradations},
+        "fiducial": study.cosmology.fiducial.model_dump(mode="json"),
+    }
+
+
+def label(study: Study, degradation: str) -> str:
+    """Name of a degradation in figures."""
+    return study.degradations[degradation].label or degradation.replace("_", " ")
+
+
+@cache
+def code(stage: str) -> str:
+    """Digest of the code that a stage runs.
+
+    The module `stages.{stage}` and every module of the package that it imports,
+    directly or not, as syntax trees without docstrings.
+    """
+    seen: dict[str, str] = {}
+    waiting = [f"stages.{stage}"]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name in NOT_CODE:
+            continue
+        path = PACKAGE / (name.replace(".", "/") + ".py")
+        if not path.exists():
+            path = PACKAGE / name.replace(".", "/") / "__init__.py"
+        if not path.exists():
+            continue
+        tree = ast.parse(path.read_text())
+        seen[name] = _digest(tree)
+        waiting += _imports(tree)
+    return hashlib.sha256(canonical(seen).encode()).hexdigest()[:16]
+
+
+def _imports(tree: ast.Module) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = node.module.removeprefix("infoscope").removeprefix(".")
+            if not node.module.startswith("infoscope"):
+                continue
+            if module:
+                found.append(module)
+            found += [f"{module}.{a.name}".lstrip(".") for a in node.names]
+    return found
+
+
+def _digest(tree: ast.Module) -> str:
+    """Hash a syntax tree so that it does not depend on Python's version."""
+
+    def plain(node: Any) -> Any:
+        if isinstance(node, list):
+            return [plain(item) for item in node]
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        fields = {
+            name: plain(value)
+            for name, value in ast.iter_fields(node)
+            if value not in (None, [])
+        }
+        return [type(node).__name__, fields]
+
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+            and isinstance(body[0].value.value, str)
+        ):
+            del body[0]
+    return hashlib.sha256(json.dumps(plain(tree), sort_keys=True).encode()).hexdigest()

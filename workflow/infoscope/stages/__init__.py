@@ -1,0 +1,1 @@
+"""One module a rule: read the inputs, call the physics, write the output."""

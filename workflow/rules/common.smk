@@ -1,0 +1,87 @@
+import shlex
+import sys
+from pathlib import Path
+
+PACKAGE_ROOT = str(Path(workflow.basedir).resolve())
+if not Path(PACKAGE_ROOT, "infoscope").is_dir():
+    PACKAGE_ROOT = str(Path(PACKAGE_ROOT, "workflow"))
+sys.path.insert(0, PACKAGE_ROOT)
+
+from infoscope import specs
+from infoscope.config import parse_study
+from infoscope.errors import InfoscopeError
+from infoscope.survey import read_nz
+
+try:
+    STUDY = parse_study(config)
+    read_nz(Path(STUDY.survey.nz_file))
+except InfoscopeError as error:
+    raise SystemExit(str(error))
+
+# a custom prefix replaces the strict mode that Snakemake sets by default
+shell.prefix(
+    "set -euo pipefail; export PYTHONPATH=" + shlex.quote(PACKAGE_ROOT) + "; "
+    "export JAX_COMPILATION_CACHE_DIR=.snakemake/jax-cache "
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.5; "
+)
+
+RESULTS = f"results/{STUDY.study}"
+SPLITS = ["train", "validation", "test", "fiducial"]
+
+
+wildcard_constraints:
+    split="|".join(SPLITS),
+    shard=r"\d{4}",
+    degradation="|".join(STUDY.degradations),
+    estimator="|".join(STUDY.estimators),
+    seed=r"\d+",
+
+
+def shard_files(pattern):
+    """Files of all shards of all splits, in order."""
+    return [
+        pattern.format(split=split, shard=f"{i:04d}")
+        for split in SPLITS
+        for i in range(len(specs.shards(STUDY, split)))
+    ]
+
+
+def simulate_spec(wildcards):
+    return specs.canonical(
+        specs.simulate(STUDY, wildcards.split, int(wildcards.shard))
+    )
+
+
+def degrade_spec(wildcards):
+    return specs.canonical(
+        specs.degrade(STUDY, wildcards.degradation, wildcards.split)
+    )
+
+
+def dataset_shards(wildcards):
+    return shard_files(
+        f"{RESULTS}/datasets/{wildcards.degradation}/{{split}}/{{shard}}.h5"
+    )
+
+
+def train_spec(wildcards):
+    return specs.canonical(
+        specs.train(
+            STUDY, wildcards.degradation, wildcards.estimator, int(wildcards.seed)
+        )
+    )
+
+
+def summaries(wildcards):
+    return expand(
+        RESULTS
+        + "/training/{w.degradation}/{w.estimator}/seed_{seed}/summaries.h5",
+        w=[wildcards],
+        seed=range(STUDY.training.seeds),
+    )
+
+
+def infer_spec(wildcards):
+    return specs.canonical(
+        specs.infer(STUDY, wildcards.degradation, wildcards.estimator)
+    )

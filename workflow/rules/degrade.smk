@@ -1,0 +1,52 @@
+rule degrade_maps:
+    input:
+        RESULTS + "/skies/{split}/{shard}.h5",
+    output:
+        RESULTS + "/datasets/{degradation}/{split}/{shard}.h5",
+    log:
+        RESULTS + "/logs/degrade_maps/{degradation}_{split}_{shard}.log",
+    benchmark:
+        RESULTS + "/benchmarks/degrade_maps/{degradation}_{split}_{shard}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        spec=degrade_spec,
+        code=specs.code("degrade"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope degrade"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --skies {input:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule collect_dataset:
+    input:
+        dataset_shards,
+    output:
+        RESULTS + "/datasets/{degradation}.h5",
+    log:
+        RESULTS + "/logs/collect_dataset/{degradation}.log",
+    benchmark:
+        RESULTS + "/benchmarks/collect_dataset/{degradation}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=specs.canonical({}),
+        code=specs.code("collect"),
+    shell:
+        "python -m infoscope collect"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --shards {input:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

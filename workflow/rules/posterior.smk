@@ -1,0 +1,59 @@
+rule infer_posterior:
+    input:
+        summaries,
+    output:
+        RESULTS + "/posteriors/{degradation}/{estimator}.h5",
+    log:
+        RESULTS + "/logs/infer_posterior/{degradation}_{estimator}.log",
+    benchmark:
+        RESULTS + "/benchmarks/infer_posterior/{degradation}_{estimator}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        spec=infer_spec,
+        code=specs.code("infer"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope infer"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --summaries {input:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule measure_widths:
+    input:
+        expand(
+            rules.infer_posterior.output,
+            degradation=STUDY.degradations,
+            estimator=STUDY.estimators,
+        ),
+    output:
+        table=report(
+            RESULTS + "/widths.csv", category="Results", caption="../report/table.rst"
+        ),
+        columns=RESULTS + "/widths_columns.csv",
+    log:
+        RESULTS + "/logs/measure_widths.log",
+    benchmark:
+        RESULTS + "/benchmarks/measure_widths.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.widths(STUDY)),
+        code=specs.code("widths"),
+    shell:
+        "python -m infoscope widths"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --posteriors {input:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,135 @@
+rule plot_widths:
+    input:
+        rules.measure_widths.output.table,
+    output:
+        png=report(
+            RESULTS + "/figures/widths.png",
+            category="Figures",
+            caption="../report/widths.rst",
+        ),
+        pdf=RESULTS + "/figures/widths.pdf",
+    log:
+        RESULTS + "/logs/plot_widths.log",
+    benchmark:
+        RESULTS + "/benchmarks/plot_widths.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.plot(STUDY)),
+        code=specs.code("plot"),
+    shell:
+        "python -m infoscope plot-widths"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --table {input:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_contours:
+    input:
+        expand(
+            rules.infer_posterior.output,
+            degradation=STUDY.degradations,
+            estimator=STUDY.estimators,
+        ),
+    output:
+        png=report(
+            RESULTS + "/figures/contours.png",
+            category="Figures",
+            caption="../report/contours.rst",
+        ),
+        pdf=RESULTS + "/figures/contours.pdf",
+    log:
+        RESULTS + "/logs/plot_contours.log",
+    benchmark:
+        RESULTS + "/benchmarks/plot_contours.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.plot(STUDY)),
+        code=specs.code("plot"),
+    shell:
+        "python -m infoscope plot-contours"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --posteriors {input:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_tiles:
+    input:
+        expand(rules.collect_dataset.output, degradation=STUDY.degradations),
+    output:
+        png=report(
+            RESULTS + "/figures/tiles.png",
+            category="Figures",
+            caption="../report/tiles.rst",
+        ),
+        pdf=RESULTS + "/figures/tiles.pdf",
+    log:
+        RESULTS + "/logs/plot_tiles.log",
+    benchmark:
+        RESULTS + "/benchmarks/plot_tiles.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.plot(STUDY)),
+        code=specs.code("plot"),
+    shell:
+        "python -m infoscope plot-tiles"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --datasets {input:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_history:
+    input:
+        expand(
+            rules.train_estimator.output.history,
+            degradation=STUDY.degradations,
+            estimator=STUDY.estimators,
+            seed=range(STUDY.training.seeds),
+        ),
+    output:
+        png=report(
+            RESULTS + "/figures/history.png",
+            category="Figures",
+            caption="../report/history.rst",
+        ),
+        pdf=RESULTS + "/figures/history.pdf",
+    log:
+        RESULTS + "/logs/plot_history.log",
+    benchmark:
+        RESULTS + "/benchmarks/plot_history.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.plot(STUDY)),
+        code=specs.code("plot"),
+    shell:
+        "python -m infoscope plot-history"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --histories {input:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"

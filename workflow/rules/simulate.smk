@@ -1,0 +1,25 @@
+rule simulate_skies:
+    input:
+        nz=STUDY.survey.nz_file,
+    output:
+        RESULTS + "/skies/{split}/{shard}.h5",
+    log:
+        RESULTS + "/logs/simulate_skies/{split}_{shard}.log",
+    benchmark:
+        RESULTS + "/benchmarks/simulate_skies/{split}_{shard}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        spec=simulate_spec,
+        code=specs.code("simulate"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope simulate"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --nz-file {input.nz:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,31 @@
+rule train_estimator:
+    input:
+        dataset=RESULTS + "/datasets/{degradation}.h5",
+        # the data set refers to its shards; it changes when they do
+        shards=ancient(dataset_shards),
+    output:
+        summaries=RESULTS
+        + "/training/{degradation}/{estimator}/seed_{seed}/summaries.h5",
+        history=RESULTS + "/training/{degradation}/{estimator}/seed_{seed}/history.csv",
+        weights=RESULTS
+        + "/training/{degradation}/{estimator}/seed_{seed}/weights.msgpack",
+    log:
+        RESULTS + "/logs/train_estimator/{degradation}_{estimator}_{seed}.log",
+    benchmark:
+        RESULTS + "/benchmarks/train_estimator/{degradation}_{estimator}_{seed}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        spec=train_spec,
+        code=specs.code("train"),
+    shell:
+        "NPROC={threads} OMP_NUM_THREADS={threads} python -m infoscope train"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --dataset {input.dataset:q}"
+        " --output {output.summaries:q}"
+        " > {log:q} 2>&1"
