@@ -1,6 +1,7 @@
 # make study   run the default study (CONFIG=file.yaml for another one)
 # make test    run all tests
 # make lint    check style, types and the workflow
+# make docs    write config/README.md and the JSON schema from the config models
 # make lock    pin the dependencies anew after an edit of pyproject.toml
 # make clean   remove the virtual environment and caches, never results
 #
@@ -29,7 +30,7 @@ PYTHON ?= $(shell $(find_python))
 # The rules call `python`: it has to be the one of the virtual environment.
 in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: study test lint lock clean
+.PHONY: study test lint docs lock clean
 
 study: .venv/run.stamp
 	$(in_venv) snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(ARGS)
@@ -43,6 +44,9 @@ lint: .venv/dev.stamp
 	$(in_venv) mypy
 	$(in_venv) snakefmt --check Snakefile workflow
 	$(in_venv) snakemake --lint
+
+docs: .venv/dev.stamp
+	$(in_venv) PYTHONPATH=workflow python -m infoscope.reference
 
 # Needs uv. One lock serves every supported Python; the development lock adds to the
 # other one and never changes it.

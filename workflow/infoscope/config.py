@@ -127,7 +127,7 @@ class LognormalConfig(Model):
 
     name: Literal["lognormal"] = "lognormal"
     shell_width_mpc: float = Field(
-        200.0, ge=50, le=1000, description="Comoving thickness of a shell, in Mpc."
+        100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
     )
 
 
@@ -136,7 +136,7 @@ class GaussianConfig(Model):
 
     name: Literal["gaussian"] = "gaussian"
     shell_width_mpc: float = Field(
-        200.0, ge=50, le=1000, description="Comoving thickness of a shell, in Mpc."
+        100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
     )
 
 

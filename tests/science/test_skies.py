@@ -1,0 +1,124 @@
+"""Simulated skies have the spectra that independent codes predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import healpy
+import numpy as np
+import pytest
+
+from infoscope.config import CosmologyConfig, GaussianConfig, LognormalConfig
+from infoscope.cosmology import Matter, comoving_distance_mpc
+from infoscope.simulators import simulate
+from infoscope.simulators.shells import born_weights, shell_edges, shell_spectra
+from infoscope.survey import read_nz
+
+ROOT = Path(__file__).parents[2]
+NZ = read_nz(ROOT / "resources/nz/des_like.txt")
+COSMOLOGY = CosmologyConfig()
+THETA = np.array([0.2915, 0.7835])
+LMAX = 128
+
+
+@pytest.fixture(scope="module")
+def predicted() -> np.ndarray:
+    """Convergence spectra (bin, bin, ℓ) from CAMB's own lensing windows."""
+    import camb
+    from camb.sources import SplinedSourceWindow
+
+    h, omega_b = COSMOLOGY.h, COSMOLOGY.omega_b
+    parameters = camb.CAMBparams()
+    parameters.set_cosmology(
+        H0=100 * h, ombh2=omega_b * h**2, omch2=(THETA[0] - omega_b) * h**2,
+        mnu=0, num_massive_neutrinos=0,
+    )  # fmt: skip
+    sigma_8 = []
+    for amplitude in (2e-9, None):
+        value = amplitude or 2e-9 * (THETA[1] / sigma_8[0]) ** 2
+        parameters.InitPower.set_params(As=value, ns=COSMOLOGY.n_s)
+        parameters.set_matter_power(redshifts=[0.0], kmax=10)
+        if amplitude:
+            sigma_8.append(camb.get_results(parameters).get_sigma8_0())
+    parameters.NonLinear = camb.model.NonLinear_both
+    parameters.NonLinearModel.set_params(halofit_version="takahashi")
+    parameters.set_for_lmax(LMAX + 200)
+    parameters.Want_CMB = False
+    parameters.SourceWindows = [
+        SplinedSourceWindow(z=NZ.z[1:], W=n[1:], source_type="lensing")
+        for n in NZ.density
+    ]
+    cls = camb.get_results(parameters).get_source_cls_dict(lmax=LMAX, raw_cl=True)
+    n_bins = len(NZ.density)
+    return np.array(
+        [
+            [cls[f"W{i + 1}xW{j + 1}"][: LMAX + 1] for j in range(n_bins)]
+            for i in range(n_bins)
+        ]
+    )
+
+
+def test_distance_agrees_with_camb() -> None:
+    background = Matter(THETA, COSMOLOGY).background
+    z = np.array([0.3, 0.75, 1.5])
+    chi = comoving_distance_mpc(z, THETA[0], COSMOLOGY.h)
+    camb_chi = np.interp(z, background.z, background.chi_mpc)
+    assert chi == pytest.approx(camb_chi, rel=2e-3)
+
+
+def test_sigma_8_is_met() -> None:
+    assert Matter(THETA, COSMOLOGY).sigma_8 == pytest.approx(THETA[1], rel=1e-4)
+
+
+def test_shell_sum_is_the_lensing_spectrum(predicted: np.ndarray) -> None:
+    """Born sum of Limber shells against CAMB's lensing windows, 2 % for ℓ ≥ 10."""
+    matter = Matter(THETA, COSMOLOGY)
+    edges = shell_edges(matter.background, NZ, 100.0)
+    weights = born_weights(matter.background, NZ, edges)
+    shells = np.array(shell_spectra(matter, edges, LMAX))
+    ours = np.einsum("is,js,sl->ijl", weights, weights, shells)
+    ell = slice(10, LMAX + 1)
+    assert ours[..., ell] == pytest.approx(predicted[..., ell], rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", [LognormalConfig(), GaussianConfig()])
+def test_maps_have_the_predicted_spectra(simulator, predicted: np.ndarray) -> None:
+    """Band powers of eight skies within four standard deviations and 3 %."""
+    nside, skies = 64, 8
+    rngs = [np.random.default_rng(i) for i in range(skies)]
+    edges = np.array([10, 20, 40, 70, 100])
+    bands = np.zeros((skies, 4, 4, len(edges) - 1))
+    for k, (kappa, _) in enumerate(
+        simulate(simulator, THETA, COSMOLOGY, NZ, nside, rngs)
+    ):
+        alms = [healpy.map2alm(m, lmax=LMAX, iter=3) for m in kappa]
+        for i in range(4):
+            for j in range(4):
+                cl = healpy.alm2cl(alms[i], alms[j])
+                bands[k, i, j] = [
+                    cl[a:b].mean() for a, b in zip(edges, edges[1:], strict=False)
+                ]
+    theory = np.stack(
+        [
+            predicted[..., a:b].mean(-1)
+            for a, b in zip(edges, edges[1:], strict=False)
+        ],
+        axis=-1,
+    )
+    modes = np.array([(2 * np.arange(a, b) + 1).sum() for a, b in zip(edges, edges[1:], strict=False)])
+    scatter = np.sqrt(2 / modes / skies)
+    difference = np.abs(bands.mean(0) / theory - 1)
+    assert (difference < 4 * scatter + 0.03).all()
+
+
+@pytest.mark.slow
+def test_lognormal_maps_are_skewed_and_gaussian_maps_are_not() -> None:
+    skewness = {}
+    for simulator in (LognormalConfig(), GaussianConfig()):
+        rng = [np.random.default_rng(1)]
+        ((kappa, _),) = simulate(simulator, THETA, COSMOLOGY, NZ, 64, rng)
+        x = kappa - kappa.mean(axis=1, keepdims=True)
+        skewness[simulator.name] = (x**3).mean(1) / x.std(1) ** 3
+    assert (skewness["lognormal"] > 0.2).all()
+    assert (np.abs(skewness["gaussian"]) < 0.15).all()

@@ -1,0 +1,97 @@
+"""Every mistake in a config is one line that names the key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infoscope.config import Study, parse_study
+from infoscope.errors import InfoscopeError
+
+ROOT = Path(__file__).parents[2]
+
+
+def good(**changes: Any) -> dict[str, Any]:
+    return {"study": "x", "degradations": {"reference": {"operations": []}}} | changes
+
+
+def with_operation(**operation: Any) -> dict[str, Any]:
+    return good(
+        degradations={
+            "reference": {"operations": []},
+            "new": {"operations": [operation]},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        (good(sed=1), "sed"),
+        (good(seed="many"), "seed"),
+        (good(study="../x"), "study"),
+        (good(degradations={}), "degradations"),
+        (good(degradations={"lowpass": {"operations": []}}), "reference"),
+        (good(degradations={"reference": {}, "../x": {}}), "../x"),
+        (good(survey={"nside": 100}), "survey.nside"),
+        (good(survey={"nside": 16, "tile_nside": 32}), "tile_nside"),
+        (good(survey={"noise": "during"}), "survey.noise"),
+        (good(cosmology={"prior": {"omega_m": [0.4, 0.2]}}), "prior.omega_m"),
+        (good(cosmology={"fiducial": {"omega_m": 0.9}}), "fiducial.omega_m"),
+        (good(simulator={"name": "magic"}), "simulator"),
+        (good(estimators={"cnn": {"kind": "cnn", "stem": 5}}), "estimators.cnn.stem"),
+        (with_operation(operation="blur"), "degradations.new.operations.0"),
+        (with_operation(operation="lowpass"), "degradations.new.operations.0"),
+        (
+            with_operation(operation="lowpass", scale_mpc_h=-3),
+            "degradations.new.operations.0.scale_mpc_h",
+        ),
+        (
+            with_operation(operation="lowpass", scale_mpc=3),
+            "degradations.new.operations.0",
+        ),
+        (
+            with_operation(operation="bandpass", scale_mpc_h=[9, 3]),
+            "degradations.new.operations.0",
+        ),
+        (
+            with_operation(operation="keep_convergence", ranges=[[2, 1]]),
+            "degradations.new.operations.0.ranges",
+        ),
+    ],
+)
+def test_mistake_is_one_line_that_names_the_key(
+    config: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(InfoscopeError) as caught:
+        parse_study(config)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_number_in_exponent_notation() -> None:
+    config = yaml.safe_load("{kind: cnn, learning_rate: 1e-3}")
+    study = parse_study(good(estimators={"cnn": config}))
+    assert study.estimators["cnn"].learning_rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "config/config.yaml", *sorted(ROOT.glob("config/studies/*.yaml"))]
+)
+def test_shipped_studies_are_valid(path: Path) -> None:
+    assert "reference" in parse_study(yaml.safe_load(path.read_text())).degradations
+
+
+def test_schema_is_generated_from_the_models() -> None:
+    stored = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text())
+    assert stored == Study.model_json_schema(), "run `make docs`"
+
+
+def test_reference_documentation_is_generated_from_the_models() -> None:
+    from infoscope.reference import markdown
+
+    assert (ROOT / "config/README.md").read_text() == markdown(), "run `make docs`"

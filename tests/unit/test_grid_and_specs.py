@@ -1,0 +1,69 @@
+"""The grid can be extended, and a spec holds only what its stage consumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from infoscope import specs
+from infoscope.config import CosmologyConfig, parse_study
+from infoscope.cosmology import grid
+from infoscope.seeds import seed_of
+
+
+def study(**changes):
+    base = {"study": "x", "degradations": {"reference": {}, "other": {}}}
+    return parse_study(base | changes)
+
+
+def test_longer_grid_begins_with_the_shorter_one() -> None:
+    config = CosmologyConfig()
+    short, long = grid(config, "train", 0, 16, 1), grid(config, "train", 0, 64, 1)
+    assert np.array_equal(long[:16], short)
+    assert np.array_equal(long[16:32], grid(config, "train", 16, 32, 1))
+    assert (long > [0.15, 0.5]).all() and (long < [0.45, 1.2]).all()
+    # low discrepancy: 64 Sobol points fill 8 × 8 cells, one each
+    cells = np.floor((long - [0.15, 0.5]) / [0.3, 0.7] * 8).astype(int)
+    assert len(np.unique(cells, axis=0)) == 64
+
+
+def test_splits_and_seeds_differ() -> None:
+    config = CosmologyConfig()
+    points = [grid(config, s, 0, 4, 1) for s in ("train", "validation", "test")]
+    assert len(np.unique(np.concatenate(points), axis=0)) == 12
+    assert not np.array_equal(points[0], grid(config, "train", 0, 4, 2))
+    assert seed_of(1, "a") != seed_of(1, "b")
+
+
+def test_shards_of_a_longer_grid_keep_their_specs() -> None:
+    short, long = study(), study(grid={"train": {"cosmologies": 256, "skies": 2}})
+    assert len(specs.shards(long, "train")) > len(specs.shards(short, "train"))
+    for i in range(len(specs.shards(short, "train"))):
+        assert specs.simulate(short, "train", i) == specs.simulate(long, "train", i)
+
+
+def test_spec_ignores_what_the_stage_does_not_use() -> None:
+    one, two = study(), study(training={"seeds": 5}, posterior={"bootstraps": 9})
+    assert specs.train(one, "other", "cnn", 0) == specs.train(two, "other", "cnn", 0)
+    assert specs.degrade(one, "other", "test") == specs.degrade(two, "other", "test")
+
+
+def test_code_digest_sees_code_and_not_comments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stages").mkdir()
+    stage, module = tmp_path / "stages" / "s.py", tmp_path / "m.py"
+    stage.write_text("from infoscope.m import f\n")
+    monkeypatch.setattr(specs, "PACKAGE", tmp_path)
+
+    def digest(text: str) -> str:
+        module.write_text(text)
+        specs.code.cache_clear()
+        return specs.code("s")
+
+    first = digest("def f():\n    return 1\n")
+    assert digest('# why\ndef f():\n    """Doc."""\n    return 1\n') == first
+    assert digest("def f():\n    return 2\n") != first
+    specs.code.cache_clear()

@@ -1,0 +1,80 @@
+"""A finished study in a copy of the repository, and what would run after a change."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ["Snakefile", "workflow", "config", "envs", "profiles", "resources"]
+
+
+class Checkout:
+    """A copy of the repository with one study file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                ignore = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, folder / part, ignore=ignore)
+            else:
+                shutil.copy(source, folder / part)
+        self.config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
+
+    def snakemake(self, *options: str, config: dict[str, Any] | None = None) -> str:
+        """Run snakemake on the study and return all that it prints."""
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(config or self.config))
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", *options],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=1200,
+        )
+        self.returncode = done.returncode
+        return done.stdout + done.stderr
+
+    def would_run(self, config: dict[str, Any] | None = None) -> dict[str, int]:
+        """Count the jobs of each rule that a dry run lists."""
+        text = self.snakemake("--dry-run", "--cores", "1", config=config)
+        assert self.returncode == 0, text
+        table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", text, re.S)
+        if table is None:
+            assert "Nothing to be done" in text, text
+            return {}
+        rows = (line.split() for line in table[1].splitlines())
+        return {job: int(n) for job, n in rows if job not in ("all", "total")}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in a folder with a space, whose study is complete."""
+    checkout = Checkout(tmp_path_factory.mktemp("a checkout") / "info scope")
+    text = checkout.snakemake("--cores", "2")
+    assert checkout.returncode == 0, text
+    return checkout
+
+
+@pytest.fixture
+def edited(finished: Checkout) -> Callable[[str, Callable[[str], str]], None]:
+    """Edit a file of the checkout for the length of a test."""
+    saved: dict[Path, str] = {}
+
+    def edit(name: str, change: Callable[[str], str]) -> None:
+        path = finished.folder / name
+        saved.setdefault(path, path.read_text())
+        path.write_text(change(path.read_text()))
+
+    yield edit
+    for path, text in saved.items():
+        path.write_text(text)

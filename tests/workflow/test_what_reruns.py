@@ -1,0 +1,131 @@
+"""Only missing results are computed: what runs after which change."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+
+AGGREGATES = {
+    "measure_widths": 1,
+    "plot_widths": 1,
+    "plot_contours": 1,
+    "plot_tiles": 1,
+    "plot_history": 1,
+}
+CHAIN = {
+    "degrade_maps": 4,
+    "collect_dataset": 1,
+    "train_estimator": 2,
+    "infer_posterior": 2,
+}
+
+
+def changed(checkout, change) -> dict[str, Any]:
+    config = copy.deepcopy(checkout.config)
+    change(config)
+    return config
+
+
+def test_results_of_the_study(finished) -> None:
+    results = finished.folder / "results/ci"
+    table = pd.read_csv(results / "widths.csv")
+    assert len(table) == 4
+    assert set(table.degradation) == {"reference", "shuffle_pixels"}
+    assert (table[["sigma_s8", "sigma_s8_error"]] > 0).all(axis=None)
+    reference = table[table.degradation == "reference"]
+    assert (reference.sigma_s8_ratio == 1).all()
+    columns = pd.read_csv(results / "widths_columns.csv")
+    assert list(columns["column"]) == list(table.columns)
+    for figure in ("widths", "contours", "tiles", "history"):
+        assert (results / f"figures/{figure}.png").stat().st_size > 10_000
+
+
+def test_nothing_after_a_complete_run(finished) -> None:
+    assert finished.would_run() == {}
+
+
+def test_workflow_snakefile_is_an_entry_point(finished) -> None:
+    text = finished.snakemake("-n", "--cores", "2", "-s", "workflow/Snakefile")
+    assert finished.returncode == 0 and "Nothing to be done" in text
+
+
+def test_new_degradation_runs_its_chain_and_the_aggregates(finished) -> None:
+    new = {"operations": [{"operation": "sum_bins"}]}
+    config = changed(finished, lambda c: c["degradations"].update(sum_bins=new))
+    assert finished.would_run(config) == CHAIN | AGGREGATES
+
+
+def test_removed_degradation_runs_aggregates_only(finished) -> None:
+    config = changed(finished, lambda c: c["degradations"].pop("shuffle_pixels"))
+    assert finished.would_run(config) == AGGREGATES
+
+
+def test_changed_parameter_runs_one_chain(finished) -> None:
+    def change(config: dict[str, Any]) -> None:
+        operation = config["degradations"]["shuffle_pixels"]["operations"][0]
+        operation["across_bins"] = "independent"
+
+    assert finished.would_run(changed(finished, change)) == CHAIN | AGGREGATES
+
+
+def test_more_cosmologies_run_new_shards_and_what_uses_them(finished) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["grid"]["train"]["cosmologies"] = 16
+
+    assert finished.would_run(changed(finished, change)) == AGGREGATES | {
+        "simulate_skies": 1,
+        "degrade_maps": 2,
+        "collect_dataset": 2,
+        "train_estimator": 4,
+        "infer_posterior": 4,
+    }
+
+
+def test_more_seeds_run_new_trainings(finished) -> None:
+    config = changed(finished, lambda c: c["training"].update(seeds=2))
+    expected = {"train_estimator": 4, "infer_posterior": 4, **AGGREGATES}
+    del expected["plot_tiles"]
+    assert finished.would_run(config) == expected
+
+
+def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
+    path = finished.folder / "results/ci/posteriors/reference/cnn.h5"
+    content, hidden = path.read_bytes(), path.with_suffix(".hidden")
+    path.rename(hidden)
+    try:
+        jobs = finished.would_run()
+    finally:
+        hidden.rename(path)
+    assert path.read_bytes() == content
+    assert jobs == {
+        "infer_posterior": 1,
+        "measure_widths": 1,
+        "plot_widths": 1,
+        "plot_contours": 1,
+    }
+
+
+def test_comment_runs_nothing(finished, edited) -> None:
+    for name in ("training.py", "degradations.py", "simulators/shells.py"):
+        edited(f"workflow/infoscope/{name}", lambda text: "# a comment\n" + text)
+    assert finished.would_run() == {}
+
+
+def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None:
+    edited("workflow/infoscope/training.py", lambda text: text + "\n\nNEW = 1\n")
+    expected = {"train_estimator": 4, "infer_posterior": 4, **AGGREGATES}
+    del expected["plot_tiles"]
+    assert finished.would_run() == expected
+
+
+def test_cores_and_resources_run_nothing(finished) -> None:
+    text = finished.snakemake(
+        "-n", "--cores", "7", "--set-resources", "train_estimator:mem_mb=9",
+        "--set-threads", "train_estimator=2",
+    )  # fmt: skip
+    assert finished.returncode == 0 and "Nothing to be done" in text

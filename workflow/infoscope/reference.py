@@ -1,0 +1,74 @@
+"""The reference of the config, generated from its models: `make docs`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from infoscope.config import Study
+
+ROOT = Path(__file__).parents[2]
+HEADER = """# Every key of the config
+
+Generated from `workflow/infoscope/config.py`; do not edit. A study is one YAML file,
+chosen with `--configfile`; without that `config/config.yaml` is used. A key that is
+left out has the default given here. Unknown keys are refused.
+"""
+
+
+def _type(field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        return f"[{field['$ref'].split('/')[-1]}](#{field['$ref'].split('/')[-1].lower()})"
+    for union in ("anyOf", "oneOf"):
+        if union in field:
+            return " or ".join(_type(member) for member in field[union])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "enum" in field:
+        return " or ".join(f"`{value}`" for value in field["enum"])
+    kind = field.get("type", "any")
+    if kind == "array":
+        if "prefixItems" in field:
+            return "[" + ", ".join(_type(item) for item in field["prefixItems"]) + "]"
+        return f"list of {_type(field['items'])}"
+    if kind == "object" and isinstance(field.get("additionalProperties"), dict):
+        return f"name → {_type(field['additionalProperties'])}"
+    limits = {
+        "exclusiveMinimum": ">",
+        "minimum": "≥",
+        "exclusiveMaximum": "<",
+        "maximum": "≤",
+    }
+    bounds = [f"{sign} {field[key]}" for key, sign in limits.items() if key in field]
+    return " ".join([kind, *bounds])
+
+
+def _section(name: str, schema: dict[str, Any]) -> str:
+    lines = [f"## {name}", "", schema.get("description", "").split("\n\n")[0], ""]
+    lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key, field in schema["properties"].items():
+        default = "required"
+        if "default" in field:
+            default = f"`{json.dumps(field['default'], ensure_ascii=False)}`"
+            if isinstance(field["default"], dict):
+                default = "see there"
+        elif key not in schema.get("required", []):
+            default = "see below"
+        kind = _type(field).replace("|", "\\|")
+        lines.append(f"| `{key}` | {kind} | {default} | {field.get('description', '')} |")
+    return "\n".join(lines)
+
+
+def markdown() -> str:
+    """Reference of all keys as Markdown."""
+    schema = Study.model_json_schema()
+    sections = [_section("Study", schema)]
+    sections += [_section(name, part) for name, part in schema["$defs"].items()]
+    return HEADER + "\n" + "\n\n".join(sections) + "\n"
+
+
+if __name__ == "__main__":
+    (ROOT / "config/README.md").write_text(markdown())
+    text = json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False)
+    (ROOT / "workflow/schemas/config.schema.json").write_text(text + "\n")

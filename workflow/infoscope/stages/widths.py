@@ -1,0 +1,45 @@
+"""Rule `measure_widths`: the table of posterior widths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from infoscope.datasets import atomic_path, open_for_reading
+from infoscope.widths import Measurement, columns, measure
+
+
+def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
+    """Tabulate the widths of all degradations and estimators.
+
+    Parameters
+    ----------
+    spec
+        prior.
+    posteriors
+        Outputs of `infer_posterior`; rows come in their order.
+    output
+        CSV file; {name}_columns.csv beside it explains its columns.
+    """
+    low, high = spec["prior"]["omega_m"]
+    table = measure([_read(path) for path in posteriors], high - low)
+    explained = output.with_name(f"{output.stem}_columns.csv")
+    for content, path in ((columns(), explained), (table, output)):
+        with atomic_path(path) as temporary:
+            content.to_csv(temporary, index=False)
+
+
+def _read(path: Path) -> Measurement:
+    with open_for_reading(path) as file:
+        attributes = file.attrs
+        return Measurement(
+            degradation=str(attributes["degradation"]),
+            label=str(attributes["label"]),
+            estimator=str(attributes["estimator"]),
+            kind=str(attributes["kind"]),
+            n_mocks=file["widths"].shape[1],
+            width=file["width"][:],
+            bootstrap=file["bootstrap"][:],
+            train_nll=float(attributes["train_nll"]),
+            validation_nll=float(attributes["validation_nll"]),
+        )
