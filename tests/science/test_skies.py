@@ -100,13 +100,15 @@ def test_maps_have_the_predicted_spectra(simulator, predicted: np.ndarray) -> No
                     cl[a:b].mean() for a, b in zip(edges, edges[1:], strict=False)
                 ]
     theory = np.stack(
-        [
-            predicted[..., a:b].mean(-1)
-            for a, b in zip(edges, edges[1:], strict=False)
-        ],
+        [predicted[..., a:b].mean(-1) for a, b in zip(edges, edges[1:], strict=False)],
         axis=-1,
     )
-    modes = np.array([(2 * np.arange(a, b) + 1).sum() for a, b in zip(edges, edges[1:], strict=False)])
+    modes = np.array(
+        [
+            (2 * np.arange(a, b) + 1).sum()
+            for a, b in zip(edges, edges[1:], strict=False)
+        ]
+    )
     scatter = np.sqrt(2 / modes / skies)
     difference = np.abs(bands.mean(0) / theory - 1)
     assert (difference < 4 * scatter + 0.03).all()

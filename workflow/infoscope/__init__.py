@@ -1,1 +1,1 @@
-"""What does a neural network learn cosmology from in a weak-lensing survey?"""
+"""Find the structures in a lensing survey that a network learns cosmology from."""

@@ -399,7 +399,8 @@ class Study(Model):
     def _consistent(self) -> Study:
         if "reference" not in self.degradations:
             raise ValueError(
-                "degradations: `reference` is missing; add `reference: {operations: []}`"
+                "degradations: `reference` is missing; "
+                "add `reference: {operations: []}`"
             )
         side = self.survey.nside // self.survey.tile_nside
         for name, estimator in self.estimators.items():
@@ -464,7 +465,7 @@ def _location(
             isinstance(node, list) and isinstance(part, int)
         )
         if inside:
-            node = node[part]  # type: ignore[index]
+            node = node[part]
             kept.append(part)
         elif last and isinstance(node, Mapping) and part not in node.values():
             kept.append(part)

@@ -42,7 +42,9 @@ def create(path: Path, spec: Mapping[str, Any]) -> Iterator[h5py.File]:
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["spec"] = json.dumps(spec, sort_keys=True)
         file.attrs["code"] = os.environ.get("INFOSCOPE_CODE", "")
-        file.attrs["versions"] = json.dumps({name: _version(name) for name in VERSIONED})
+        file.attrs["versions"] = json.dumps(
+            {name: _version(name) for name in VERSIONED}
+        )
         yield file
 
 
@@ -77,7 +79,9 @@ def digest(*arrays: np.ndarray) -> str:
     return total.hexdigest()
 
 
-def collect(shards: Mapping[str, list[Path]], path: Path, spec: Mapping[str, Any]) -> None:
+def collect(
+    shards: Mapping[str, list[Path]], path: Path, spec: Mapping[str, Any]
+) -> None:
     """Join the shards of a degradation into one file without copying the tiles.
 
     The content digest of every shard is stored: the file changes when its tiles do,
@@ -86,7 +90,12 @@ def collect(shards: Mapping[str, list[Path]], path: Path, spec: Mapping[str, Any
     with create(path, spec) as file:
         for split, parts in shards.items():
             group = file.create_group(split)
-            sources, columns = [], {"theta": [], "sky": [], "cosmology": []}
+            sources = []
+            columns: dict[str, list[np.ndarray]] = {
+                "theta": [],
+                "sky": [],
+                "cosmology": [],
+            }
             for part in parts:
                 with open_for_reading(part) as shard:
                     tiles = shard["tiles"]

@@ -44,7 +44,9 @@ Apply = Callable[[Sky, Any, np.random.Generator], Sky]
 REGISTRY: dict[type[config.Operation], tuple[Domain, Apply]] = {}
 
 
-def operation(model: type[config.Operation], domain: Domain) -> Callable[[Apply], Apply]:
+def operation(
+    model: type[config.Operation], domain: Domain
+) -> Callable[[Apply], Apply]:
     """Register a function as the operation that a config model describes."""
 
     def register(apply: Apply) -> Apply:
@@ -101,9 +103,7 @@ def highpass(sky: Sky, p: config.HighPass, rng: np.random.Generator) -> Sky:
 def bandpass(sky: Sky, p: config.BandPass, rng: np.random.Generator) -> Sky:
     """Keep scales between two: the difference of two low-passes."""
     if p.scale_mpc_h is not None:
-        small, large = (
-            fwhm_of_scale(r, None, sky.chi_mpc_h) for r in p.scale_mpc_h
-        )
+        small, large = (fwhm_of_scale(r, None, sky.chi_mpc_h) for r in p.scale_mpc_h)
     else:
         assert p.ell is not None
         large, small = (fwhm_of_scale(None, ell, sky.chi_mpc_h) for ell in p.ell)
@@ -142,9 +142,7 @@ def keep_convergence(
 
 
 @operation(config.ShufflePixels, "tile")
-def shuffle_pixels(
-    sky: Sky, p: config.ShufflePixels, rng: np.random.Generator
-) -> Sky:
+def shuffle_pixels(sky: Sky, p: config.ShufflePixels, rng: np.random.Generator) -> Sky:
     """Permute the pixels of each tile, all bins alike or each on its own."""
     n_tile, n_bins, side, _ = sky.maps.shape
     pixels = sky.maps.reshape(n_tile, n_bins, side**2)

@@ -19,7 +19,9 @@ left out has the default given here. Unknown keys are refused.
 
 def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
-        return f"[{field['$ref'].split('/')[-1]}](#{field['$ref'].split('/')[-1].lower()})"
+        return (
+            f"[{field['$ref'].split('/')[-1]}](#{field['$ref'].split('/')[-1].lower()})"
+        )
     for union in ("anyOf", "oneOf"):
         if union in field:
             return " or ".join(_type(member) for member in field[union])
@@ -56,12 +58,14 @@ def _section(name: str, schema: dict[str, Any]) -> str:
         elif key not in schema.get("required", []):
             default = "see below"
         kind = _type(field).replace("|", "\\|")
-        lines.append(f"| `{key}` | {kind} | {default} | {field.get('description', '')} |")
+        lines.append(
+            f"| `{key}` | {kind} | {default} | {field.get('description', '')} |"
+        )
     return "\n".join(lines)
 
 
 def markdown() -> str:
-    """Reference of all keys as Markdown."""
+    """Describe all keys in Markdown."""
     schema = Study.model_json_schema()
     sections = [_section("Study", schema)]
     sections += [_section(name, part) for name, part in schema["$defs"].items()]

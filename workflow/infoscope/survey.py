@@ -53,14 +53,14 @@ def read_nz(path: Path) -> RedshiftDistribution:
         raise InfoscopeError(
             f"survey.nz_file: {path}: z must increase and n(z) be finite and ≥ 0"
         )
-    norm = np.trapezoid(density, z, axis=1)
+    norm = np.asarray(np.trapezoid(density, z, axis=1))
     if (norm <= 0).any():
         raise InfoscopeError(f"survey.nz_file: {path}: a bin is empty")
     return RedshiftDistribution(z, density / norm[:, None])
 
 
 def noise_sigma(sigma_e: float, n_gal_arcmin2: NDArray, nside: int) -> NDArray:
-    """Standard deviation of shape noise in a pixel, σ_e / √(n_gal A_pix)."""
+    """Compute the shape noise σ_e / √(n_gal A_pix) of a pixel (standard deviation)."""
     area = ARCMIN2_SKY / (12 * nside**2)
     return sigma_e / np.sqrt(np.asarray(n_gal_arcmin2) * area)
 

@@ -47,15 +47,11 @@ def shard_files(pattern):
 
 
 def simulate_spec(wildcards):
-    return specs.canonical(
-        specs.simulate(STUDY, wildcards.split, int(wildcards.shard))
-    )
+    return specs.canonical(specs.simulate(STUDY, wildcards.split, int(wildcards.shard)))
 
 
 def degrade_spec(wildcards):
-    return specs.canonical(
-        specs.degrade(STUDY, wildcards.degradation, wildcards.split)
-    )
+    return specs.canonical(specs.degrade(STUDY, wildcards.degradation, wildcards.split))
 
 
 def dataset_shards(wildcards):
@@ -74,8 +70,7 @@ def train_spec(wildcards):
 
 def summaries(wildcards):
     return expand(
-        RESULTS
-        + "/training/{w.degradation}/{w.estimator}/seed_{seed}/summaries.h5",
+        f"{RESULTS}/training/{{w.degradation}}/{{w.estimator}}/seed_{{seed}}/summaries.h5",
         w=[wildcards],
         seed=range(STUDY.training.seeds),
     )

@@ -1,12 +1,12 @@
 rule degrade_maps:
     input:
-        RESULTS + "/skies/{split}/{shard}.h5",
+        f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
     output:
-        RESULTS + "/datasets/{degradation}/{split}/{shard}.h5",
+        f"{RESULTS}/datasets/{{degradation}}/{{split}}/{{shard}}.h5",
     log:
-        RESULTS + "/logs/degrade_maps/{degradation}_{split}_{shard}.log",
+        f"{RESULTS}/logs/degrade_maps/{{degradation}}_{{split}}_{{shard}}.log",
     benchmark:
-        RESULTS + "/benchmarks/degrade_maps/{degradation}_{split}_{shard}.tsv"
+        f"{RESULTS}/benchmarks/degrade_maps/{{degradation}}_{{split}}_{{shard}}.tsv"
     conda:
         "../../envs/simulate.yaml"
     threads: 1
@@ -29,11 +29,11 @@ rule collect_dataset:
     input:
         dataset_shards,
     output:
-        RESULTS + "/datasets/{degradation}.h5",
+        f"{RESULTS}/datasets/{{degradation}}.h5",
     log:
-        RESULTS + "/logs/collect_dataset/{degradation}.log",
+        f"{RESULTS}/logs/collect_dataset/{{degradation}}.log",
     benchmark:
-        RESULTS + "/benchmarks/collect_dataset/{degradation}.tsv"
+        f"{RESULTS}/benchmarks/collect_dataset/{{degradation}}.tsv"
     conda:
         "../../envs/simulate.yaml"
     threads: 1

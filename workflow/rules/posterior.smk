@@ -2,11 +2,11 @@ rule infer_posterior:
     input:
         summaries,
     output:
-        RESULTS + "/posteriors/{degradation}/{estimator}.h5",
+        f"{RESULTS}/posteriors/{{degradation}}/{{estimator}}.h5",
     log:
-        RESULTS + "/logs/infer_posterior/{degradation}_{estimator}.log",
+        f"{RESULTS}/logs/infer_posterior/{{degradation}}_{{estimator}}.log",
     benchmark:
-        RESULTS + "/benchmarks/infer_posterior/{degradation}_{estimator}.tsv"
+        f"{RESULTS}/benchmarks/infer_posterior/{{degradation}}_{{estimator}}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -34,13 +34,13 @@ rule measure_widths:
         ),
     output:
         table=report(
-            RESULTS + "/widths.csv", category="Results", caption="../report/table.rst"
+            f"{RESULTS}/widths.csv", category="Results", caption="../report/table.rst"
         ),
-        columns=RESULTS + "/widths_columns.csv",
+        columns=f"{RESULTS}/widths_columns.csv",
     log:
-        RESULTS + "/logs/measure_widths.log",
+        f"{RESULTS}/logs/measure_widths.log",
     benchmark:
-        RESULTS + "/benchmarks/measure_widths.tsv"
+        f"{RESULTS}/benchmarks/measure_widths.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1

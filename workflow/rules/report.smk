@@ -3,15 +3,15 @@ rule plot_widths:
         rules.measure_widths.output.table,
     output:
         png=report(
-            RESULTS + "/figures/widths.png",
+            f"{RESULTS}/figures/widths.png",
             category="Figures",
             caption="../report/widths.rst",
         ),
-        pdf=RESULTS + "/figures/widths.pdf",
+        pdf=f"{RESULTS}/figures/widths.pdf",
     log:
-        RESULTS + "/logs/plot_widths.log",
+        f"{RESULTS}/logs/plot_widths.log",
     benchmark:
-        RESULTS + "/benchmarks/plot_widths.tsv"
+        f"{RESULTS}/benchmarks/plot_widths.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -39,15 +39,15 @@ rule plot_contours:
         ),
     output:
         png=report(
-            RESULTS + "/figures/contours.png",
+            f"{RESULTS}/figures/contours.png",
             category="Figures",
             caption="../report/contours.rst",
         ),
-        pdf=RESULTS + "/figures/contours.pdf",
+        pdf=f"{RESULTS}/figures/contours.pdf",
     log:
-        RESULTS + "/logs/plot_contours.log",
+        f"{RESULTS}/logs/plot_contours.log",
     benchmark:
-        RESULTS + "/benchmarks/plot_contours.tsv"
+        f"{RESULTS}/benchmarks/plot_contours.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -71,15 +71,15 @@ rule plot_tiles:
         expand(rules.collect_dataset.output, degradation=STUDY.degradations),
     output:
         png=report(
-            RESULTS + "/figures/tiles.png",
+            f"{RESULTS}/figures/tiles.png",
             category="Figures",
             caption="../report/tiles.rst",
         ),
-        pdf=RESULTS + "/figures/tiles.pdf",
+        pdf=f"{RESULTS}/figures/tiles.pdf",
     log:
-        RESULTS + "/logs/plot_tiles.log",
+        f"{RESULTS}/logs/plot_tiles.log",
     benchmark:
-        RESULTS + "/benchmarks/plot_tiles.tsv"
+        f"{RESULTS}/benchmarks/plot_tiles.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -108,15 +108,15 @@ rule plot_history:
         ),
     output:
         png=report(
-            RESULTS + "/figures/history.png",
+            f"{RESULTS}/figures/history.png",
             category="Figures",
             caption="../report/history.rst",
         ),
-        pdf=RESULTS + "/figures/history.pdf",
+        pdf=f"{RESULTS}/figures/history.pdf",
     log:
-        RESULTS + "/logs/plot_history.log",
+        f"{RESULTS}/logs/plot_history.log",
     benchmark:
-        RESULTS + "/benchmarks/plot_history.tsv"
+        f"{RESULTS}/benchmarks/plot_history.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1

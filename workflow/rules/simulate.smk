@@ -2,11 +2,11 @@ rule simulate_skies:
     input:
         nz=STUDY.survey.nz_file,
     output:
-        RESULTS + "/skies/{split}/{shard}.h5",
+        f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
     log:
-        RESULTS + "/logs/simulate_skies/{split}_{shard}.log",
+        f"{RESULTS}/logs/simulate_skies/{{split}}_{{shard}}.log",
     benchmark:
-        RESULTS + "/benchmarks/simulate_skies/{split}_{shard}.tsv"
+        f"{RESULTS}/benchmarks/simulate_skies/{{split}}_{{shard}}.tsv"
     conda:
         "../../envs/simulate.yaml"
     threads: 1

@@ -1,18 +1,16 @@
 rule train_estimator:
     input:
-        dataset=RESULTS + "/datasets/{degradation}.h5",
+        dataset=f"{RESULTS}/datasets/{{degradation}}.h5",
         # the data set refers to its shards; it changes when they do
         shards=ancient(dataset_shards),
     output:
-        summaries=RESULTS
-        + "/training/{degradation}/{estimator}/seed_{seed}/summaries.h5",
-        history=RESULTS + "/training/{degradation}/{estimator}/seed_{seed}/history.csv",
-        weights=RESULTS
-        + "/training/{degradation}/{estimator}/seed_{seed}/weights.msgpack",
+        summaries=f"{RESULTS}/training/{{degradation}}/{{estimator}}/seed_{{seed}}/summaries.h5",
+        history=f"{RESULTS}/training/{{degradation}}/{{estimator}}/seed_{{seed}}/history.csv",
+        weights=f"{RESULTS}/training/{{degradation}}/{{estimator}}/seed_{{seed}}/weights.msgpack",
     log:
-        RESULTS + "/logs/train_estimator/{degradation}_{estimator}_{seed}.log",
+        f"{RESULTS}/logs/train_estimator/{{degradation}}_{{estimator}}_{{seed}}.log",
     benchmark:
-        RESULTS + "/benchmarks/train_estimator/{degradation}_{estimator}_{seed}.tsv"
+        f"{RESULTS}/benchmarks/train_estimator/{{degradation}}_{{estimator}}_{{seed}}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1

@@ -113,7 +113,7 @@ def lognormal_field(spectra: Sequence[NDArray]) -> tuple[list, list[NDArray]]:
     """Lognormal matter (shift 1) whose spectra are those given."""
     fields: list = [glass.grf.Lognormal(1.0) for _ in spectra]
     gaussian = glass.solve_gaussian_spectra(fields, _uncorrelated(spectra))
-    return fields, gaussian
+    return fields, list(gaussian)
 
 
 def gaussian_field(spectra: Sequence[NDArray]) -> tuple[list, list[NDArray]]:

@@ -55,13 +55,15 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
             )
             for name in ("kappa", "kappa_ia")
         }
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for values, members in jobs:
             generators = [
                 np.random.default_rng(seed_of(spec["seed"], "sky", split, *member))
                 for member in members
             ]
-            drawn = simulate(simulator, values, cosmology, nz, spec["nside"], generators)
+            drawn = simulate(
+                simulator, values, cosmology, nz, spec["nside"], generators
+            )
             for (index, sky), (kappa, kappa_ia) in zip(members, drawn, strict=True):
                 maps["kappa"][len(rows)] = kappa
                 maps["kappa_ia"][len(rows)] = kappa_ia
