@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+PATH = os.environ["PATH"]
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "workflow", "config", "envs", "profiles", "resources"]
 
@@ -38,6 +40,8 @@ class Checkout:
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", *options],
             cwd=self.folder,
+            # the rules call `python`: the interpreter that runs the tests
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"},
             capture_output=True,
             text=True,
             timeout=1200,

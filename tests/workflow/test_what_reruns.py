@@ -18,7 +18,7 @@ AGGREGATES = {
     "plot_history": 1,
 }
 CHAIN = {
-    "degrade_maps": 4,
+    "degrade_maps": 5,
     "collect_dataset": 1,
     "train_estimator": 2,
     "infer_posterior": 2,
