@@ -123,6 +123,7 @@ def plot_widths(table: pd.DataFrame) -> Figure:
                 label=_estimator_label(name),
             )
         ax.set_xlabel(xlabel)
+        ax.locator_params(axis="x", nbins=5)
         ax.tick_params(axis="y", length=0)
         if note is not None:
             ax.set_title(note, fontsize=8, color="0.3")
