@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from infoscope.config import CosmologyConfig, GaussianConfig, LognormalConfig
-from infoscope.cosmology import Matter, comoving_distance_mpc
+from infoscope.cosmology import comoving_distance_mpc
+from infoscope.matter import Matter
 from infoscope.simulators import simulate
 from infoscope.simulators.shells import born_weights, shell_edges, shell_spectra
 from infoscope.survey import read_nz

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from infoscope.errors import InfoscopeError
 
@@ -446,27 +447,40 @@ def parse_study(config: Mapping[str, Any]) -> Study:
         return Study.model_validate(dict(config))
     except ValidationError as error:
         first = error.errors()[0]
-        path = ".".join(str(part) for part in _location(first["loc"], config))
-        message = first["msg"].removeprefix("Value error, ")
+        path = ".".join(str(part) for part in _location(first, config))
         raise InfoscopeError(
-            f"config: {path + ': ' if path else ''}{message}"
+            f"config: {path + ': ' if path else ''}{_message(first)}"
         ) from None
 
 
-def _location(
-    location: tuple[str | int, ...], config: Mapping[str, Any]
-) -> list[str | int]:
-    """Drop the tags that pydantic adds for members of a union."""
+def _message(error: ErrorDetails) -> str:
+    """Say in the words of a config what pydantic says in those of Python."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return "unknown key (config/README.md lists all keys)"
+        case "missing":
+            return "is missing"
+        case "union_tag_invalid":
+            key, known = context["discriminator"].strip("'"), context["expected_tags"]
+            return f"unknown {key} {context['tag']!r}; choose from {known}"
+        case "union_tag_not_found":
+            key = context["discriminator"].strip("'")
+            return f"the key `{key}` is missing"
+        case _:
+            return error["msg"].removeprefix("Value error, ")
+
+
+def _location(error: ErrorDetails, config: Mapping[str, Any]) -> list[str | int]:
+    """Keys that lead to the mistake, without the tags that pydantic adds for unions."""
     kept: list[str | int] = []
     node: Any = config
-    for i, part in enumerate(location):
-        last = i == len(location) - 1
-        inside = (isinstance(node, Mapping) and part in node) or (
+    for part in error["loc"]:
+        if (isinstance(node, Mapping) and part in node) or (
             isinstance(node, list) and isinstance(part, int)
-        )
-        if inside:
+        ):
             node = node[part]
             kept.append(part)
-        elif last and isinstance(node, Mapping) and part not in node.values():
-            kept.append(part)
+    if error["type"] == "missing":
+        kept.append(error["loc"][-1])
     return kept

@@ -28,7 +28,7 @@ P = ParamSpec("P")
 STYLE = Path(__file__).parents[2] / "resources" / "infoscope.mplstyle"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-LEVELS = (0.68, 0.95)
+MASS = 0.683
 ESTIMATORS = {"cnn": "CNN", "power_spectrum": "Power spectrum"}
 
 
@@ -134,33 +134,33 @@ def plot_widths(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def mass_levels(density: FloatArray, masses: Sequence[float] = LEVELS) -> list[float]:
-    """Find the densities whose contours enclose given masses.
+def mass_level(density: FloatArray, mass: float = MASS) -> float:
+    """Find the density whose contour encloses a given mass.
 
     Parameters
     ----------
     density
         Density on a grid of cells of equal area.
-    masses
-        Fractions of the total mass.
+    mass
+        Fraction of the total mass.
 
     Returns
     -------
-        Levels, one for each mass, in the order of `masses`.
+        The level.
     """
     ordered = np.sort(np.asarray(density, dtype=float), axis=None)[::-1]
     enclosed = np.cumsum(ordered)
     if not enclosed[-1] > 0:
         raise InfoscopeError("a posterior has no mass: nothing to draw")
-    found = np.searchsorted(enclosed / enclosed[-1], masses)
-    return [float(ordered[min(i, ordered.size - 1)]) for i in found]
+    found = np.searchsorted(enclosed / enclosed[-1], mass)
+    return float(ordered[min(found, ordered.size - 1)])
 
 
 @_styled
 def plot_contours(
     posteriors: Sequence[Posterior], fiducial: tuple[float, float]
 ) -> Figure:
-    """Plot the 68 % and 95 % regions of posteriors, one panel an estimator.
+    """Plot the 68 % regions of posteriors, one panel an estimator.
 
     Parameters
     ----------
@@ -206,19 +206,11 @@ def plot_contours(
 
 
 def _draw_contours(ax: Axes, posterior: Posterior, colour: Any, dash: Any) -> None:
-    """Draw the 68 % (thick, filled) and 95 % (thin) regions of a posterior."""
-    inner, outer = mass_levels(posterior.density)
-    if inner <= outer:
-        inner = np.nextafter(outer, np.inf)
+    """Draw the 68 % region of a posterior."""
     grid = (posterior.omega_m, posterior.sigma_8, posterior.density.T)
-    top = max(float(posterior.density.max()), float(np.nextafter(inner, np.inf)))
-    ax.contourf(*grid, levels=[inner, top], colors=[colour], alpha=0.1)
+    level = mass_level(posterior.density)
     ax.contour(
-        *grid,
-        levels=[outer, inner],
-        colors=[colour],
-        linestyles=[dash],
-        linewidths=[0.9, 1.7],
+        *grid, levels=[level], colors=[colour], linestyles=[dash], linewidths=[1.5]
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from infoscope.cosmology import s8_of
+from infoscope.cosmology import omega_m_s8
 from infoscope.errors import InfoscopeError
 
 Array = NDArray[np.float64]
@@ -51,7 +51,7 @@ class Scaling:
 
     def theta(self, theta: Array) -> Array:
         """Scaled (Ω_m, S_8) of (…, 2) of (Ω_m, σ_8)."""
-        return (_omega_m_s8(theta) - self.theta_centre) / self.theta_half
+        return (omega_m_s8(theta) - self.theta_centre) / self.theta_half
 
     def summary(self, summary: Array) -> Array:
         """Standardised summaries."""
@@ -201,7 +201,7 @@ def widths(probabilities: Array, omega_m: Array, sigma_8: Array) -> Array:
     """
     flat = probabilities.reshape(len(probabilities), -1)
     theta = _grid(omega_m, sigma_8)
-    values = np.column_stack([_omega_m_s8(theta)[:, ::-1], theta[:, 1]])
+    values = np.column_stack([omega_m_s8(theta)[:, ::-1], theta[:, 1]])
     values -= values.mean(axis=0)
     moments = flat @ np.concatenate([values, values**2], axis=1)
     variance = moments[:, 3:] - moments[:, :3] ** 2
@@ -247,13 +247,8 @@ def _grid(omega_m: Array, sigma_8: Array) -> Array:
     return np.stack(np.meshgrid(omega_m, sigma_8, indexing="ij"), -1).reshape(-1, 2)
 
 
-def _omega_m_s8(theta: Array) -> Array:
-    """Turn (…, 2) of (Ω_m, σ_8) into (Ω_m, S_8)."""
-    return np.stack([theta[..., 0], s8_of(theta)], axis=-1)
-
-
 def _scaling(summary: Array, theta: Array, weights: Array) -> Scaling:
-    parameters = _omega_m_s8(theta)
+    parameters = omega_m_s8(theta)
     low, high = parameters.min(axis=0), parameters.max(axis=0)
     mean = np.average(summary, axis=0, weights=weights)
     std = np.sqrt(np.average((summary - mean) ** 2, axis=0, weights=weights))

@@ -23,6 +23,7 @@ from infoscope.config import (
     Prior,
     TrainingConfig,
 )
+from infoscope.cosmology import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.networks import CNN, Outputs, SpectrumNetwork, gaussian_nll
 from infoscope.power_spectra import binned_spectra
@@ -31,7 +32,6 @@ Array = NDArray[np.float32]
 EstimatorConfig = CNNConfig | PowerSpectrumConfig
 Params = Any
 
-OMEGA_M_PIVOT = 0.3
 WARM_UP = 0.05
 CLIP_NORM = 1.0
 WEIGHT_DECAY = 1e-5
@@ -59,7 +59,7 @@ class Bounds:
         def corner(side: int) -> NDArray[np.float64]:
             interval: tuple[Interval, Interval] = (prior.omega_m, prior.sigma_8)
             theta = np.array([[interval[0][side], interval[1][side]]])
-            return summary_parameters(theta).ravel()
+            return omega_m_s8(theta).ravel()
 
         return cls(corner(0), corner(1))
 
@@ -141,13 +141,6 @@ class Result:
     def best(self) -> Look:
         """The evaluation at the best step."""
         return next(look for look in self.history if look.step == self.best_step)
-
-
-def summary_parameters(theta: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Turn (…, 2) of (Ω_m, σ_8) into (Ω_m, S_8), with S_8 = σ_8 √(Ω_m / 0.3)."""
-    omega_m, sigma_8 = np.moveaxis(np.asarray(theta, dtype=np.float64), -1, 0)
-    s_8 = sigma_8 * np.sqrt(omega_m / OMEGA_M_PIVOT)
-    return np.stack([omega_m, s_8], axis=-1)
 
 
 def network_of(config: EstimatorConfig) -> nn.Module:

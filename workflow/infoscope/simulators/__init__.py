@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.config import CosmologyConfig, GaussianConfig, LognormalConfig
-from infoscope.cosmology import Matter
+from infoscope.matter import Matter
 from infoscope.simulators.shells import (
     MatterField,
     born_weights,

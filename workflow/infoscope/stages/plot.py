@@ -34,7 +34,7 @@ def run_widths(spec: Mapping[str, Any], table: Path, output: Path) -> None:
 def run_contours(
     spec: Mapping[str, Any], posteriors: Sequence[Path], output: Path
 ) -> None:
-    """Draw posteriors of typical mock observations.
+    """Draw posteriors of the mean mock observation.
 
     Parameters
     ----------

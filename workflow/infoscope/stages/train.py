@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from infoscope.config import Estimator, Prior, TrainingConfig
+from infoscope.cosmology import omega_m_s8
 from infoscope.datasets import atomic_path, create, open_for_reading
 from infoscope.errors import InfoscopeError
 from infoscope.seeds import seed_of
@@ -22,7 +23,6 @@ from infoscope.training import (
     EstimatorConfig,
     Result,
     predict,
-    summary_parameters,
     train,
 )
 
@@ -103,7 +103,7 @@ def _read(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Tiles (n_sky · n_tile, side, side, n_bins) and their scaled targets."""
     tiles = group["tiles"][:]
-    target = bounds.scale(summary_parameters(group["theta"][:]))
+    target = bounds.scale(omega_m_s8(group["theta"][:]))
     return tiles.reshape(-1, *tiles.shape[2:]), target.repeat(tiles.shape[1], axis=0)
 
 
