@@ -38,7 +38,7 @@ def test_splits_and_seeds_differ() -> None:
 
 
 def test_shards_of_a_longer_grid_keep_their_specs() -> None:
-    short, long = study(), study(grid={"train": {"cosmologies": 256, "skies": 2}})
+    short, long = study(), study(grid={"train": {"cosmologies": 256, "skies": 4}})
     assert len(specs.shards(long, "train")) > len(specs.shards(short, "train"))
     for i in range(len(specs.shards(short, "train"))):
         assert specs.simulate(short, "train", i) == specs.simulate(long, "train", i)

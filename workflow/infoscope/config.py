@@ -89,8 +89,8 @@ class CosmologyConfig(Model):
 class SplitConfig(Model):
     """How many cosmologies a split has, and how many skies each."""
 
-    cosmologies: int = Field(64, ge=4, description="Number of cosmologies.")
-    skies: int = Field(2, ge=1, description="Skies (realisations) a cosmology.")
+    cosmologies: int = Field(128, ge=4, description="Number of cosmologies.")
+    skies: int = Field(1, ge=1, description="Skies (realisations) a cosmology.")
 
 
 class FiducialConfig(Model):
@@ -103,20 +103,20 @@ class GridConfig(Model):
     """Simulated cosmologies, split by sky; each split can be extended later."""
 
     train: SplitConfig = Field(
-        SplitConfig(cosmologies=128, skies=2), description="For gradient steps."
+        SplitConfig(cosmologies=128, skies=4), description="For gradient steps."
     )
     validation: SplitConfig = Field(
         SplitConfig(cosmologies=32, skies=1), description="For early stopping."
     )
     test: SplitConfig = Field(
-        SplitConfig(cosmologies=64, skies=1),
+        SplitConfig(cosmologies=128, skies=1),
         description="For the density p(summary | θ).",
     )
     fiducial: FiducialConfig = Field(
         FiducialConfig(), description="For the mock observations."
     )
     shard_size: int = Field(
-        32,
+        64,
         ge=1,
         description="Cosmologies (for the fiducial: skies) in one file, the unit of "
         "work. Numbers that are multiples of it can be extended without any loss.",
@@ -318,9 +318,9 @@ class CNNConfig(Model):
     )
     channels: int = Field(32, ge=1, description="Channels of the residual blocks.")
     blocks: int = Field(2, ge=1, description="Number of residual blocks.")
-    steps: int = Field(3000, ge=1, description="Most gradient steps.")
+    steps: int = Field(4000, ge=1, description="Most gradient steps.")
     batch_size: int = Field(64, ge=1, description="Tiles in a gradient step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak of Adam's step.")
+    learning_rate: float = Field(4e-3, gt=0, description="Peak of Adam's step.")
 
 
 class PowerSpectrumConfig(Model):
@@ -345,7 +345,7 @@ class TrainingConfig(Model):
         250, ge=1, description="Steps between two looks at the validation skies."
     )
     patience: int = Field(
-        4, ge=1, description="Looks without progress before training stops."
+        8, ge=1, description="Looks without progress before training stops."
     )
 
 
