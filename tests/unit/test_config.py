@@ -60,8 +60,16 @@ def with_operation(**operation: Any) -> dict[str, Any]:
         ),
         (
             with_operation(operation="keep_convergence", ranges=[[2, 1]]),
-            "degradations.new.operations.0.ranges",
+            "degradations.new.operations.0: ranges",
         ),
+        (
+            with_operation(
+                operation="keep_convergence", ranges=[[0.5, 2]], by="quantile"
+            ),
+            "degradations.new.operations.0: ranges",
+        ),
+        (with_operation(scale_mpc_h=3), "the key `operation` is missing"),
+        ({"study": "x"}, "degradations: is missing"),
     ],
 )
 def test_mistake_is_one_line_that_names_the_key(

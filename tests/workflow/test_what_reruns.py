@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
 from typing import Any
 
 import pandas as pd
 import pytest
+
+from .conftest import PARTS
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +119,13 @@ def test_comment_runs_nothing(finished, edited) -> None:
     assert finished.would_run() == {}
 
 
+def test_fresh_checkout_runs_nothing(finished) -> None:
+    for part in PARTS:
+        for path in [finished.folder / part, *(finished.folder / part).rglob("*")]:
+            os.utime(path)
+    assert finished.would_run() == {}
+
+
 def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None:
     edited("workflow/infoscope/training.py", lambda text: text + "\n\nNEW = 1\n")
     expected = {"train_estimator": 4, "infer_posterior": 4, **AGGREGATES}
@@ -129,3 +139,12 @@ def test_cores_and_resources_run_nothing(finished) -> None:
         "--set-threads", "train_estimator=2",
     )  # fmt: skip
     assert finished.returncode == 0 and "Nothing to be done" in text
+
+
+def test_report_is_one_page_with_captions(finished) -> None:
+    text = finished.snakemake("--report", "report.html", "--cores", "1")
+    assert finished.returncode == 0, text
+    page = (finished.folder / "report.html").read_text()
+    for name in ("widths.png", "contours.png", "tiles.png", "history.png"):
+        assert name in page
+    assert "region" in page and "understate the loss" in page

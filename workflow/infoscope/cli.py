@@ -46,9 +46,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a stage; a mistake of the user is one line and exit code 2."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
+    # libraries only when something is wrong
+    logging.getLogger("infoscope").setLevel(logging.INFO)
     module, function, files = STAGES[options.stage]
     os.environ["INFOSCOPE_CODE"] = options.code
     try:

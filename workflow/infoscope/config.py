@@ -212,15 +212,15 @@ class KeepConvergence(Operation):
     )
     fill: float = Field(0.0, description="Value of the removed pixels.")
 
-    @field_validator("ranges")
-    @classmethod
-    def _ranges(
-        cls, value: list[tuple[float | None, float | None]]
-    ) -> list[tuple[float | None, float | None]]:
-        for low, high in value:
+    @model_validator(mode="after")
+    def _ranges(self) -> KeepConvergence:
+        for low, high in self.ranges:
             if low is not None and high is not None and low >= high:
-                raise ValueError(f"range [{low}, {high}] is empty")
-        return value
+                raise ValueError(f"ranges: [{low}, {high}] is empty")
+            edges = [edge for edge in (low, high) if edge is not None]
+            if self.by == "quantile" and any(not 0 <= edge <= 1 for edge in edges):
+                raise ValueError("ranges: quantiles lie between 0 and 1")
+        return self
 
 
 class ShufflePixels(Operation):
@@ -476,11 +476,13 @@ def _location(error: ErrorDetails, config: Mapping[str, Any]) -> list[str | int]
     kept: list[str | int] = []
     node: Any = config
     for part in error["loc"]:
-        if (isinstance(node, Mapping) and part in node) or (
-            isinstance(node, list) and isinstance(part, int)
-        ):
+        if isinstance(node, Mapping) and part in node:
             node = node[part]
-            kept.append(part)
+        elif isinstance(node, list) and isinstance(part, int):
+            node = node[part]
+        else:
+            continue
+        kept.append(part)
     if error["type"] == "missing":
         kept.append(error["loc"][-1])
     return kept

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from infoscope.config import CosmologyConfig
 from infoscope.seeds import seed_of
 
+Z_MAX = 2.5  # distances and matter power are tabulated up to here
+
 
 def omega_m_s8(theta: NDArray) -> NDArray:
     """Turn (Ω_m, σ_8) of shape (…, 2) into (Ω_m, S_8), S_8 = σ_8 √(Ω_m / 0.3)."""

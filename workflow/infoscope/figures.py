@@ -99,7 +99,7 @@ def plot_widths(table: pd.DataFrame) -> Figure:
         (
             "area68",
             "68 % area / 68 % area of the reference",
-            "Ωₘ is prior-limited: ratios are lower limits",
+            "Ωₘ is prior-limited: differences are understated",
         ),
     )
     for ax, (metric, xlabel, note) in zip(axes, panels, strict=True):
@@ -152,7 +152,7 @@ def mass_level(density: FloatArray, mass: float = MASS) -> float:
     enclosed = np.cumsum(ordered)
     if not enclosed[-1] > 0:
         raise InfoscopeError("a posterior has no mass: nothing to draw")
-    found = np.searchsorted(enclosed / enclosed[-1], mass)
+    found = int(np.searchsorted(enclosed / enclosed[-1], mass))
     return float(ordered[min(found, ordered.size - 1)])
 
 

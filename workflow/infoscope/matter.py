@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.config import CosmologyConfig
+from infoscope.cosmology import Z_MAX
 
 SPEED_OF_LIGHT_KM_S = 299792.458
 K_MAX = 10.0  # Mpc⁻¹, far beyond ℓ_max / χ of every shell that matters
-Z_MAX = 2.5
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.cosmology import Z_MAX
 from infoscope.errors import InfoscopeError
 
 ARCMIN2_SKY = 4 * np.pi * (180 * 60 / np.pi) ** 2
@@ -52,6 +53,10 @@ def read_nz(path: Path) -> RedshiftDistribution:
     if not np.isfinite(table).all() or (np.diff(z) <= 0).any() or (density < 0).any():
         raise InfoscopeError(
             f"survey.nz_file: {path}: z must increase and n(z) be finite and ≥ 0"
+        )
+    if z[density.max(axis=0) > 0][-1:].sum() > Z_MAX:
+        raise InfoscopeError(
+            f"survey.nz_file: {path}: has galaxies beyond z = {Z_MAX}; cut n(z) there"
         )
     norm = np.asarray(np.trapezoid(density, z, axis=1))
     if (norm <= 0).any():
