@@ -1,0 +1,81 @@
+"""Stages run from the command line, without Snakemake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from infoscope import specs
+from infoscope.cli import STAGES, main
+from infoscope.config import parse_study
+from infoscope.datasets import open_for_reading
+
+ROOT = Path(__file__).parents[2]
+CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
+CI["survey"]["a_ia"] = 1.0
+STUDY = parse_study(CI)
+
+
+@pytest.fixture(scope="module")
+def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("skies") / "0000.h5"
+    spec = specs.canonical(specs.simulate(STUDY, "fiducial", 0))
+    table = str(ROOT / "resources/nz/des_like.txt")
+    files = ["--nz-file", table, "--output", str(output)]
+    assert main(["simulate", "--spec", spec, *files]) == 0
+    return output
+
+
+def degraded(skies: Path, output: Path, **changes: float | str) -> np.ndarray:
+    spec = specs.degrade(STUDY, "reference", "fiducial") | changes
+    files = ["--skies", str(skies), "--output", str(output)]
+    assert main(["degrade", "--spec", specs.canonical(spec), *files]) == 0
+    with open_for_reading(output) as file:
+        return file["tiles"][:]
+
+
+def test_every_rule_has_a_subcommand() -> None:
+    text = "".join(path.read_text() for path in ROOT.glob("workflow/rules/*.smk"))
+    for stage in STAGES:
+        assert f"python -m infoscope {stage}" in text
+
+
+def test_skies_hold_convergence_and_alignment(skies: Path) -> None:
+    with open_for_reading(skies) as file:
+        assert file["kappa"].shape == file["kappa_ia"].shape == (2, 4, 3072)
+        kappa, alignment = file["kappa"][0], file["kappa_ia"][0]
+        assert not np.array_equal(file["kappa"][0], file["kappa"][1])
+    # NLA: alignment anti-correlates with the lensing of sources behind it
+    assert np.corrcoef(kappa[3], alignment[1])[0, 1] < -0.2
+
+
+def test_alignment_is_switched_on_without_simulating_again(
+    skies: Path, tmp_path: Path
+) -> None:
+    tiles = [
+        degraded(skies, tmp_path / f"{a}.h5", a_ia=a, noise="none")
+        for a in (0.0, 1.0, 2.0)
+    ]
+    assert tiles[0].shape == (2, 12, 16, 16, 4)
+    assert not np.allclose(tiles[1], tiles[0])
+    assert np.allclose(tiles[2] - tiles[0], 2 * (tiles[1] - tiles[0]), atol=1e-7)
+
+
+def test_results_do_not_depend_on_when_they_are_computed(
+    skies: Path, tmp_path: Path
+) -> None:
+    first, second = (degraded(skies, tmp_path / f"{i}.h5") for i in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_bad_input_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = specs.canonical(specs.degrade(STUDY, "reference", "fiducial"))
+    files = ["--skies", str(tmp_path / "absent.h5"), "--output", str(tmp_path / "o")]
+    assert main(["degrade", "--spec", spec, *files]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "absent.h5" in error
