@@ -168,6 +168,17 @@ def test_randomize_phases_removes_skewness(sky: Sky) -> None:
     assert (np.abs(skewness(out)) < 0.25).all()
 
 
+def test_randomize_phases_keeps_the_noise_of_a_survey(sky: Sky) -> None:
+    noise = np.random.default_rng(5).standard_normal(sky.maps.shape)
+    white = Sky(noise, sky.n_gal_arcmin2, sky.chi_mpc_h)
+    out = apply(white, operation="randomize_phases").maps
+    assert out.std(axis=1) == pytest.approx(noise.std(axis=1), rel=0.01)
+    assert abs(np.corrcoef(out)[0, 1]) < 0.03
+    for maps in (out, noise):
+        power = spectra(maps).reshape(N_BINS, N_BINS, -1)[0, 0, 10:]
+        assert power.mean() == pytest.approx(4 * np.pi / noise.shape[1], rel=0.05)
+
+
 @pytest.mark.parametrize("noise", ["before", "after", "none"])
 def test_noise_order(sky: Sky, noise: config.NoiseOrder) -> None:
     operations = [config.LowPass(ell=10)]

@@ -172,25 +172,31 @@ def randomize_phases(
     """Multiply a_ℓm of all bins by one random phase.
 
     Auto- and cross-spectra of the a_ℓm survive exactly, those measured on the new
-    map to the accuracy of the transforms (0.5 % at ℓ = 2 nside).
-
-    Modes beyond ℓ = 3 nside - 1 hold no signal and are dropped.
+    map to the accuracy of the transforms (0.5 % at ℓ = 2 nside). A quarter of what
+    pixels can hold lies beyond ℓ = 3 nside - 1, where there is noise only: it is
+    replaced by Gaussian noise of the same variance, because dropping it would make
+    a survey of lower noise.
     """
     nside = healpy.npix2nside(sky.maps.shape[1])
     lmax = 3 * nside - 1
     phase = np.exp(2j * np.pi * rng.random(healpy.Alm.getsize(lmax)))
     # m = 0 coefficients come first and are real: only their sign is free
     phase[: lmax + 1] = rng.choice([-1.0, 1.0], lmax + 1)
-    maps = [
-        healpy.alm2map(
-            phase * healpy.map2alm(values, lmax=lmax, iter=1, pol=False),
-            nside,
-            lmax=lmax,
-            pol=False,
-        )
-        for values in sky.maps
-    ]
-    return replace(sky, maps=np.array(maps))
+
+    def harmonics(values: NDArray) -> NDArray:
+        return healpy.map2alm(values, lmax=lmax, iter=1, pol=False)
+
+    def synthesis(alm: NDArray) -> NDArray:
+        return healpy.alm2map(alm, nside, lmax=lmax, pol=False)
+
+    maps = np.empty_like(sky.maps)
+    for b, values in enumerate(sky.maps):
+        alm = harmonics(values)
+        beyond = (values - synthesis(alm)).std()
+        noise = rng.standard_normal(values.size)
+        noise -= synthesis(harmonics(noise))
+        maps[b] = synthesis(phase * alm) + beyond / noise.std() * noise
+    return replace(sky, maps=maps)
 
 
 def add_noise(
