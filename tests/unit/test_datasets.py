@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from infoscope.cli import main
-from infoscope.datasets import SPLITS, atomic_path, collect, create, open_for_reading
+from infoscope.config import SPLITS
+from infoscope.datasets import atomic_path, collect, create, open_for_reading
 from infoscope.errors import InfoscopeError
 
 

@@ -65,7 +65,6 @@ def write_posterior(folder: Path, name: str, estimator: str, width: float) -> Pa
             "fom",
         ]
         file.attrs["degradation"] = name
-        file.attrs["label"] = LABELS[name]
         file.attrs["estimator"] = file.attrs["kind"] = estimator
     return path
 

@@ -117,7 +117,6 @@ def write_summaries(path, seed):
 def test_stage_is_quick_and_repeatable(tmp_path):
     spec = {
         "degradation": "reference",
-        "label": "Reference",
         "estimator_name": "cnn",
         "kind": "cnn",
         "prior": PRIOR,

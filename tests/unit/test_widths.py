@@ -74,12 +74,16 @@ def test_stage_writes_both_tables(tmp_path):
         with h5py.File(path, "w") as file:
             file["widths"] = np.ones((2, 10, 5))
             file["width"], file["bootstrap"] = row.width, row.bootstrap
-            for name in ("degradation", "label", "estimator", "kind"):
+            for name in ("degradation", "estimator", "kind"):
                 file.attrs[name] = getattr(row, name)
             file.attrs["train_nll"], file.attrs["validation_nll"] = -1.0, -0.5
         paths.append(path)
-    spec = {"prior": {"omega_m": [0.15, 0.45], "sigma_8": [0.5, 1.2]}}
+    spec = {
+        "labels": {"reference": "Reference", "cut": "Cut"},
+        "prior": {"omega_m": [0.15, 0.45], "sigma_8": [0.5, 1.2]},
+    }
     stage.run(spec, paths, tmp_path / "widths.csv")
     table = pd.read_csv(tmp_path / "widths.csv")
     assert list(table.degradation) == ["reference", "cut"]
+    assert list(table.label) == ["Reference", "Cut"]
     assert list(pd.read_csv(tmp_path / "widths_columns.csv").column) == list(table)

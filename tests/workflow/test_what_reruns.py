@@ -68,6 +68,13 @@ def test_removed_degradation_runs_aggregates_only(finished) -> None:
     assert finished.would_run(config) == AGGREGATES
 
 
+def test_changed_label_runs_aggregates_only(finished) -> None:
+    config = changed(
+        finished, lambda c: c["degradations"]["shuffle_pixels"].update(label="new")
+    )
+    assert finished.would_run(config) == AGGREGATES
+
+
 def test_changed_parameter_runs_one_chain(finished) -> None:
     def change(config: dict[str, Any]) -> None:
         operation = config["degradations"]["shuffle_pixels"]["operations"][0]

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 
 from infoscope.errors import InfoscopeError
 
+SPLITS = ("train", "validation", "test", "fiducial")
 NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
 Interval = tuple[float, float]
 
@@ -123,22 +124,24 @@ class GridConfig(Model):
     )
 
 
-class LognormalConfig(Model):
+class ShellSimulator(Model):
+    """Base of the simulators that sum shells of matter."""
+
+    shell_width_mpc: float = Field(
+        100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
+    )
+
+
+class LognormalConfig(ShellSimulator):
     """Lognormal matter shells (GLASS), Born-summed."""
 
     name: Literal["lognormal"] = "lognormal"
-    shell_width_mpc: float = Field(
-        100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
-    )
 
 
-class GaussianConfig(Model):
+class GaussianConfig(ShellSimulator):
     """Gaussian matter shells with the same spectra: the Fisher matrix is exact."""
 
     name: Literal["gaussian"] = "gaussian"
-    shell_width_mpc: float = Field(
-        100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
-    )
 
 
 Simulator = Annotated[LognormalConfig | GaussianConfig, Field(discriminator="name")]

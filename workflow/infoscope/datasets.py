@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,6 @@ import numpy as np
 
 from infoscope.errors import InfoscopeError
 
-SPLITS = ("train", "validation", "test", "fiducial")
 VERSIONED = ("numpy", "healpy", "glass", "camb", "jax", "flax", "h5py")
 
 
@@ -69,14 +67,6 @@ def open_for_reading(path: Path) -> h5py.File:
         raise InfoscopeError(
             f"{path}: cannot be read, delete it and run again ({error})"
         ) from None
-
-
-def digest(*arrays: np.ndarray) -> str:
-    """Hash the contents of arrays."""
-    total = hashlib.sha256()
-    for array in arrays:
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
 
 
 def collect(

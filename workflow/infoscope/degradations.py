@@ -156,7 +156,10 @@ def shuffle_pixels(sky: Sky, p: config.ShufflePixels, rng: np.random.Generator) 
 
 @operation(config.SumBins, "sphere")
 def sum_bins(sky: Sky, p: config.SumBins, rng: np.random.Generator) -> Sky:
-    """Average the bins by number of galaxies: a survey without redshifts."""
+    """Average the bins by number of galaxies: a survey without redshifts.
+
+    Its distance, for filters that follow, is the mean of those of the bins.
+    """
     weight = sky.n_gal_arcmin2 / sky.n_gal_arcmin2.sum()
     return Sky(
         maps=weight[None] @ sky.maps,

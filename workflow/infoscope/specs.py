@@ -89,7 +89,6 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
     """Spec of `infer_posterior`."""
     return {
         "degradation": degradation,
-        "label": label(study, degradation),
         "estimator_name": estimator,
         "kind": study.estimators[estimator].kind,
         "prior": study.cosmology.prior.model_dump(mode="json"),
@@ -100,20 +99,26 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
 
 def widths(study: Study) -> dict[str, Any]:
     """Spec of `measure_widths`."""
-    return {"prior": study.cosmology.prior.model_dump(mode="json")}
+    return {
+        "labels": labels(study),
+        "prior": study.cosmology.prior.model_dump(mode="json"),
+    }
 
 
 def plot(study: Study) -> dict[str, Any]:
     """Spec of the figures."""
     return {
-        "labels": {name: label(study, name) for name in study.degradations},
+        "labels": labels(study),
         "fiducial": study.cosmology.fiducial.model_dump(mode="json"),
     }
 
 
-def label(study: Study, degradation: str) -> str:
-    """Name of a degradation in figures."""
-    return study.degradations[degradation].label or degradation.replace("_", " ")
+def labels(study: Study) -> dict[str, str]:
+    """Names of the degradations in figures."""
+    return {
+        name: degradation.label or name.replace("_", " ")
+        for name, degradation in study.degradations.items()
+    }
 
 
 @cache
@@ -126,7 +131,7 @@ def code(stage: str) -> str:
     seen: dict[str, str] = {}
     waiting = [f"stages.{stage}"]
     while waiting:
-        name = waiting.pop()
+        name = waiting.pop().strip(".")
         if name in seen or name in NOT_CODE:
             continue
         path = PACKAGE / (name.replace(".", "/") + ".py")
@@ -144,12 +149,10 @@ def _imports(tree: ast.Module) -> list[str]:
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            module = node.module.removeprefix("infoscope").removeprefix(".")
-            if not node.module.startswith("infoscope"):
-                continue
-            if module:
-                found.append(module)
-            found += [f"{module}.{a.name}".lstrip(".") for a in node.names]
+            package, _, module = node.module.partition(".")
+            if package == "infoscope":
+                # a name may be a module itself: `from infoscope import figures`
+                found += [module, *(f"{module}.{a.name}" for a in node.names)]
     return found
 
 

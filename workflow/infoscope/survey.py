@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,7 @@ def noise_sigma(sigma_e: float, n_gal_arcmin2: NDArray, nside: int) -> NDArray:
     return sigma_e / np.sqrt(np.asarray(n_gal_arcmin2) * area)
 
 
+@cache
 def _tile_order(nside: int, tile_nside: int) -> NDArray:
     """RING index of every pixel of every tile, shape (n_tile, side, side).
 

@@ -8,7 +8,7 @@ if not Path(PACKAGE_ROOT, "infoscope").is_dir():
 sys.path.insert(0, PACKAGE_ROOT)
 
 from infoscope import specs
-from infoscope.config import parse_study
+from infoscope.config import SPLITS, parse_study
 from infoscope.errors import InfoscopeError
 from infoscope.survey import read_nz
 
@@ -26,7 +26,6 @@ shell.prefix(
 )
 
 RESULTS = f"results/{STUDY.study}"
-SPLITS = ["train", "validation", "test", "fiducial"]
 
 
 wildcard_constraints:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infoscope.datasets import SPLITS, collect
+from infoscope.config import SPLITS
+from infoscope.datasets import collect
 
 
 def run(spec: dict[str, Any], shards: list[Path], output: Path) -> None:

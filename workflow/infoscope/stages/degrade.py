@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from infoscope import config
-from infoscope.datasets import create, digest, open_for_reading
+from infoscope.datasets import create, open_for_reading
 from infoscope.degradations import Sky, degrade, mean_distance_mpc_h
 from infoscope.errors import InfoscopeError
 from infoscope.seeds import seed_of
@@ -39,7 +40,7 @@ def run(spec: dict[str, Any], skies: Path, output: Path) -> None:
         members = list(
             zip(source["cosmology"][:], source["realisation"][:], strict=True)
         )
-        digests = []
+        content = hashlib.sha256()
         for i, (cosmology, realisation) in enumerate(members):
             kappa = source["kappa"][i].astype(np.float64)
             if spec["a_ia"]:
@@ -65,8 +66,8 @@ def run(spec: dict[str, Any], skies: Path, output: Path) -> None:
                     fletcher32=True,
                 )
             data[i] = tiles
-            digests.append(np.frombuffer(bytes.fromhex(digest(tiles)), np.uint8))
+            content.update(tiles.tobytes())
         file["theta"] = source["theta"][:]
         file["cosmology"] = source["cosmology"][:]
         file["sky"] = np.array([seed_of(split, int(c), int(r)) for c, r in members])
-        file.attrs["digest"] = digest(*digests)
+        file.attrs["digest"] = content.hexdigest()

@@ -24,9 +24,8 @@ from infoscope.seeds import seed_of
 Array = NDArray[np.float64]
 
 COARSE = 48
-LABELS = {
+NAMES = {
     "degradation": "degradation",
-    "label": "label",
     "estimator": "estimator_name",
     "kind": "kind",
 }
@@ -67,7 +66,7 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
     Parameters
     ----------
     spec
-        prior, posterior (grid_size, bootstraps), study_seed; degradation, label,
+        prior, posterior (grid_size, bootstraps), study_seed; degradation,
         estimator_name and kind, which are copied to attributes.
     summaries
         Summaries of each seed.
@@ -92,7 +91,7 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         for name in ("omega_m", "sigma_8"):
             file[name] = grid_axis(spec["prior"][name], size)
         file.attrs["metric"] = list(METRICS)
-        for name, key in LABELS.items():
+        for name, key in NAMES.items():
             file.attrs[name] = spec[key]
         file.attrs["train_nll"], file.attrs["validation_nll"] = np.mean(losses, axis=0)
 

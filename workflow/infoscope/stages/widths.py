@@ -15,26 +15,27 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
     Parameters
     ----------
     spec
-        prior.
+        prior, and labels by degradation.
     posteriors
         Outputs of `infer_posterior`; rows come in their order.
     output
         CSV file; {name}_columns.csv beside it explains its columns.
     """
     low, high = spec["prior"]["omega_m"]
-    table = measure([_read(path) for path in posteriors], high - low)
+    table = measure([_read(path, spec["labels"]) for path in posteriors], high - low)
     explained = output.with_name(f"{output.stem}_columns.csv")
     for content, path in ((columns(), explained), (table, output)):
         with atomic_path(path) as temporary:
             content.to_csv(temporary, index=False)
 
 
-def _read(path: Path) -> Measurement:
+def _read(path: Path, labels: dict[str, str]) -> Measurement:
     with open_for_reading(path) as file:
         attributes = file.attrs
+        degradation = str(attributes["degradation"])
         return Measurement(
-            degradation=str(attributes["degradation"]),
-            label=str(attributes["label"]),
+            degradation=degradation,
+            label=labels[degradation],
             estimator=str(attributes["estimator"]),
             kind=str(attributes["kind"]),
             n_mocks=file["widths"].shape[1],
