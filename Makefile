@@ -2,6 +2,7 @@
 # make test    run all tests
 # make lint    check style, types and the workflow
 # make docs    write config/README.md and the JSON schema from the config models
+# make gallery draw docs/figures/gallery.png: what every operation does to a sky
 # make lock    pin the dependencies anew after an edit of pyproject.toml
 # make clean   remove the virtual environment and caches, never results
 #
@@ -30,7 +31,7 @@ PYTHON ?= $(shell $(find_python))
 # The rules call `python`: it has to be the one of the virtual environment.
 in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: study test lint docs lock clean
+.PHONY: study test lint docs gallery lock clean
 
 study: .venv/run.stamp
 	$(in_venv) snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(ARGS)
@@ -47,6 +48,13 @@ lint: .venv/dev.stamp
 
 docs: .venv/dev.stamp
 	$(in_venv) PYTHONPATH=workflow python -m infoscope.reference
+
+gallery: .venv/run.stamp
+	$(in_venv) snakemake --cores $(CORES) --configfile config/studies/gallery.yaml \
+		-- results/gallery/figures/tiles.png
+	.venv/bin/python -c "from PIL import Image; \
+		Image.open('results/gallery/figures/tiles.png').convert('RGB') \
+		.quantize(64).save('docs/figures/gallery.png', optimize=True)"
 
 # Needs uv. One lock serves every supported Python; the development lock adds to the
 # other one and never changes it.

@@ -67,6 +67,14 @@ def test_distance_agrees_with_camb() -> None:
     assert chi == pytest.approx(camb_chi, rel=2e-3)
 
 
+def test_distance_is_that_of_astropy() -> None:
+    from astropy.cosmology import FlatLambdaCDM
+
+    z = np.array([0.01, 0.3, 1.0, 2.5])
+    chi = FlatLambdaCDM(H0=70, Om0=0.2, Tcmb0=0).comoving_distance(z).value
+    assert comoving_distance_mpc(z, 0.2, 0.7) == pytest.approx(chi, rel=1e-12)
+
+
 def test_sigma_8_is_met() -> None:
     assert Matter(THETA, COSMOLOGY).sigma_8 == pytest.approx(THETA[1], rel=1e-4)
 

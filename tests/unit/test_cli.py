@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import yaml
@@ -11,7 +13,7 @@ import yaml
 from infoscope import specs
 from infoscope.cli import STAGES, main
 from infoscope.config import parse_study
-from infoscope.datasets import open_for_reading
+from infoscope.datasets import create, open_for_reading
 
 ROOT = Path(__file__).parents[2]
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
@@ -29,12 +31,12 @@ def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def degraded(skies: Path, output: Path, **changes: float | str) -> np.ndarray:
+def degraded(skies: Path, output: Path, read: bool = True, **changes) -> np.ndarray:
     spec = specs.degrade(STUDY, "reference", "fiducial") | changes
-    files = ["--skies", str(skies), "--output", str(output)]
+    files = ["--skies", str(skies), "--operation-files", "--output", str(output)]
     assert main(["degrade", "--spec", specs.canonical(spec), *files]) == 0
     with open_for_reading(output) as file:
-        return file["tiles"][:]
+        return file["tiles"][:] if read else np.empty(0)
 
 
 def test_every_rule_has_a_subcommand() -> None:
@@ -71,11 +73,65 @@ def test_results_do_not_depend_on_when_they_are_computed(
     assert np.array_equal(first, second)
 
 
+def test_memory_does_not_grow_with_the_number_of_skies(tmp_path: Path) -> None:
+    spec = specs.degrade(STUDY, "reference", "fiducial")
+    spec |= {"operations": [{"operation": "highpass", "ell": 20}], "a_ia": 0.0}
+    peaks = []
+    for n_sky in (2, 16):
+        skies = tmp_path / f"{n_sky}.h5"
+        with create(skies, {}) as file:
+            maps = np.random.default_rng(1).standard_normal((n_sky, 4, 12 * 64**2))
+            file["kappa"] = maps.astype(np.float32)
+            file["theta"] = np.zeros((n_sky, 2))
+            file["cosmology"] = file["realisation"] = np.arange(n_sky)
+            file["mean_z"] = np.array([0.3, 0.5, 0.75, 0.95])
+        del maps
+        degraded(skies, tmp_path / "warm.h5", **spec)
+        tracemalloc.start()
+        degraded(skies, tmp_path / "out.h5", read=False, **spec)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # a sky of four bins at nside 64 is 1.6 MB in double precision
+    assert peaks[0] > 2e6
+    assert peaks[1] == pytest.approx(peaks[0], rel=0.05)
+
+
+def test_values_that_are_not_finite_name_the_file(
+    skies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.h5"
+    broken.write_bytes(skies.read_bytes())
+    with h5py.File(broken, "r+") as file:
+        file["kappa"][1, 2, 7] = np.nan
+    spec = specs.canonical(specs.degrade(STUDY, "reference", "fiducial"))
+    files = ["--skies", str(broken), "--operation-files"]
+    files += ["--output", str(tmp_path / "o.h5")]
+    assert main(["degrade", "--spec", spec, *files]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{broken}: sky 1 has values that are not finite" in error
+    assert not (tmp_path / "o.h5").exists()
+
+
+def test_ranges_that_keep_nothing_name_the_sky(
+    skies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep = {"operation": "keep_convergence", "ranges": [[99, None]]}
+    spec = specs.degrade(STUDY, "reference", "fiducial") | {"operations": [keep]}
+    files = ["--skies", str(skies), "--operation-files"]
+    files += ["--output", str(tmp_path / "o.h5")]
+    assert main(["degrade", "--spec", specs.canonical(spec), *files]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{skies}: sky 0: keep_convergence: ranges [(99.0, None)]" in error
+
+
 def test_bad_input_is_one_line_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = specs.canonical(specs.degrade(STUDY, "reference", "fiducial"))
-    files = ["--skies", str(tmp_path / "absent.h5"), "--output", str(tmp_path / "o")]
+    files = ["--skies", str(tmp_path / "absent.h5"), "--operation-files"]
+    files += ["--output", str(tmp_path / "o")]
     assert main(["degrade", "--spec", spec, *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "absent.h5" in error

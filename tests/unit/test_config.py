@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from infoscope.checks import check_study
 from infoscope.config import Study, parse_study
 from infoscope.errors import InfoscopeError
+from infoscope.survey import read_nz
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +70,25 @@ def with_operation(**operation: Any) -> dict[str, Any]:
             ),
             "degradations.new.operations.0: ranges",
         ),
+        (
+            with_operation(operation="keep_convergence", ranges=[]),
+            "degradations.new.operations.0.ranges",
+        ),
+        (
+            with_operation(operation="random_mask", fraction=1.5),
+            "degradations.new.operations.0.fraction",
+        ),
+        (
+            with_operation(operation="random_mask", area_of={"ranges": [[1, 1]]}),
+            "degradations.new.operations.0.area_of: ranges: [1.0, 1.0] is empty",
+        ),
+        (with_operation(operation="random_mask"), "either fraction or area_of"),
+        (with_operation(operation="select_bins", bins=[1, 1]), "bin twice"),
+        (
+            with_operation(operation="flatten_spectrum", template=[[9, 1], [3, 1]]),
+            "degradations.new.operations.0.template: must have increasing",
+        ),
+        (with_operation(operation="scale_noise", factor=-1), "operations.0.factor"),
         (with_operation(scale_mpc_h=3), "the key `operation` is missing"),
         ({"study": "x"}, "degradations: is missing"),
     ],
@@ -91,7 +112,41 @@ def test_number_in_exponent_notation() -> None:
     "path", [ROOT / "config/config.yaml", *sorted(ROOT.glob("config/studies/*.yaml"))]
 )
 def test_shipped_studies_are_valid(path: Path) -> None:
-    assert "reference" in parse_study(yaml.safe_load(path.read_text())).degradations
+    study = parse_study(yaml.safe_load(path.read_text()))
+    check_study(study, read_nz(ROOT / study.survey.nz_file))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            with_operation(operation="lowpass", scale_mpc_h=4),
+            "config: degradations.new.operations.0.scale_mpc_h: 4 Mpc/h is below the "
+            "pixel in every bin at nside 64; the smallest that makes sense is 13.9",
+        ),
+        (
+            with_operation(operation="select_bins", bins=[5]),
+            "config: degradations.new.operations.0.bins: there is no bin 5; choose "
+            "from [1, 2, 3, 4]",
+        ),
+        (
+            good(survey={"base_operations": [{"operation": "lowpass", "ell": 500}]}),
+            "config: survey.base_operations.0.ell: 500 is beyond the pixel at nside "
+            "64; the largest that makes sense is 196",
+        ),
+        (
+            with_operation(operation="scale_noise", factor=2)
+            | {"survey": {"noise": "none"}},
+            "config: degradations.new.operations.0: there is no noise to scale "
+            "(noise: none)",
+        ),
+    ],
+)
+def test_impossible_for_the_survey(changes: dict[str, Any], message: str) -> None:
+    study = parse_study(changes)
+    with pytest.raises(InfoscopeError) as caught:
+        check_study(study, read_nz(ROOT / study.survey.nz_file))
+    assert str(caught.value) == message
 
 
 def test_schema_is_generated_from_the_models() -> None:

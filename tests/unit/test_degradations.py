@@ -1,197 +1,64 @@
-"""Each operation removes what it says, and nothing else."""
+"""Lists of operations: order, noise, conversions, and what is refused."""
 
 from __future__ import annotations
 
-import healpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from infoscope import config
-from infoscope.degradations import (
-    REGISTRY,
-    Sky,
-    degrade,
-    fwhm_of_scale,
-    mean_distance_mpc_h,
-)
+from infoscope import config, degradations, harmonics
+from infoscope.degradations import check, degrade
 from infoscope.errors import InfoscopeError
-from infoscope.survey import from_tiles, noise_sigma, to_tiles
+from infoscope.operations import REGISTRY, Sky
+from infoscope.survey import from_tiles, to_tiles
 
-NSIDE, N_BINS = 32, 2
+from .conftest import NSIDE, parsed
 
-
-@pytest.fixture
-def sky() -> Sky:
-    rng = np.random.default_rng(3)
-    cl = 1.0 / (np.arange(2 * NSIDE + 1) + 10.0) ** 2
-    maps = []
-    for _ in range(N_BINS):
-        maps.append(healpy.alm2map(_alm(cl, rng), NSIDE, lmax=2 * NSIDE))
-    maps[1] = maps[1] + 0.5 * maps[0]
-    return Sky(np.array(maps), np.array([2.0, 6.0]), np.array([900.0, 1900.0]))
+ROOT = Path(__file__).parents[2]
 
 
-def _alm(cl: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    lmax = len(cl) - 1
-    ell, m = healpy.Alm.getlm(lmax)
-    draws = rng.standard_normal((2, len(ell)))
-    alm = np.where(m == 0, draws[0] * (1 + 0j), (draws[0] + 1j * draws[1]) / 2**0.5)
-    return alm * np.sqrt(cl[ell])
+def degraded(sky: Sky, *operations: dict, noise="none", seed: int = 2) -> np.ndarray:
+    return degrade(
+        sky, [parsed(**parameters) for parameters in operations], noise,
+        np.random.default_rng(1), np.random.default_rng(seed),
+    )  # fmt: skip
 
 
-def apply(sky: Sky, **parameters: object) -> Sky:
-    study = config.parse_study(
-        {"study": "x", "degradations": {"reference": {"operations": [parameters]}}}
-    )
-    operation = study.degradations["reference"].operations[0]
-    return REGISTRY[type(operation)][1](sky, operation, np.random.default_rng(1))
-
-
-def spectra(maps: np.ndarray) -> np.ndarray:
-    alms = [healpy.map2alm(m, lmax=3 * NSIDE - 1, iter=3) for m in maps]
-    # the maps of the tests hold signal up to ℓ = 2 nside
-    return np.array([healpy.alm2cl(a, b)[: 2 * NSIDE] for a in alms for b in alms])
-
-
-def test_every_operation_of_the_config_is_registered() -> None:
+def test_config_and_registry_know_the_same_operations() -> None:
     schema = config.Study.model_json_schema()["$defs"]
     named = {k for k, v in schema.items() if "operation" in v.get("properties", {})}
-    assert {model.__name__ for model in REGISTRY} == named
+    assert {known.model.__name__ for known in REGISTRY.values()} == named
+
+
+def test_every_operation_is_documented_and_drawn() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    gallery = (ROOT / "config/studies/gallery.yaml").read_text()
+    for name in REGISTRY:
+        assert f"`{name}`" in page
+        assert f"operation: {name}" in gallery
 
 
 def test_tiles_are_a_permutation_and_neighbours_stay_neighbours() -> None:
+    import healpy
+
     maps = np.arange(12.0 * NSIDE**2)[None]
     tiles = to_tiles(maps, 2)
-    assert tiles.shape == (48, 1, NSIDE // 2, NSIDE // 2)
+    assert tiles.shape == (1, 48, NSIDE // 2, NSIDE // 2)
     assert np.array_equal(from_tiles(tiles, 2), maps)
-    order = tiles[:, 0].astype(int)
-    vectors = np.array(healpy.pix2vec(NSIDE, order))
-    size = healpy.nside2resol(NSIDE)
+    vectors = np.array(healpy.pix2vec(NSIDE, tiles[0].astype(int)))
     for axis in (2, 3):
         step = np.linalg.norm(np.diff(vectors, axis=axis), axis=0)
-        assert step.max() < 2 * size
-
-
-def test_lowpass_multiplies_a_harmonic_by_the_beam(sky: Sky) -> None:
-    ell, m = 20, 7
-    alm = np.zeros(healpy.Alm.getsize(2 * NSIDE), complex)
-    alm[healpy.Alm.getidx(2 * NSIDE, ell, m)] = 1 + 1j
-    one = healpy.alm2map(alm, NSIDE, lmax=2 * NSIDE)
-    single = Sky(np.array([one, one]), sky.n_gal_arcmin2, sky.chi_mpc_h)
-    filtered = apply(single, operation="lowpass", scale_mpc_h=150)
-    for b in range(N_BINS):
-        sigma = 150 / sky.chi_mpc_h[b] / np.sqrt(8 * np.log(2))
-        expected = np.exp(-ell * (ell + 1) * sigma**2 / 2)
-        ratio = (filtered.maps[b] @ one) / (one @ one)
-        assert ratio == pytest.approx(expected, rel=1e-3)
-
-
-def test_lowpass_and_highpass_add_up(sky: Sky) -> None:
-    low = apply(sky, operation="lowpass", scale_mpc_h=80).maps
-    high = apply(sky, operation="highpass", scale_mpc_h=80).maps
-    assert np.allclose(low + high, sky.maps, atol=1e-12)
-
-
-def test_bandpass_is_a_difference_of_lowpasses(sky: Sky) -> None:
-    band = apply(sky, operation="bandpass", ell=[10, 30]).maps
-    low = [apply(sky, operation="lowpass", ell=ell).maps for ell in (10, 30)]
-    assert np.allclose(band, low[1] - low[0], atol=1e-12)
-
-
-def test_fwhm_convention() -> None:
-    # 8 Mpc/h at the DES Y3 mean redshifts: the values of the parent group within 2 %
-    chi = mean_distance_mpc_h(np.array([0.336, 0.521, 0.741, 0.935]), 0.3, 0.7)
-    fwhm = np.rad2deg(fwhm_of_scale(8.0, None, chi)) * 60
-    assert fwhm == pytest.approx([29.5, 20.1, 15.0, 12.6], rel=0.02)
-
-
-@pytest.mark.parametrize("by", ["sigma", "quantile"])
-def test_keep_convergence_keeps_ranges(sky: Sky, by: str) -> None:
-    ranges = [[None, 0.25], [0.75, None]]
-    kept = apply(sky, operation="keep_convergence", ranges=ranges, by=by).maps
-    changed = kept != sky.maps
-    assert (kept[changed] == 0).all()
-    if by == "sigma":
-        value = sky.maps / sky.maps.std(axis=1, keepdims=True)
-        assert np.array_equal(changed, (value >= 0.25) & (value < 0.75))
-    else:
-        assert changed.mean(axis=1) == pytest.approx([0.5, 0.5], abs=1e-3)
-
-
-def test_keep_convergence_refuses_to_keep_nothing(sky: Sky) -> None:
-    with pytest.raises(InfoscopeError, match="keep no pixel"):
-        apply(sky, operation="keep_convergence", ranges=[[50, None]])
-
-
-@pytest.mark.parametrize("across_bins", ["shared", "independent"])
-def test_shuffle_keeps_one_point_distributions(sky: Sky, across_bins: str) -> None:
-    tiles = Sky(to_tiles(sky.maps, 2), sky.n_gal_arcmin2, sky.chi_mpc_h)
-    out = apply(tiles, operation="shuffle_pixels", across_bins=across_bins).maps
-    flat, before = (x.reshape(48, N_BINS, -1) for x in (out, tiles.maps))
-    assert np.array_equal(np.sort(flat, axis=2), np.sort(before, axis=2))
-    assert not np.array_equal(flat, before)
-    correlation = [np.corrcoef(x[5])[0, 1] for x in (flat, before)]
-    same = correlation[0] == pytest.approx(correlation[1], abs=1e-9)
-    assert same == (across_bins == "shared")
-
-
-def test_sum_bins_averages_by_galaxies_and_so_does_noise(sky: Sky) -> None:
-    summed = apply(sky, operation="sum_bins")
-    assert np.allclose(summed.maps[0], 0.25 * sky.maps[0] + 0.75 * sky.maps[1])
-    assert summed.n_gal_arcmin2 == pytest.approx([8.0])
-    each = noise_sigma(0.4, sky.n_gal_arcmin2, NSIDE)
-    averaged = np.hypot(0.25 * each[0], 0.75 * each[1])
-    assert averaged == pytest.approx(noise_sigma(0.4, [8.0], NSIDE)[0])
-
-
-def test_randomize_phases_keeps_all_spectra(sky: Sky) -> None:
-    out = apply(sky, operation="randomize_phases")
-    # HEALPix quadrature up to ℓ = 2 nside, not the rotation, limits the agreement
-    assert np.allclose(spectra(out.maps), spectra(sky.maps), rtol=0.01, atol=1e-5)
-    assert abs(np.corrcoef(out.maps[0], sky.maps[0])[0, 1]) < 0.2
-
-
-def test_randomize_phases_removes_skewness(sky: Sky) -> None:
-    skewed = Sky(np.exp(8 * sky.maps), sky.n_gal_arcmin2, sky.chi_mpc_h)
-    band = Sky(
-        np.array([healpy.alm2map(healpy.map2alm(m), NSIDE) for m in skewed.maps]),
-        sky.n_gal_arcmin2,
-        sky.chi_mpc_h,
-    )
-
-    def skewness(maps: np.ndarray) -> np.ndarray:
-        x = maps - maps.mean(axis=1, keepdims=True)
-        return (x**3).mean(axis=1) / x.std(axis=1) ** 3
-
-    assert (skewness(band.maps) > 1).all()
-    out = apply(band, operation="randomize_phases").maps
-    assert (np.abs(skewness(out)) < 0.25).all()
-
-
-def test_randomize_phases_keeps_the_noise_of_a_survey(sky: Sky) -> None:
-    noise = np.random.default_rng(5).standard_normal(sky.maps.shape)
-    white = Sky(noise, sky.n_gal_arcmin2, sky.chi_mpc_h)
-    out = apply(white, operation="randomize_phases").maps
-    assert out.std(axis=1) == pytest.approx(noise.std(axis=1), rel=0.01)
-    assert abs(np.corrcoef(out)[0, 1]) < 0.03
-    for maps in (out, noise):
-        power = spectra(maps).reshape(N_BINS, N_BINS, -1)[0, 0, 10:]
-        assert power.mean() == pytest.approx(4 * np.pi / noise.shape[1], rel=0.05)
+        assert step.max() < 2 * healpy.nside2resol(NSIDE)
 
 
 @pytest.mark.parametrize("noise", ["before", "after", "none"])
 def test_noise_order(sky: Sky, noise: config.NoiseOrder) -> None:
-    operations = [config.LowPass(ell=10)]
-    tiles = degrade(
-        sky, operations, noise, 0.4, 2,
-        np.random.default_rng(1), np.random.default_rng(2),
-    )  # fmt: skip
-    clean = degrade(
-        sky, operations, "none", 0.4, 2,
-        np.random.default_rng(1), np.random.default_rng(2),
-    )  # fmt: skip
+    lowpass = {"operation": "lowpass", "ell": 10}
+    tiles = degraded(sky, lowpass, noise=noise)
+    clean = degraded(sky, lowpass)
     measured = (tiles - clean).std(axis=(0, 1, 2))
-    expected = noise_sigma(0.4, sky.n_gal_arcmin2, NSIDE)
+    expected = sky.survey.noise_sigma
     if noise == "after":
         assert measured == pytest.approx(expected, rel=0.02)
     elif noise == "before":
@@ -199,3 +66,134 @@ def test_noise_order(sky: Sky, noise: config.NoiseOrder) -> None:
     else:
         assert (measured == 0).all()
     assert np.abs(tiles.mean(axis=(1, 2))).max() < 1e-6
+
+
+@pytest.mark.parametrize("noise", ["before", "after"])
+@pytest.mark.parametrize("position", [0, 1])
+def test_scaled_noise(sky: Sky, noise: config.NoiseOrder, position: int) -> None:
+    operations = [{"operation": "select_bins", "bins": [2]}]
+    operations.insert(position, {"operation": "scale_noise", "factor": 0.5})
+    clean = degraded(sky, {"operation": "select_bins", "bins": [2]})
+    half = degraded(sky, *operations, noise=noise) - clean
+    full = degraded(sky, operations[1 - position], noise=noise) - clean
+    assert np.allclose(half, 0.5 * full, atol=1e-6)
+    operations[position]["factor"] = 0
+    assert np.allclose(degraded(sky, *operations, noise=noise), clean, atol=1e-6)
+
+
+COMMUTING = [
+    {"operation": "shuffle_pixels"},
+    {"operation": "sum_bins"},
+    {"operation": "select_bins", "bins": [2]},
+    {"operation": "randomize_phases"},
+]
+
+
+@pytest.mark.parametrize("operation", COMMUTING)
+def test_operations_said_to_commute_with_noise(sky: Sky, operation: dict) -> None:
+    """Covariance and spectrum of pixels are the same, noise before or after."""
+    before, after = (
+        degraded(sky, operation, noise=noise) for noise in ("before", "after")
+    )
+    n_bins = before.shape[-1]
+    cov = [np.atleast_2d(np.cov(x.reshape(-1, n_bins).T)) for x in (before, after)]
+    assert cov[0] == pytest.approx(cov[1], rel=0.03, abs=1e-4)
+    fine = [np.diff(x, axis=1).var(axis=(0, 1, 2)) for x in (before, after)]
+    assert fine[0] == pytest.approx(fine[1], rel=0.03)
+
+
+def test_degradations_of_a_sky_share_its_noise(sky: Sky) -> None:
+    nothing = degraded(sky, noise="after")
+    on_tiles = degraded(
+        sky, {"operation": "random_mask", "fraction": 0.5}, noise="after"
+    ) - degraded(sky, {"operation": "random_mask", "fraction": 0.5})
+    assert np.allclose(nothing - degraded(sky), on_tiles, atol=1e-6)
+
+
+def test_order_matters(sky: Sky) -> None:
+    lowpass = {"operation": "lowpass", "ell": 10}
+    keep = {"operation": "keep_convergence", "ranges": [[1, None]]}
+    assert not np.allclose(degraded(sky, lowpass, keep), degraded(sky, keep, lowpass))
+
+
+def test_operations_in_one_domain_share_their_transforms(
+    sky: Sky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = {"analysis": 0, "synthesis": 0}
+    for name in count:
+        transform = getattr(harmonics, name)
+
+        def counting(maps, *rest, name=name, transform=transform):
+            count[name] += len(maps)
+            return transform(maps, *rest)
+
+        monkeypatch.setattr(harmonics, name, counting)
+    degraded(
+        sky,
+        {"operation": "lowpass", "ell": 40},
+        {"operation": "highpass", "ell": 5},
+        {"operation": "flatten_spectrum"},
+        {"operation": "sum_bins"},
+    )
+    assert count == {"analysis": 2, "synthesis": 1}
+    count.update(analysis=0, synthesis=0)
+    conversions = []
+    for name in ("to_tiles", "from_tiles"):
+        convert = globals()[name]
+        monkeypatch.setattr(
+            f"infoscope.sky.{name}",
+            lambda *a, name=name, convert=convert: (
+                conversions.append(name) or convert(*a)
+            ),
+        )
+    keep = {"operation": "keep_convergence", "ranges": [[1, None]]}
+    degraded(sky, {"operation": "shuffle_pixels"}, keep, {"operation": "sum_bins"})
+    assert count == {"analysis": 0, "synthesis": 0} and conversions == ["to_tiles"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        ({"operation": "lowpass", "scale_mpc_h": 20}, "0.scale_mpc_h: 20 Mpc/h"),
+        ({"operation": "highpass", "ell": 200}, "0.ell: 200 is beyond"),
+        ({"operation": "bandpass", "scale_mpc_h": [20, 90]}, "0.scale_mpc_h: 20"),
+        ({"operation": "bandstop", "ell": [20, 200]}, "0.ell: 200"),
+        ({"operation": "select_bins", "bins": [1, 3]}, "0.bins: there is no bin 3"),
+        ({"operation": "scale_noise", "factor": 2}, "0: there is no noise to scale"),
+    ],
+)
+def test_impossible_operation_is_refused(survey, operation, message: str) -> None:
+    with pytest.raises(InfoscopeError) as caught:
+        check(survey, [parsed(**operation)], "none")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_smallest_scale_that_is_named_is_accepted(survey) -> None:
+    with pytest.raises(InfoscopeError) as caught:
+        check(survey, [parsed(operation="lowpass", scale_mpc_h=5)], "before")
+    smallest = float(str(caught.value).split()[-1])
+    # at the nearer bin: a pixel of nside 32 is 1.83 degrees, ⟨z⟩ = 0.3 at 836.1 Mpc/h
+    assert smallest == pytest.approx(np.deg2rad(1.8323) * 836.1, abs=0.1)
+    check(survey, [parsed(operation="lowpass", scale_mpc_h=smallest)], "before")
+    with pytest.raises(InfoscopeError):
+        parameters = parsed(operation="lowpass", scale_mpc_h=0.99 * smallest)
+        check(survey, [parameters], "before")
+
+
+def test_check_follows_the_bins(survey) -> None:
+    summed = [{"operation": "sum_bins"}, {"operation": "select_bins", "bins": [2]}]
+    with pytest.raises(InfoscopeError, match=r"^1\.bins: there is no bin 2"):
+        check(survey, [parsed(**parameters) for parameters in summed], "before")
+
+
+def test_values_that_are_not_finite_name_the_operation(
+    sky: Sky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    known = REGISTRY["shuffle_pixels"]
+    broken = replace(known, apply=lambda s, p, r: replace(s, maps=s.maps * np.nan))
+    monkeypatch.setitem(degradations.REGISTRY, "shuffle_pixels", broken)
+    with pytest.raises(InfoscopeError, match="^shuffle_pixels: made values"):
+        degraded(sky, {"operation": "shuffle_pixels"})

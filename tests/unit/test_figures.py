@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope import figures
+from infoscope import figures, harmonics
 from infoscope.errors import InfoscopeError
 from infoscope.stages import plot
+from infoscope.survey import to_tiles
 
 LABELS = {
     "reference": "Reference",
@@ -151,20 +152,39 @@ def test_flat_posterior_can_be_drawn():
     figures.plot_contours([flat], (0.3, 0.8)).draw_without_rendering()
 
 
-def test_tiles_share_one_colour_scale():
+def test_tiles_share_one_colour_scale_in_units_of_sigma():
     rng = np.random.default_rng(1)
-    tiles = {label: rng.normal(0, 0.01, (16, 16)) for label in LABELS.values()}
-    figure = figures.plot_tiles(tiles)
+    examples = [
+        figures.Example(label, rng.normal(0, 0.01 * (1 + i), (3, 16, 16)))
+        for i, label in enumerate(LABELS.values())
+    ]
+    figure = figures.plot_tiles(examples)
     images = [ax.images[0] for ax in figure.axes if ax.images]
     assert len(images) == len(LABELS)
-    assert len({image.get_clim() for image in images}) == 1
-    low, high = images[0].get_clim()
-    assert low == -high
+    assert {image.get_clim() for image in images} == {(-3, 3)}
+    for image, example in zip(images, examples, strict=True):
+        shown = np.asarray(image.get_array()) * example.tiles.std()
+        np.testing.assert_allclose(shown, example.tiles[0])
+
+
+def test_spectrum_beside_a_tile_has_the_multipoles_of_the_sphere():
+    nside, ell = 64, 60
+    lmax = 3 * nside - 1
+    alm = np.zeros((1, len(harmonics.ell_of_alm(lmax))), complex)
+    inside = harmonics.ell_of_alm(lmax) == ell
+    alm[0, inside] = np.random.default_rng(1).standard_normal(inside.sum())
+    tiles = to_tiles(harmonics.synthesis(alm, nside), 2)[0]
+    found, power = figures.Example("", tiles).spectrum()
+    assert found[power.argmax()] == pytest.approx(ell, rel=0.15)
+    # white noise: C_ℓ = σ² A_pix at every ℓ
+    white = np.random.default_rng(2).standard_normal((48, 32, 32))
+    _, power = figures.Example("", white).spectrum()
+    np.testing.assert_allclose(power, 4 * np.pi / white.size, rtol=0.1)
 
 
 def test_tiles_of_nothing():
     with pytest.raises(InfoscopeError, match="no tiles"):
-        figures.plot_tiles({})
+        figures.plot_tiles([])
 
 
 def test_style_does_not_leak():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from infoscope.errors import InfoscopeError
-from infoscope.survey import noise_sigma, read_nz
+from infoscope.survey import Survey, read_nz
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,5 +40,7 @@ def test_bad_table_is_one_line(tmp_path: Path, text: str, named: str) -> None:
 
 def test_noise_of_a_pixel() -> None:
     # nside 64: 3021.5 arcmin² a pixel
-    sigma = noise_sigma(0.4, np.array([2.5, 10.0]), 64)
-    assert sigma == pytest.approx([0.4 / (2.5 * 3021.5) ** 0.5, 0.4 / 30215**0.5], 1e-4)
+    survey = Survey(64, 2, 0.4, 0.3, 0.7, np.array([0.5, 1.0]), np.array([2.5, 10.0]))
+    sigma = [0.4 / (2.5 * 3021.5) ** 0.5, 0.4 / 30215**0.5]
+    assert survey.noise_sigma == pytest.approx(sigma, 1e-4)
+    assert np.rad2deg(survey.pixel) * 60 == pytest.approx(3021.5**0.5, 1e-4)

@@ -16,6 +16,15 @@ from .conftest import Checkout
         ("sead", 3, "sead"),
         ("degradations", {"only": {"operations": []}}, "reference"),
         ("survey", {"nz_file": "missing.txt"}, "missing.txt"),
+        ("operation_files", ["missing.py"], "operation_files: missing.py: no such"),
+        (
+            "degradations",
+            {
+                "reference": {},
+                "near": {"operations": [{"operation": "select_bins", "bins": [7]}]},
+            },
+            "degradations.near.operations.0.bins: there is no bin 7",
+        ),
     ],
 )
 def test_mistake_is_one_line(tmp_path: Path, key: str, value, named: str) -> None:

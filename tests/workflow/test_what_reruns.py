@@ -6,9 +6,11 @@ import copy
 import os
 from typing import Any
 
+import h5py
 import pandas as pd
 import pytest
 
+from ..unit.test_own_operations import OWN
 from .conftest import PARTS
 
 pytestmark = pytest.mark.slow
@@ -26,6 +28,9 @@ CHAIN = {
     "train_estimator": 2,
     "infer_posterior": 2,
 }
+
+
+MADE = ("degrade_maps", "collect_dataset")
 
 
 def changed(checkout, change) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
 
 
 def test_comment_runs_nothing(finished, edited) -> None:
-    for name in ("training.py", "degradations.py", "simulators/shells.py"):
+    for name in ("training.py", "degradations.py", "operations/positions.py"):
         edited(f"workflow/infoscope/{name}", lambda text: "# a comment\n" + text)
     assert finished.would_run() == {}
 
@@ -138,6 +143,41 @@ def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None
     expected = {"train_estimator": 4, "infer_posterior": 4, **AGGREGATES}
     del expected["plot_tiles"]
     assert finished.would_run() == expected
+
+
+def test_edit_of_an_operation_runs_what_uses_it(finished, edited) -> None:
+    edited(
+        "workflow/infoscope/operations/positions.py",
+        lambda text: text + "\n\nNEW = 1\n",
+    )
+    assert finished.would_run() == CHAIN | AGGREGATES
+
+
+def test_own_operation(finished) -> None:
+    """Its data set is made for real; an edit of its file runs only what uses it."""
+    own = finished.folder / "my operations.py"
+    own.write_text(OWN)
+    config = changed(finished, lambda c: c.update(operation_files=[own.name]))
+    own_operation = {"operations": [{"operation": "clip", "at": 0.001}]}
+    config["degradations"]["own"] = own_operation
+    try:
+        assert finished.would_run(config) == CHAIN | AGGREGATES
+        target = "results/ci/datasets/own.h5"
+        text = finished.snakemake("--cores", "2", target, config=config)
+        assert finished.returncode == 0, text
+        with h5py.File(finished.folder / target) as file:
+            tiles = file["train/tiles"][:]
+        # many pixels of every tile are cut to the same value, which noise never is
+        highest = tiles == tiles.max(axis=(2, 3), keepdims=True)
+        assert (highest.sum(axis=(2, 3)) > 3).all()
+        rest = {k: v for k, v in CHAIN.items() if k not in MADE} | AGGREGATES
+        assert finished.would_run(config) == rest
+        own.write_text("# a comment\n" + OWN)
+        assert finished.would_run(config) == rest
+        own.write_text(OWN.replace("np.minimum", "np.fmin"))
+        assert finished.would_run(config) == CHAIN | AGGREGATES
+    finally:
+        own.unlink()
 
 
 def test_cores_and_resources_run_nothing(finished) -> None:

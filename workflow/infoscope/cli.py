@@ -16,7 +16,7 @@ from infoscope.errors import InfoscopeError
 # stage -> module and function, and the files that it takes besides --output
 STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "simulate": ("simulate", "run", {"nz_file": None}),
-    "degrade": ("degrade", "run", {"skies": None}),
+    "degrade": ("degrade", "run", {"skies": None, "operation_files": "*"}),
     "collect": ("collect", "run", {"shards": "+"}),
     "train": ("train", "run", {"dataset": None}),
     "infer": ("infer", "run", {"summaries": "+"}),

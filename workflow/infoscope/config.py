@@ -7,35 +7,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
+from infoscope.degradations import NoiseOrder
 from infoscope.errors import InfoscopeError
+from infoscope.models import Interval, Model, increasing
+from infoscope.operations import REGISTRY, Operation, load
+from infoscope.operations.bins import SelectBins, SumBins
+from infoscope.operations.noise import ScaleNoise
+from infoscope.operations.peaks import SelectPeaks, SelectVoids
+from infoscope.operations.positions import ShufflePixels
+from infoscope.operations.scales import BandPass, BandStop, HighPass, LowPass
+from infoscope.operations.spectra import FlattenSpectrum, RandomizePhases
+from infoscope.operations.values import (
+    GaussianizePixels,
+    KeepConvergence,
+    RandomMask,
+)
 
 SPLITS = ("train", "validation", "test", "fiducial")
 NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
-Interval = tuple[float, float]
-
-
-class Model(BaseModel):
-    """A part of the config: unknown keys are mistakes and values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def _increasing(interval: Interval) -> Interval:
-    if interval[0] >= interval[1]:
-        raise ValueError(f"must be [low, high] with low < high, got {list(interval)}")
-    return interval
 
 
 def _power_of_two(value: int) -> int:
@@ -55,7 +57,7 @@ class Prior(Model):
     def _range(cls, value: Interval) -> Interval:
         if value[0] <= 0:
             raise ValueError("must be positive")
-        return _increasing(value)
+        return increasing(value)
 
 
 class Parameters(Model):
@@ -145,126 +147,42 @@ class GaussianConfig(ShellSimulator):
 
 
 Simulator = Annotated[LognormalConfig | GaussianConfig, Field(discriminator="name")]
-NoiseOrder = Literal["before", "after", "none"]
 
 
-class Operation(Model):
-    """Base of the operations of a degradation."""
+def _own_first(value: Any, built_in: ValidatorFunctionWrapHandler) -> Operation:
+    """Validate an operation of the user's own files, or one that is built in."""
+    name = value.get("operation") if isinstance(value, Mapping) else None
+    known = REGISTRY.get(name) if isinstance(name, str) else None
+    if known is None:
+        return built_in(value)
+    return known.model.model_validate(value)
 
 
-class ScaleRange(Operation):
-    """A scale in comoving Mpc/h, or a multipole."""
-
-    scale_mpc_h: float | None = Field(
-        None,
-        gt=0,
-        description="Comoving scale R in Mpc/h; FWHM = R / χ(⟨z⟩) in each bin.",
-    )
-    ell: float | None = Field(
-        None, gt=0, description="Multipole ℓ; FWHM = π / ℓ in all bins."
-    )
-
-    @model_validator(mode="after")
-    def _one_scale(self) -> ScaleRange:
-        if (self.scale_mpc_h is None) == (self.ell is None):
-            raise ValueError("give either scale_mpc_h or ell")
-        return self
-
-
-class LowPass(ScaleRange):
-    """Removes small scales with a Gaussian beam exp(−ℓ(ℓ+1)σ²/2)."""
-
-    operation: Literal["lowpass"] = "lowpass"
-
-
-class HighPass(ScaleRange):
-    """Removes large scales: the map minus its low-pass."""
-
-    operation: Literal["highpass"] = "highpass"
-
-
-class BandPass(Operation):
-    """Keeps scales between two: the difference of two low-passes."""
-
-    operation: Literal["bandpass"] = "bandpass"
-    scale_mpc_h: Interval | None = Field(
-        None, description="Smallest and largest comoving scale in Mpc/h."
-    )
-    ell: Interval | None = Field(None, description="Smallest and largest ℓ.")
-
-    @model_validator(mode="after")
-    def _one_band(self) -> BandPass:
-        band = self.ell if self.scale_mpc_h is None else self.scale_mpc_h
-        if band is None or None not in (self.scale_mpc_h, self.ell):
-            raise ValueError("give either scale_mpc_h or ell")
-        if _increasing(band)[0] <= 0:
-            raise ValueError("scales must be positive")
-        return self
-
-
-class KeepConvergence(Operation):
-    """Keeps pixels whose convergence lies in a union of ranges, bin by bin."""
-
-    operation: Literal["keep_convergence"] = "keep_convergence"
-    ranges: list[tuple[float | None, float | None]] = Field(
-        min_length=1, description="Ranges [low, high]; null means unbounded."
-    )
-    by: Literal["sigma", "quantile"] = Field(
-        "sigma",
-        description="Ranges of κ / σ_κ, with σ_κ of the sky and bin, or of quantiles.",
-    )
-    fill: float = Field(0.0, description="Value of the removed pixels.")
-
-    @model_validator(mode="after")
-    def _ranges(self) -> KeepConvergence:
-        for low, high in self.ranges:
-            if low is not None and high is not None and low >= high:
-                raise ValueError(f"ranges: [{low}, {high}] is empty")
-            edges = [edge for edge in (low, high) if edge is not None]
-            if self.by == "quantile" and any(not 0 <= edge <= 1 for edge in edges):
-                raise ValueError("ranges: quantiles lie between 0 and 1")
-        return self
-
-
-class ShufflePixels(Operation):
-    """Permutes the pixels of each tile: only one-point statistics are left."""
-
-    operation: Literal["shuffle_pixels"] = "shuffle_pixels"
-    across_bins: Literal["shared", "independent"] = Field(
-        "shared", description="One permutation for all bins, or one for each."
-    )
-
-
-class SumBins(Operation):
-    """Adds the redshift bins, weighted by their numbers of galaxies."""
-
-    operation: Literal["sum_bins"] = "sum_bins"
-
-
-class RandomizePhases(Operation):
-    """Rotates a_ℓm of all bins by one random phase: only spectra are left."""
-
-    operation: Literal["randomize_phases"] = "randomize_phases"
-
-
-AnyOperation = Annotated[
+BuiltIn = Annotated[
     LowPass
     | HighPass
     | BandPass
+    | BandStop
     | KeepConvergence
+    | RandomMask
+    | SelectPeaks
+    | SelectVoids
     | ShufflePixels
     | SumBins
-    | RandomizePhases,
+    | SelectBins
+    | RandomizePhases
+    | FlattenSpectrum
+    | GaussianizePixels
+    | ScaleNoise,
     Field(discriminator="operation"),
 ]
+AnyOperation = Annotated[BuiltIn, WrapValidator(_own_first)]
 
 
 class Degradation(Model):
     """What is removed from every map before a network is trained on it."""
 
-    operations: list[AnyOperation] = Field(
-        default_factory=list, description="Operations, in order."
-    )
+    operations: list[AnyOperation] = Field([], description="Operations, in order.")
     label: str | None = Field(None, description="Name in figures.")
     noise: NoiseOrder | None = Field(
         None, description="Overrides survey.noise for this degradation."
@@ -293,7 +211,7 @@ class SurveyConfig(Model):
         0.0, ge=-6, le=6, description="NLA intrinsic-alignment amplitude A_IA."
     )
     base_operations: list[AnyOperation] = Field(
-        default_factory=list,
+        [],
         description="Operations applied first in every degradation, reference too.",
     )
 
@@ -376,6 +294,10 @@ class Study(Model):
     grid: GridConfig = Field(GridConfig(), description="Simulated cosmologies.")
     simulator: Simulator = Field(LognormalConfig(), description="Simulator of skies.")
     survey: SurveyConfig = Field(SurveyConfig(), description="Survey.")
+    operation_files: list[str] = Field(
+        [],
+        description="Python files with operations of your own; they are imported.",
+    )
     degradations: dict[str, Degradation] = Field(
         description="Degradations by name; `reference` must be among them."
     )
@@ -446,6 +368,10 @@ def parse_study(config: Mapping[str, Any]) -> Study:
     InfoscopeError
         One line that names the first key that is wrong.
     """
+    files = config.get("operation_files")
+    # anything else than a list of names is refused below
+    for path in files if isinstance(files, list) else []:
+        load(Path(str(path)))
     try:
         return Study.model_validate(dict(config))
     except ValidationError as error:
@@ -466,6 +392,8 @@ def _message(error: ErrorDetails) -> str:
             return "is missing"
         case "union_tag_invalid":
             key, known = context["discriminator"].strip("'"), context["expected_tags"]
+            if key == "operation":
+                known = ", ".join(f"'{name}'" for name in sorted(REGISTRY))
             return f"unknown {key} {context['tag']!r}; choose from {known}"
         case "union_tag_not_found":
             key = context["discriminator"].strip("'")

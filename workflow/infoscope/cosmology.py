@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.config import CosmologyConfig
 from infoscope.seeds import seed_of
 
+if TYPE_CHECKING:
+    from infoscope.config import CosmologyConfig
+
+C_KM_S = 299792.458
 Z_MAX = 2.5  # distances and matter power are tabulated up to here
 
 
@@ -53,8 +58,13 @@ def grid(
 
 
 def comoving_distance_mpc(z: NDArray, omega_m: float, h: float) -> NDArray:
-    """Comoving distance in Mpc, flat ΛCDM without radiation."""
-    from astropy.cosmology import FlatLambdaCDM
+    """Comoving distance in Mpc, flat ΛCDM without radiation.
 
-    model = FlatLambdaCDM(H0=100 * h, Om0=omega_m, Tcmb0=0)
-    return model.comoving_distance(np.atleast_1d(z)).value
+    Gauss-Legendre quadrature of c / H: at the precision of floats up to `Z_MAX`, and
+    two seconds faster to import than a library, in every job that Snakemake starts.
+    """
+    node, weight = np.polynomial.legendre.leggauss(32)
+    z = np.atleast_1d(np.asarray(z, float))
+    along = z[:, None] * (node + 1) / 2
+    inverse_e = 1 / np.sqrt(omega_m * (1 + along) ** 3 + 1 - omega_m)
+    return C_KM_S / (100 * h) * z / 2 * (inverse_e @ weight)

@@ -15,7 +15,7 @@ import numpy as np
 
 from infoscope.errors import InfoscopeError
 
-VERSIONED = ("numpy", "healpy", "glass", "camb", "jax", "flax", "h5py")
+VERSIONED = ("numpy", "healpy", "ducc0", "glass", "camb", "jax", "flax", "h5py")
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
+from infoscope.power_spectra import binned_spectra
 
 FloatArray = NDArray[np.floating[Any]]
 P = ParamSpec("P")
@@ -214,46 +215,93 @@ def _draw_contours(ax: Axes, posterior: Posterior, colour: Any, dash: Any) -> No
     )
 
 
+@dataclass(frozen=True)
+class Example:
+    """What a degradation makes of one sky, in one redshift bin.
+
+    Attributes
+    ----------
+    label
+        Label of the degradation.
+    tiles
+        Convergence of all tiles of the sky, shape (n_tile, side, side).
+    """
+
+    label: str
+    tiles: FloatArray
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of all pixels."""
+        return float(self.tiles.std()) or 1.0
+
+    def spectrum(self) -> tuple[FloatArray, FloatArray]:
+        """Multipoles and angular power spectrum, averaged over the tiles."""
+        n_tile, side, _ = self.tiles.shape
+        n_ell = side // 2
+        power = binned_spectra(self.tiles[..., None], n_ell).mean(axis=0)
+        # annuli are linear in |ℓ|, from half the fundamental mode of a square tile
+        edges = np.linspace(0.5, side / 2, n_ell + 1)
+        ell = np.sqrt(np.pi * n_tile) * (edges[1:] + edges[:-1]) / 2
+        return ell, power * 4 * np.pi / self.tiles.size
+
+
 @_styled
-def plot_tiles(tiles: Mapping[str, FloatArray]) -> Figure:
-    """Show the same tile under each degradation, on one colour scale.
+def plot_tiles(examples: Sequence[Example]) -> Figure:
+    """Show the same tile under each degradation, with its spectrum and histogram.
 
     Parameters
     ----------
-    tiles
-        Convergence (side, side) of one redshift bin, by label.
+    examples
+        One for each degradation; the first is the reference, drawn in grey in the
+        small panels of the others.
 
     Returns
     -------
-        The figure; the standard deviation of the pixels is written on each tile.
+        The figure; tiles and histograms are in units of σ, the standard deviation of
+        the pixels, which is written on each tile.
     """
-    if not tiles:
+    if not examples:
         raise InfoscopeError("no tiles to draw")
-    n_columns = min(len(tiles), 4)
-    n_rows = ceil(len(tiles) / n_columns)
-    limit = max(float(np.percentile(np.abs(t), 99)) for t in tiles.values()) or 1.0
-
+    n_columns = min(len(examples), 3)
+    n_rows = ceil(len(examples) / n_columns)
     figure = Figure(
-        figsize=(0.8 + 1.75 * n_columns, 0.15 + 2.1 * n_rows), layout="constrained"
+        figsize=(0.6 + 3.1 * n_columns, 0.7 + 1.75 * n_rows), layout="constrained"
     )
-    axes = figure.subplots(n_rows, n_columns, squeeze=False)
-    for ax in axes.flat[len(tiles) :]:
-        ax.set_axis_off()
-    for ax, (label, tile) in zip(axes.flat, tiles.items(), strict=False):
-        image = ax.imshow(tile, cmap="RdBu_r", vmin=-limit, vmax=limit, origin="lower")
-        ax.set_title(_wrapped(label), fontsize=8)
-        ax.set_xticks([])
-        ax.set_yticks([])
-        ax.set_xlabel(f"σ = {np.std(tile):.2g}", fontsize=7, labelpad=2)
+    grid = figure.add_gridspec(
+        2 * n_rows, 2 * n_columns, width_ratios=[5, 4] * n_columns
+    )
+    tile_axes = []
+    for i, example in enumerate(examples):
+        row, column = divmod(i, n_columns)
+        ax = figure.add_subplot(grid[2 * row : 2 * row + 2, 2 * column])
+        image = ax.imshow(
+            example.tiles[0] / example.sigma,
+            cmap="RdBu_r", vmin=-3, vmax=3, origin="lower",
+        )  # fmt: skip
+        ax.set_title(_wrapped(example.label), fontsize=8)
+        ax.set(xticks=[], yticks=[])
+        ax.set_xlabel(f"σ = {example.sigma:.2g}", fontsize=7, labelpad=2)
         ax.spines[:].set_visible(True)
+        tile_axes.append(ax)
+        above = figure.add_subplot(grid[2 * row, 2 * column + 1])
+        below = figure.add_subplot(grid[2 * row + 1, 2 * column + 1])
+        for shown, colour in ((examples[0], "0.6"), (example, _colours(1)[0])):
+            above.loglog(*shown.spectrum(), color=colour, lw=1)
+            values = (shown.tiles / shown.sigma).ravel()
+            below.hist(
+                values, bins=list(np.linspace(-5, 5, 61)), density=True,
+                histtype="step", color=colour, lw=1,
+            )  # fmt: skip
+        below.set(yscale="log", ylim=(1e-4, 30), xlim=(-5, 5), yticks=[1e-3, 1])
+        for small, name in ((above, "$C_\\ell$ ($\\ell$)"), (below, "p (κ/σ)")):
+            small.set_title(name, fontsize=6, pad=1, loc="right", color="0.3")
+            small.tick_params(labelsize=6, pad=1, length=2)
+            small.minorticks_off()
     figure.colorbar(
-        image,
-        ax=axes,
-        label="Convergence κ",
-        extend="both",
-        shrink=0.9 if n_rows == 1 else 0.7,
-        pad=0.02,
-    )
+        image, ax=tile_axes, label="Convergence κ / σ", extend="both",
+        location="bottom", shrink=0.4, aspect=40, pad=0.01,
+    )  # fmt: skip
     return figure
 
 

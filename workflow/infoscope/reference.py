@@ -11,7 +11,8 @@ from infoscope.config import Study
 ROOT = Path(__file__).parents[2]
 HEADER = """# Every key of the config
 
-Generated from `workflow/infoscope/config.py`; do not edit. A study is one YAML file,
+Generated from the models in `workflow/infoscope/config.py` and
+`workflow/infoscope/operations/`; do not edit. A study is one YAML file,
 chosen with `--configfile`; without that `config/config.yaml` is used. A key that is
 left out has the default given here. Unknown keys are refused.
 """
@@ -49,7 +50,11 @@ def _type(field: dict[str, Any]) -> str:
 def _section(name: str, schema: dict[str, Any]) -> str:
     lines = [f"## {name}", "", schema.get("description", "").split("\n\n")[0], ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for key, field in schema["properties"].items():
+    # what says which model it is comes first
+    fields = sorted(
+        schema["properties"].items(), key=lambda item: "const" not in item[1]
+    )
+    for key, field in fields:
         default = "required"
         if "default" in field:
             default = f"`{json.dumps(field['default'], ensure_ascii=False)}`"

@@ -1,8 +1,8 @@
 """What each stage consumes: its part of the config, and a digest of its code.
 
 A spec holds exactly what a job depends on, so that only missing results are
-computed. Paths are no part of it, and neither are comments or docstrings of the
-code.
+computed. Paths are no part of it, and neither are comments, docstrings or the
+descriptions of config keys.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from infoscope.config import Study
+from infoscope.operations import REGISTRY, Operation, Registered, name_of
 
 PACKAGE = Path(__file__).parent
 # They only carry values and messages: a change shows in the spec, or changes no result
-NOT_CODE = {"config", "errors", "specs", "cli"}
+NOT_CODE = {"checks", "cli", "config", "errors", "models", "specs"}
 
 
 def canonical(spec: dict[str, Any]) -> str:
@@ -53,13 +55,31 @@ def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
     }
 
 
+def operations(study: Study, degradation: str) -> list[Operation]:
+    """Operations of a degradation, those of the survey first."""
+    own = study.degradations[degradation].operations
+    return [*study.survey.base_operations, *own]
+
+
+def operation_files(study: Study, degradation: str) -> list[Path]:
+    """Files outside the package that define operations of a degradation."""
+    used = {item.file for item in _registered(study, degradation)}
+    outside = (file for file in used if not file.is_relative_to(PACKAGE))
+    return sorted(Path(os.path.relpath(file)) for file in outside)
+
+
+def _registered(study: Study, degradation: str) -> list[Registered]:
+    return [REGISTRY[name_of(item)] for item in operations(study, degradation)]
+
+
 def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
     """Spec of `degrade_maps`."""
-    survey, chosen = study.survey, study.degradations[degradation]
-    operations = [*survey.base_operations, *chosen.operations]
+    survey = study.survey
     return {
-        "operations": [item.model_dump(mode="json") for item in operations],
-        "noise": chosen.noise or survey.noise,
+        "operations": [
+            item.model_dump(mode="json") for item in operations(study, degradation)
+        ],
+        "noise": study.degradations[degradation].noise or survey.noise,
         "sigma_e": survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
         "a_ia": survey.a_ia,
@@ -126,10 +146,30 @@ def code(stage: str) -> str:
     """Digest of the code that a stage runs.
 
     The module `stages.{stage}` and every module of the package that it imports,
-    directly or not, as syntax trees without docstrings.
+    directly or not, as syntax trees without docstrings. Operations are not among
+    them: `degrade_code` has those that a degradation uses.
     """
+    return _joined(_modules([f"stages.{stage}"]))
+
+
+def degrade_code(study: Study, degradation: str) -> str:
+    """Digest of the code that makes a degradation: the stage and its operations."""
+    digests = {"stage": code("degrade")}
+    for item in _registered(study, degradation):
+        tree = ast.parse(item.file.read_text())
+        used = _modules(_imports(tree)) | {"this file": _digest(tree)}
+        digests[item.name] = _joined(used)
+    return _joined(digests)
+
+
+def _joined(digests: dict[str, str]) -> str:
+    return hashlib.sha256(canonical(digests).encode()).hexdigest()[:16]
+
+
+def _modules(names: list[str]) -> dict[str, str]:
+    """Digests of modules of the package and of all that they import from it."""
     seen: dict[str, str] = {}
-    waiting = [f"stages.{stage}"]
+    waiting = list(names)
     while waiting:
         name = waiting.pop().strip(".")
         if name in seen or name in NOT_CODE:
@@ -142,7 +182,7 @@ def code(stage: str) -> str:
         tree = ast.parse(path.read_text())
         seen[name] = _digest(tree)
         waiting += _imports(tree)
-    return hashlib.sha256(canonical(seen).encode()).hexdigest()[:16]
+    return seen
 
 
 def _imports(tree: ast.Module) -> list[str]:
@@ -172,6 +212,8 @@ def _digest(tree: ast.Module) -> str:
         return [type(node).__name__, fields]
 
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            node.keywords = [k for k in node.keywords if k.arg != "description"]
         body = getattr(node, "body", None)
         if (
             isinstance(body, list)

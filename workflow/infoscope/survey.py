@@ -1,15 +1,17 @@
-"""The survey: n(z), shape noise, and tiles (square pieces of a HEALPix map)."""
+"""The survey: its bins, shape noise, and tiles (square pieces of a HEALPix map)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import ducc0
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.cosmology import Z_MAX
+from infoscope.cosmology import Z_MAX, comoving_distance_mpc
 from infoscope.errors import InfoscopeError
 
 ARCMIN2_SKY = 4 * np.pi * (180 * 60 / np.pi) ** 2
@@ -65,10 +67,65 @@ def read_nz(path: Path) -> RedshiftDistribution:
     return RedshiftDistribution(z, density / norm[:, None])
 
 
-def noise_sigma(sigma_e: float, n_gal_arcmin2: NDArray, nside: int) -> NDArray:
-    """Compute the shape noise σ_e / √(n_gal A_pix) of a pixel (standard deviation)."""
-    area = ARCMIN2_SKY / (12 * nside**2)
-    return sigma_e / np.sqrt(np.asarray(n_gal_arcmin2) * area)
+@dataclass(frozen=True)
+class Survey:
+    """What operations need to know of a survey.
+
+    Attributes
+    ----------
+    nside, tile_nside
+        HEALPix nside of the maps and of the superpixels that are the tiles.
+    sigma_e
+        Shape noise of a galaxy.
+    omega_m, h
+        The fiducial, which turns comoving lengths into angles.
+    mean_z, n_gal_arcmin2
+        Mean redshift and galaxy density of each bin, shape (n_bins,).
+    """
+
+    nside: int
+    tile_nside: int
+    sigma_e: float
+    omega_m: float
+    h: float
+    mean_z: NDArray
+    n_gal_arcmin2: NDArray
+
+    @property
+    def n_bins(self) -> int:
+        """Number of tomographic bins."""
+        return len(self.mean_z)
+
+    @property
+    def chi_mpc_h(self) -> NDArray:
+        """Comoving distance in Mpc/h at the mean redshift of each bin."""
+        return self.h * comoving_distance_mpc(self.mean_z, self.omega_m, self.h)
+
+    @property
+    def pixel(self) -> float:
+        """Side of a pixel in radians: the square root of its area."""
+        return float(np.sqrt(4 * np.pi / 12)) / self.nside
+
+    @property
+    def noise_sigma(self) -> NDArray:
+        """Standard deviation of the shape noise, σ_e / √(n_gal A_pix), of a pixel."""
+        area = ARCMIN2_SKY / (12 * self.nside**2)
+        return self.sigma_e / np.sqrt(self.n_gal_arcmin2 * area)
+
+    def selected(self, indices: Sequence[int]) -> Survey:
+        """Keep some bins, given by indices from 0."""
+        chosen = list(indices)
+        return replace(
+            self,
+            mean_z=self.mean_z[chosen],
+            n_gal_arcmin2=self.n_gal_arcmin2[chosen],
+        )
+
+    def summed(self) -> Survey:
+        """Put all galaxies in one bin."""
+        total = self.n_gal_arcmin2.sum(keepdims=True)
+        mean_z = (self.n_gal_arcmin2 * self.mean_z).sum(keepdims=True) / total
+        return replace(self, mean_z=mean_z, n_gal_arcmin2=total)
 
 
 @cache
@@ -78,8 +135,6 @@ def _tile_order(nside: int, tile_nside: int) -> NDArray:
     Within a superpixel the NESTED index interleaves the bits of the two coordinates
     along the sides of the rhombus, so un-interleaving them gives a square image.
     """
-    import healpy
-
     side = nside // tile_nside
     index = np.arange(side)
     spread = np.zeros_like(index)
@@ -87,18 +142,19 @@ def _tile_order(nside: int, tile_nside: int) -> NDArray:
         spread |= ((index >> bit) & 1) << (2 * bit)
     nested = spread[None, :] + 2 * spread[:, None]
     first = np.arange(12 * tile_nside**2) * side**2
-    return healpy.nest2ring(nside, first[:, None, None] + nested)
+    order = first[:, None, None] + nested
+    return ducc0.healpix.Healpix_Base(nside, "NEST").nest2ring(order)
 
 
 def to_tiles(maps: NDArray, tile_nside: int) -> NDArray:
-    """Cut RING maps (n_bins, n_pix) into tiles (n_tile, n_bins, side, side)."""
+    """Cut RING maps (n_bins, n_pix) into tiles (n_bins, n_tile, side, side)."""
     nside = int(np.sqrt(maps.shape[-1] // 12))
-    return np.moveaxis(maps[:, _tile_order(nside, tile_nside)], 0, 1)
+    return maps[:, _tile_order(nside, tile_nside)]
 
 
 def from_tiles(tiles: NDArray, tile_nside: int) -> NDArray:
-    """Put tiles (n_tile, n_bins, side, side) back on the sphere, RING order."""
-    n_tile, n_bins, side, _ = tiles.shape
+    """Put tiles (n_bins, n_tile, side, side) back on the sphere, RING order."""
+    n_bins, n_tile, side, _ = tiles.shape
     maps = np.empty((n_bins, n_tile * side**2), tiles.dtype)
-    maps[:, _tile_order(side * tile_nside, tile_nside)] = np.moveaxis(tiles, 1, 0)
+    maps[:, _tile_order(side * tile_nside, tile_nside)] = tiles
     return maps

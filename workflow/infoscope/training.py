@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from infoscope.config import (
     CNNConfig,
-    Interval,
     PowerSpectrumConfig,
     Prior,
     TrainingConfig,
 )
 from infoscope.cosmology import omega_m_s8
 from infoscope.errors import InfoscopeError
+from infoscope.models import Interval
 from infoscope.networks import CNN, Outputs, SpectrumNetwork, gaussian_nll
 from infoscope.power_spectra import binned_spectra
 

@@ -8,13 +8,14 @@ if not Path(PACKAGE_ROOT, "infoscope").is_dir():
 sys.path.insert(0, PACKAGE_ROOT)
 
 from infoscope import specs
+from infoscope.checks import check_study
 from infoscope.config import SPLITS, parse_study
 from infoscope.errors import InfoscopeError
 from infoscope.survey import read_nz
 
 try:
     STUDY = parse_study(config)
-    read_nz(Path(STUDY.survey.nz_file))
+    check_study(STUDY, read_nz(Path(STUDY.survey.nz_file)))
 except InfoscopeError as error:
     raise SystemExit(str(error))
 
@@ -51,6 +52,14 @@ def simulate_spec(wildcards):
 
 def degrade_spec(wildcards):
     return specs.canonical(specs.degrade(STUDY, wildcards.degradation, wildcards.split))
+
+
+def degrade_code(wildcards):
+    return specs.degrade_code(STUDY, wildcards.degradation)
+
+
+def operation_files(wildcards):
+    return [str(path) for path in specs.operation_files(STUDY, wildcards.degradation)]
 
 
 def dataset_shards(wildcards):

@@ -1,6 +1,8 @@
 rule degrade_maps:
     input:
-        f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
+        skies=f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
+        # their digest is in `code`: a comment in them runs nothing again
+        operation_files=ancient(operation_files),
     output:
         f"{RESULTS}/datasets/{{degradation}}/{{split}}/{{shard}}.h5",
     log:
@@ -15,12 +17,15 @@ rule degrade_maps:
         runtime=60,
     params:
         spec=degrade_spec,
-        code=specs.code("degrade"),
+        code=degrade_code,
     shell:
-        "OMP_NUM_THREADS={threads} python -m infoscope degrade"
+        # maps come and go: memory that is kept spares the page faults, a tenth of the time
+        "MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000"
+        " OMP_NUM_THREADS={threads} python -m infoscope degrade"
         " --spec {params.spec:q}"
         " --code {params.code}"
-        " --skies {input:q}"
+        " --skies {input.skies:q}"
+        " --operation-files {input.operation_files:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

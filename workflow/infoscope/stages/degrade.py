@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.datasets import create, open_for_reading
-from infoscope.degradations import Sky, degrade, mean_distance_mpc_h
+from infoscope.degradations import degrade
 from infoscope.errors import InfoscopeError
+from infoscope.operations import load
 from infoscope.seeds import seed_of
+from infoscope.sky import Sky
+from infoscope.survey import Survey
 
 
-def run(spec: dict[str, Any], skies: Path, output: Path) -> None:
+def run(
+    spec: dict[str, Any], skies: Path, operation_files: Sequence[Path], output: Path
+) -> None:
     """Degrade every sky of a shard, one at a time.
 
     Parameters
@@ -26,17 +32,25 @@ def run(spec: dict[str, Any], skies: Path, output: Path) -> None:
         the fiducial (for distances), seed, split and degradation.
     skies
         Shard of skies.
+    operation_files
+        Files that define operations of the user.
     output
         HDF5 file with tiles (n_sky, n_tile, side, side, n_bins).
     """
+    for path in operation_files:
+        load(path)
     operations: list[config.AnyOperation] = TypeAdapter(
         list[config.AnyOperation]
     ).validate_python(spec["operations"])
     split, seed = spec["split"], spec["seed"]
     with open_for_reading(skies) as source, create(output, spec) as file:
-        n_sky, n_bins, _ = source["kappa"].shape
-        chi = mean_distance_mpc_h(source["mean_z"][:], spec["omega_m"], spec["h"])
-        n_gal = np.full(n_bins, spec["n_gal_arcmin2"])
+        n_sky, n_bins, n_pix = source["kappa"].shape
+        survey = Survey(
+            nside=int(np.sqrt(n_pix // 12)),
+            mean_z=source["mean_z"][:],
+            n_gal_arcmin2=np.full(n_bins, spec["n_gal_arcmin2"]),
+            **{key: spec[key] for key in ("tile_nside", "sigma_e", "omega_m", "h")},
+        )
         members = list(
             zip(source["cosmology"][:], source["realisation"][:], strict=True)
         )
@@ -46,17 +60,21 @@ def run(spec: dict[str, Any], skies: Path, output: Path) -> None:
             if spec["a_ia"]:
                 kappa += spec["a_ia"] * source["kappa_ia"][i]
             if not np.isfinite(kappa).all():
-                raise InfoscopeError(f"{skies}: sky {i} has values that are not finite")
+                raise InfoscopeError(
+                    f"{skies}: sky {i} has values that are not finite; delete the file "
+                    "to simulate it again"
+                )
             sky = (split, int(cosmology), int(realisation))
-            tiles = degrade(
-                Sky(kappa, n_gal, chi),
-                operations,
-                spec["noise"],
-                spec["sigma_e"],
-                spec["tile_nside"],
-                noise_rng=np.random.default_rng(seed_of(seed, "noise", *sky)),
-                rng=np.random.default_rng(seed_of(seed, "degrade", *sky)),
-            )
+            try:
+                tiles = degrade(
+                    Sky(kappa, survey),
+                    operations,
+                    spec["noise"],
+                    noise_rng=np.random.default_rng(seed_of(seed, "noise", *sky)),
+                    rng=np.random.default_rng(seed_of(seed, "degrade", *sky)),
+                )
+            except InfoscopeError as error:
+                raise InfoscopeError(f"{skies}: sky {i}: {error}") from None
             if i == 0:
                 data = file.create_dataset(
                     "tiles",

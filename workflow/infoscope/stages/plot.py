@@ -62,13 +62,13 @@ def run_tiles(spec: Mapping[str, Any], datasets: Sequence[Path], output: Path) -
     output
         The PNG; a PDF is written beside it.
     """
-    tiles = {}
-    for path in datasets:
+    examples = []
+    # every degradation is compared with the reference, wherever the config has it
+    for path in sorted(datasets, key=lambda path: path.stem != "reference"):
         with open_for_reading(path) as file:
-            tiles[_label(spec, path.stem)] = np.asarray(
-                file["fiducial/tiles"][0, 0, :, :, -1], dtype=float
-            )
-    _save(figures.plot_tiles(tiles), output)
+            tiles = np.asarray(file["fiducial/tiles"][0, ..., -1], dtype=float)
+        examples.append(figures.Example(_label(spec, path.stem), tiles))
+    _save(figures.plot_tiles(examples), output)
 
 
 def run_history(

@@ -1,0 +1,120 @@
+"""A user's own operation in one file is treated like the built-in ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infoscope import specs
+from infoscope.config import Study, parse_study
+from infoscope.degradations import degrade
+from infoscope.errors import InfoscopeError
+from infoscope.operations import REGISTRY, Sky
+
+# the example of the documentation
+PAGE = Path(__file__).parents[2] / "docs/operations.md"
+OWN = PAGE.read_text().split("```python\n")[1].split("```")[0]
+
+
+@pytest.fixture(autouse=True)
+def registry() -> Iterator[None]:
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.py"
+    path.write_text(OWN)
+    return path
+
+
+def study(own: Path, *operations: dict[str, Any]) -> Study:
+    return parse_study(
+        {
+            "study": "x",
+            "operation_files": [str(own)],
+            "degradations": {
+                "reference": {},
+                "own": {"operations": list(operations)},
+                "built_in": {"operations": [{"operation": "sum_bins"}]},
+            },
+        }
+    )
+
+
+def test_it_is_applied(own: Path, sky: Sky) -> None:
+    at = 0.5 * float(sky.maps.std())
+    chosen = study(own, {"operation": "clip", "at": at}).degradations["own"]
+    rngs = [np.random.default_rng(i) for i in range(2)]
+    tiles = degrade(sky, chosen.operations, "none", *rngs)
+    expected = Sky(np.minimum(sky.maps, at), sky.survey).to("tile").maps
+    expected -= expected.mean(axis=(2, 3), keepdims=True)
+    assert np.allclose(np.moveaxis(tiles, -1, 0), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        ({"operation": "clip"}, "degradations.own.operations.0.at: is missing"),
+        ({"operation": "clip", "at": -1}, "degradations.own.operations.0.at: Input"),
+        ({"operation": "clip", "at": 1, "b": 2}, "operations.0.b: unknown key"),
+        ({"operation": "clib", "at": 1}, "unknown operation 'clib'; choose from"),
+    ],
+)
+def test_its_parameters_are_validated(own: Path, operation, message: str) -> None:
+    with pytest.raises(InfoscopeError) as caught:
+        study(own, operation)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    if "clib" in message:
+        assert "'clip'" in str(caught.value) and "'lowpass'" in str(caught.value)
+
+
+def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
+    def digests() -> tuple[str, str]:
+        new = study(own, {"operation": "clip", "at": 1})
+        return specs.degrade_code(new, "own"), specs.degrade_code(new, "built_in")
+
+    first = digests()
+    own.write_text("# a comment\n" + OWN.replace("Largest value.", "Highest value."))
+    assert digests() == first
+    own.write_text(OWN.replace("np.minimum", "np.maximum"))
+    changed = digests()
+    assert changed[0] != first[0] and changed[1] == first[1]
+    new = study(own, {"operation": "clip", "at": 1})
+    assert [path.name for path in specs.operation_files(new, "own")] == ["clip.py"]
+    assert specs.operation_files(new, "built_in") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file"),
+        ("x = 1\n", "registers no operation"),
+        ("x = 1\ny = z\n", "line 2: NameError: name 'z' is not defined"),
+        ("def f(:\n", "SyntaxError"),
+        (OWN.replace('"clip"', '"lowpass"'), "already"),
+        (OWN.replace(' = "clip"', ""), "ValueError: Clip has no name"),
+        (OWN.replace(', "sphere", "tile"', ""), "ValueError: say where `clip` works"),
+    ],
+)
+def test_bad_file_is_one_line(own: Path, text: str | None, message: str) -> None:
+    if text is None:
+        own.unlink()
+    else:
+        own.write_text(text)
+    with pytest.raises(InfoscopeError) as caught:
+        study(own, {"operation": "clip", "at": 1})
+    assert str(caught.value).startswith(f"operation_files: {own}")
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_files_must_be_a_list() -> None:
+    with pytest.raises(InfoscopeError, match="operation_files"):
+        parse_study({"study": "x", "operation_files": 3, "degradations": {}})

@@ -1,0 +1,20 @@
+"""Base of all models that describe a config: unknown keys are mistakes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+Interval = tuple[float, float]
+
+
+class Model(BaseModel):
+    """A part of the config: unknown keys are mistakes and values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def increasing(interval: Interval) -> Interval:
+    """Refuse an interval that is empty."""
+    if interval[0] >= interval[1]:
+        raise ValueError(f"must be [low, high] with low < high, got {list(interval)}")
+    return interval

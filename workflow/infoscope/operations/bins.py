@@ -1,0 +1,64 @@
+"""Operations on the tomographic bins: what redshifts tell."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from infoscope.operations import Operation, Sky, Survey, operation
+
+
+class SumBins(Operation):
+    """Adds the redshift bins, weighted by their numbers of galaxies."""
+
+    operation: Literal["sum_bins"] = "sum_bins"
+
+    def check(self, survey: Survey) -> Survey:
+        """Return the survey without redshifts."""
+        return survey.summed()
+
+
+@operation(SumBins, "sphere", "tile", "harmonic")
+def sum_bins(sky: Sky, p: SumBins, rng: np.random.Generator) -> Sky:
+    """Average the bins by number of galaxies: a survey without redshifts.
+
+    Noise is that of all galaxies, whether it was added before or comes after.
+    """
+    weight = sky.survey.n_gal_arcmin2 / sky.survey.n_gal_arcmin2.sum()
+    return sky.combined(weight[None], sky.survey.summed())
+
+
+class SelectBins(Operation):
+    """Keeps some of the redshift bins."""
+
+    operation: Literal["select_bins"] = "select_bins"
+    bins: list[int] = Field(
+        min_length=1, description="Numbers of the bins, 1 for n_1, that are kept."
+    )
+
+    @field_validator("bins")
+    @classmethod
+    def _different(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"names a bin twice: {value}")
+        return value
+
+    def check(self, survey: Survey) -> Survey:
+        """Refuse an unknown bin."""
+        for number in self.bins:
+            if not 1 <= number <= survey.n_bins:
+                raise ValueError(
+                    f"bins: there is no bin {number}; choose from "
+                    f"{list(range(1, survey.n_bins + 1))}"
+                )
+        return survey.selected([number - 1 for number in self.bins])
+
+
+@operation(SelectBins, "sphere", "tile", "harmonic")
+def select_bins(sky: Sky, p: SelectBins, rng: np.random.Generator) -> Sky:
+    """Keep some of the bins, in the order given."""
+    survey = p.check(sky.survey)
+    weights = np.eye(sky.survey.n_bins)[[number - 1 for number in p.bins]]
+    return sky.combined(weights, survey)

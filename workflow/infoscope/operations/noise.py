@@ -1,0 +1,30 @@
+"""Operations on the shape noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from infoscope.operations import Operation, Sky, Survey, operation
+
+
+class ScaleNoise(Operation):
+    """Multiplies the shape noise of the survey, wherever it stands in the list."""
+
+    operation: Literal["scale_noise"] = "scale_noise"
+    factor: float = Field(
+        ge=0, description="Factor of the standard deviation; 0 is a noiseless survey."
+    )
+
+    def check(self, survey: Survey) -> Survey:
+        """Return the survey with the scaled noise."""
+        return replace(survey, sigma_e=self.factor * survey.sigma_e)
+
+
+@operation(ScaleNoise, "sphere", "tile", "harmonic")
+def scale_noise(sky: Sky, p: ScaleNoise, rng: np.random.Generator) -> Sky:
+    """Leave the maps alone: `degrade` adds the noise that `check` says."""
+    return sky

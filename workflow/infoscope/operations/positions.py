@@ -1,0 +1,32 @@
+"""Operations that remove where things are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from infoscope.operations import Operation, Sky, operation
+
+
+class ShufflePixels(Operation):
+    """Permutes the pixels of each tile: only one-point statistics are left."""
+
+    operation: Literal["shuffle_pixels"] = "shuffle_pixels"
+    across_bins: Literal["shared", "independent"] = Field(
+        "shared", description="One permutation for all bins, or one for each."
+    )
+
+
+@operation(ShufflePixels, "tile")
+def shuffle_pixels(sky: Sky, p: ShufflePixels, rng: np.random.Generator) -> Sky:
+    """Permute the pixels of each tile, all bins alike or each on its own."""
+    n_bins, n_tile, side, _ = sky.maps.shape
+    pixels = sky.maps.reshape(n_bins, n_tile, side**2)
+    rows = n_bins if p.across_bins == "independent" else 1
+    order = np.tile(np.arange(side**2), (rows, n_tile, 1))
+    rng.permuted(order, axis=2, out=order)
+    shuffled = np.take_along_axis(pixels, np.broadcast_to(order, pixels.shape), axis=2)
+    return replace(sky, maps=shuffled.reshape(sky.maps.shape))

@@ -1,0 +1,143 @@
+"""Operations that select or change the values of the convergence.
+
+None of them is linear. σ_κ and quantiles are those of a sky and bin, noise included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from infoscope.errors import InfoscopeError
+from infoscope.models import Model
+from infoscope.operations import Operation, Sky, operation
+from infoscope.sky import per_bin
+
+
+class ConvergenceRanges(Model):
+    """A union of ranges of the convergence."""
+
+    ranges: list[tuple[float | None, float | None]] = Field(
+        min_length=1, description="Ranges [low, high]; null means unbounded."
+    )
+    by: Literal["sigma", "quantile"] = Field(
+        "sigma",
+        description="Ranges of κ / σ_κ, with σ_κ of the sky and bin, or of quantiles.",
+    )
+
+    @model_validator(mode="after")
+    def _ranges(self) -> ConvergenceRanges:
+        for low, high in self.ranges:
+            if low is not None and high is not None and low >= high:
+                raise ValueError(f"ranges: [{low}, {high}] is empty")
+            edges = [edge for edge in (low, high) if edge is not None]
+            if self.by == "quantile" and any(not 0 <= edge <= 1 for edge in edges):
+                raise ValueError("ranges: quantiles lie between 0 and 1")
+        return self
+
+    def contain(self, values: NDArray) -> NDArray:
+        """Tell which values of a map lie in the union of the ranges."""
+        sigma = values.std()
+        inside = np.zeros(values.shape, bool)
+        for low, high in self.ranges:
+            if self.by == "sigma":
+                lower = -np.inf if low is None else low * sigma
+                upper = np.inf if high is None else high * sigma
+            else:
+                lower = np.quantile(values, low) if low else -np.inf
+                # the largest value belongs to the last range
+                upper = np.inf if high in (None, 1) else np.quantile(values, high)
+            inside |= (values >= lower) & (values < upper)
+        if not inside.any():
+            raise InfoscopeError(
+                f"ranges {self.ranges} ({self.by}) keep no pixel of a bin; widen them"
+            )
+        return inside
+
+
+class KeepConvergence(ConvergenceRanges, Operation):
+    """Keeps pixels whose convergence lies in a union of ranges, bin by bin."""
+
+    operation: Literal["keep_convergence"] = "keep_convergence"
+    fill: float = Field(0.0, description="Value of the removed pixels.")
+
+
+@operation(KeepConvergence, "sphere", "tile")
+def keep_convergence(sky: Sky, p: KeepConvergence, rng: np.random.Generator) -> Sky:
+    """Set pixels outside the ranges to the fill value."""
+    keep = np.stack([p.contain(values) for values in sky.maps])
+    return replace(sky, maps=np.where(keep, sky.maps, p.fill))
+
+
+class RandomMask(Operation):
+    """Keeps pixels at random: the control of `keep_convergence`, of the same area."""
+
+    operation: Literal["random_mask"] = "random_mask"
+    fraction: float | None = Field(
+        None, gt=0, lt=1, description="Share of the pixels that is kept."
+    )
+    area_of: ConvergenceRanges | None = Field(
+        None,
+        description="Instead: keep as many pixels of each sky and bin as "
+        "`keep_convergence` would with these ranges.",
+    )
+    across_bins: Literal["shared", "independent"] = Field(
+        "independent",
+        description="Each bin has its own mask, or the larger masks contain the "
+        "smaller.",
+    )
+    fill: float = Field(0.0, description="Value of the removed pixels.")
+
+    @model_validator(mode="after")
+    def _one_area(self) -> RandomMask:
+        if (self.fraction is None) == (self.area_of is None):
+            raise ValueError("give either fraction or area_of")
+        return self
+
+
+@operation(RandomMask, "sphere", "tile")
+def random_mask(sky: Sky, p: RandomMask, rng: np.random.Generator) -> Sky:
+    """Set pixels that are drawn at random to the fill value."""
+    maps = np.full(sky.maps.shape, p.fill)
+    n_pix = sky.maps[0].size
+    order = rng.permutation(n_pix)
+    for out, values in zip(maps, sky.maps, strict=True):
+        if p.area_of is None:
+            assert p.fraction is not None
+            kept = max(1, round(p.fraction * n_pix))
+        else:
+            kept = int(p.area_of.contain(values).sum())
+        chosen = order[:kept]
+        out.reshape(-1)[chosen] = values.reshape(-1)[chosen]
+        if p.across_bins == "independent":
+            rng.shuffle(order)
+    return replace(sky, maps=maps)
+
+
+class GaussianizePixels(Operation):
+    """Makes the one-point distribution of each map Gaussian, and keeps the ranks."""
+
+    operation: Literal["gaussianize_pixels"] = "gaussianize_pixels"
+
+
+@operation(GaussianizePixels, "sphere", "tile")
+def gaussianize_pixels(sky: Sky, p: GaussianizePixels, rng: np.random.Generator) -> Sky:
+    """Map ranks to a Gaussian of the same mean and variance.
+
+    Equal values stay equal. As Neyrinck, Szapudi & Szalay (2009), ApJ 698 L90.
+    """
+    from scipy.special import ndtri
+
+    maps = np.empty(sky.maps.shape)
+    for out, values in zip(maps, sky.maps, strict=True):
+        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+        middle = (np.cumsum(counts) - counts / 2) / values.size
+        out[...] = ndtri(middle)[inverse.reshape(values.shape)]
+    mean, sigma = (
+        per_bin([f(values) for values in sky.maps], maps) for f in (np.mean, np.std)
+    )
+    return replace(sky, maps=mean + sigma * maps)
