@@ -54,7 +54,7 @@ gallery: .venv/run.stamp
 		-- results/gallery/figures/tiles.png
 	.venv/bin/python -c "from PIL import Image; \
 		Image.open('results/gallery/figures/tiles.png').convert('RGB') \
-		.quantize(64).save('docs/figures/gallery.png', optimize=True)"
+		.quantize(128).save('docs/figures/gallery.png', optimize=True)"
 
 # Needs uv. One lock serves every supported Python; the development lock adds to the
 # other one and never changes it.

@@ -81,17 +81,49 @@ def test_scaled_noise(sky: Sky, noise: config.NoiseOrder, position: int) -> None
     assert np.allclose(degraded(sky, *operations, noise=noise), clean, atol=1e-6)
 
 
-COMMUTING = [
-    {"operation": "shuffle_pixels"},
-    {"operation": "sum_bins"},
-    {"operation": "select_bins", "bins": [2]},
-    {"operation": "randomize_phases"},
-]
+EXAMPLES = {
+    "lowpass": {"ell": 20},
+    "highpass": {"ell": 20},
+    "bandpass": {"ell": [10, 40], "profile": "tophat"},
+    "bandstop": {"ell": [10, 40]},
+    "keep_convergence": {"ranges": [[None, -1], [0.5, None]]},
+    "random_mask": {"fraction": 0.5},
+    "select_peaks": {"above": 0.5},
+    "select_voids": {"below": -0.5},
+    "gaussianize_pixels": {},
+    "shuffle_pixels": {},
+    "randomize_phases": {},
+    "flatten_spectrum": {},
+    "sum_bins": {},
+    "select_bins": {"bins": [2]},
+    "scale_noise": {"factor": 0.5},
+}
 
 
-@pytest.mark.parametrize("operation", COMMUTING)
-def test_operations_said_to_commute_with_noise(sky: Sky, operation: dict) -> None:
+@pytest.mark.parametrize("name", REGISTRY)
+def test_operations_are_pure(sky: Sky, name: str) -> None:
+    operation = {"operation": name, **EXAMPLES[name]}
+    maps = sky.maps.copy()
+    one, again = (degraded(sky, operation, noise="before") for _ in range(2))
+    assert np.array_equal(sky.maps, maps)
+    assert np.array_equal(one, again)
+    assert one.dtype == np.float32 and np.isfinite(one).all()
+    reference = degraded(sky, noise="before")
+    assert one.shape[:3] == reference.shape[:3]
+    assert one.shape != reference.shape or not np.allclose(one, reference)
+    drawn = not np.array_equal(one, degraded(sky, operation, noise="before", seed=3))
+    assert drawn == (name in {"random_mask", "shuffle_pixels", "randomize_phases"})
+
+
+def commutes(name: str) -> bool:
+    said = " ".join((REGISTRY[name].model.__doc__ or "").split())
+    return "Does not commute with noise" not in said and name != "scale_noise"
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if commutes(name)])
+def test_operations_said_to_commute_with_noise(sky: Sky, name: str) -> None:
     """Covariance and spectrum of pixels are the same, noise before or after."""
+    operation = {"operation": name, **EXAMPLES[name]}
     before, after = (
         degraded(sky, operation, noise=noise) for noise in ("before", "after")
     )

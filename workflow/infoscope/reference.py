@@ -48,7 +48,7 @@ def _type(field: dict[str, Any]) -> str:
 
 
 def _section(name: str, schema: dict[str, Any]) -> str:
-    lines = [f"## {name}", "", schema.get("description", "").split("\n\n")[0], ""]
+    lines = [f"## {name}", "", schema.get("description", ""), ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
     # what says which model it is comes first
     fields = sorted(

@@ -15,7 +15,8 @@ from infoscope.survey import read_nz
 
 try:
     STUDY = parse_study(config)
-    check_study(STUDY, read_nz(Path(STUDY.survey.nz_file)))
+    NZ = read_nz(Path(STUDY.survey.nz_file))
+    check_study(STUDY, NZ)
 except InfoscopeError as error:
     raise SystemExit(str(error))
 
@@ -27,6 +28,8 @@ shell.prefix(
 )
 
 RESULTS = f"results/{STUDY.study}"
+# maps of all bins of one sky in double precision: what jobs on skies hold many times
+SKY_MB = 8e-6 * len(NZ.density) * 12 * STUDY.survey.nside**2
 
 
 wildcard_constraints:

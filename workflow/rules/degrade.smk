@@ -13,7 +13,7 @@ rule degrade_maps:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=round(400 + 8 * SKY_MB),
         runtime=60,
     params:
         spec=degrade_spec,

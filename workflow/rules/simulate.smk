@@ -11,7 +11,7 @@ rule simulate_skies:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=round(400 + 15 * SKY_MB),
         runtime=120,
     params:
         spec=simulate_spec,

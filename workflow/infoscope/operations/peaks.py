@@ -25,7 +25,10 @@ class _Extrema(Operation):
 
 
 class SelectPeaks(_Extrema):
-    """Keeps local maxima, pixels above all their neighbours, and surroundings."""
+    """Keeps local maxima, pixels above all their neighbours, and surroundings.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["select_peaks"] = "select_peaks"
     above: float | None = Field(
@@ -34,7 +37,10 @@ class SelectPeaks(_Extrema):
 
 
 class SelectVoids(_Extrema):
-    """Keeps local minima, pixels below all their neighbours, and surroundings."""
+    """Keeps local minima, pixels below all their neighbours, and surroundings.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["select_voids"] = "select_voids"
     below: float | None = Field(

@@ -143,25 +143,34 @@ class _Band(Operation):
 
 
 class LowPass(_Scale):
-    """Removes small scales."""
+    """Removes small scales. Does not commute with noise."""
 
     operation: Literal["lowpass"] = "lowpass"
 
 
 class HighPass(_Scale):
-    """Removes large scales: the map minus its low-pass."""
+    """Removes large scales: the map minus its low-pass.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["highpass"] = "highpass"
 
 
 class BandPass(_Band):
-    """Keeps scales between two: the difference of two low-passes."""
+    """Keeps scales between two: the difference of two low-passes.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["bandpass"] = "bandpass"
 
 
 class BandStop(_Band):
-    """Removes scales between two: the map minus its band-pass."""
+    """Removes scales between two: the map minus its band-pass.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["bandstop"] = "bandstop"
 

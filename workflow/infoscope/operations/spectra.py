@@ -25,7 +25,7 @@ def randomize_phases(sky: Sky, p: RandomizePhases, rng: np.random.Generator) -> 
     """Multiply a_ℓm of all bins by one random phase.
 
     Auto- and cross-spectra of the a_ℓm survive exactly. Those measured on the new map
-    do as far as its pixels can tell modes apart: to 0.1 % up to ℓ = 2 nside, and 10 %
+    do as far as its pixels can tell modes apart: to 0.1 % up to ℓ = 2 nside, and 12 %
     too high at the band limit. A quarter of what pixels can hold lies beyond it, at
     ℓ > 3 nside - 1, where there is noise only: it is replaced by Gaussian noise of the
     same covariance, because dropping it would make a survey of lower noise.
@@ -48,7 +48,10 @@ def randomize_phases(sky: Sky, p: RandomizePhases, rng: np.random.Generator) -> 
 
 
 class FlattenSpectrum(Operation):
-    """Whitens the bins at each ℓ: all spectra become 1, only phases are left."""
+    """Whitens the bins at each ℓ: all spectra become 1, only phases are left.
+
+    Does not commute with noise, which is part of the spectra.
+    """
 
     operation: Literal["flatten_spectrum"] = "flatten_spectrum"
     template: list[tuple[float, float]] | None = Field(

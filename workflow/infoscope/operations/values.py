@@ -60,7 +60,10 @@ class ConvergenceRanges(Model):
 
 
 class KeepConvergence(ConvergenceRanges, Operation):
-    """Keeps pixels whose convergence lies in a union of ranges, bin by bin."""
+    """Keeps pixels whose convergence lies in a union of ranges, bin by bin.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["keep_convergence"] = "keep_convergence"
     fill: float = Field(0.0, description="Value of the removed pixels.")
@@ -74,7 +77,10 @@ def keep_convergence(sky: Sky, p: KeepConvergence, rng: np.random.Generator) -> 
 
 
 class RandomMask(Operation):
-    """Keeps pixels at random: the control of `keep_convergence`, of the same area."""
+    """Keeps pixels at random: the control of `keep_convergence`, of the same area.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["random_mask"] = "random_mask"
     fraction: float | None = Field(
@@ -119,7 +125,10 @@ def random_mask(sky: Sky, p: RandomMask, rng: np.random.Generator) -> Sky:
 
 
 class GaussianizePixels(Operation):
-    """Makes the one-point distribution of each map Gaussian, and keeps the ranks."""
+    """Makes the one-point distribution of each map Gaussian, and keeps the ranks.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["gaussianize_pixels"] = "gaussianize_pixels"
 
