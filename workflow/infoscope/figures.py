@@ -245,6 +245,12 @@ class Example:
         ell = np.sqrt(np.pi * n_tile) * (edges[1:] + edges[:-1]) / 2
         return ell, power * 4 * np.pi / self.tiles.size
 
+    def histogram(self) -> tuple[FloatArray, FloatArray]:
+        """Density of the pixels in units of σ, and the edges of its bins."""
+        return np.histogram(
+            self.tiles / self.sigma, bins=np.linspace(-5, 5, 61), density=True
+        )
+
 
 @_styled
 def plot_tiles(examples: Sequence[Example]) -> Figure:
@@ -272,6 +278,7 @@ def plot_tiles(examples: Sequence[Example]) -> Figure:
         2 * n_rows, 2 * n_columns, width_ratios=[5, 4] * n_columns
     )
     tile_axes = []
+    grey = (examples[0].spectrum(), examples[0].histogram(), "0.6")
     for i, example in enumerate(examples):
         row, column = divmod(i, n_columns)
         ax = figure.add_subplot(grid[2 * row : 2 * row + 2, 2 * column])
@@ -286,13 +293,10 @@ def plot_tiles(examples: Sequence[Example]) -> Figure:
         tile_axes.append(ax)
         above = figure.add_subplot(grid[2 * row, 2 * column + 1])
         below = figure.add_subplot(grid[2 * row + 1, 2 * column + 1])
-        for shown, colour in ((examples[0], "0.6"), (example, _colours(1)[0])):
-            above.loglog(*shown.spectrum(), color=colour, lw=1)
-            values = (shown.tiles / shown.sigma).ravel()
-            below.hist(
-                values, bins=list(np.linspace(-5, 5, 61)), density=True,
-                histtype="step", color=colour, lw=1,
-            )  # fmt: skip
+        own = (example.spectrum(), example.histogram(), _colours(1)[0])
+        for spectrum, histogram, colour in (grey, own):
+            above.loglog(*spectrum, color=colour, lw=1)
+            below.stairs(*histogram, color=colour, lw=1)
         below.set(yscale="log", ylim=(1e-4, 30), xlim=(-5, 5), yticks=[1e-3, 1])
         for small, name in ((above, "$C_\\ell$ ($\\ell$)"), (below, "p (κ/σ)")):
             small.set_title(name, fontsize=6, pad=1, loc="right", color="0.3")
