@@ -73,14 +73,16 @@ class Sky:
         assert self.analysed is not None and self.beyond is not None
         maps = np.empty(self.maps.shape)
         for b, factor in enumerate(self.beyond):
-            inside = self.alm[b]
+            inside, whole = self.alm[b], self.maps[b]
             if factor:
+                known = self.analysed[b]
+                if factor != 1:
+                    known, whole = factor * known, factor * whole
                 # subtracting before the synthesis saves a second one
-                inside = -factor * self.analysed[b]
-                inside += self.alm[b]
+                inside = inside - known
             maps[b] = harmonics.synthesis(inside[None], self.survey.nside)[0]
             if factor:
-                maps[b] += factor * self.maps[b]
+                maps[b] += whole
         return Sky(maps, self.survey)
 
     def covariance_beyond(self) -> NDArray:

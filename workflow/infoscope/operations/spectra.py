@@ -98,25 +98,27 @@ def flatten_spectrum(sky: Sky, p: FlattenSpectrum, rng: np.random.Generator) -> 
     template = p.spectrum(lmax)
     measured = np.moveaxis(harmonics.spectra(sky.alm, lmax), -1, 0)
     weights = np.sqrt(template)[:, None, None] * _inverse_root(measured)
-    weights = np.ascontiguousarray(np.moveaxis(weights, 0, -1))
-    alm = np.empty_like(sky.alm)
+    # real and imaginary parts in a row: half the time of complex numbers
+    weights = np.repeat(np.moveaxis(weights, 0, -1), 2, axis=-1)
+    parts = sky.alm.view(float)
+    alm = np.empty_like(parts)
     start = 0
     for m in range(lmax + 1):
-        same_m = np.s_[:, start : start + lmax + 1 - m]
-        np.einsum("ijl,jl->il", weights[..., m:], sky.alm[same_m], out=alm[same_m])
-        start += lmax + 1 - m
+        same_m = np.s_[:, start : start + 2 * (lmax + 1 - m)]
+        np.einsum("ijl,jl->il", weights[..., 2 * m :], parts[same_m], out=alm[same_m])
+        start = same_m[1].stop
     # white noise of this spectrum has this variance beyond the band limit
     n_pix = sky.maps.shape[1]
     variance = template[-1] * (n_pix - (lmax + 1) ** 2) / (4 * np.pi)
-    # below a thousandth, what is beyond is the error of the transforms
-    total = sky.maps @ sky.maps.T / n_pix
-    floor = 1e-3 * np.linalg.eigvalsh(total).max()
+    # below a thousandth of what is inside, it is the error of the transforms
+    inside = np.tensordot(2 * np.arange(lmax + 1) + 1, measured, 1) / (4 * np.pi)
+    floor = 1e-3 * np.linalg.eigvalsh(inside).max()
     mixing = np.sqrt(variance) * _inverse_root(sky.covariance_beyond(), floor)
     mixing = mixing * sky.beyond
     return replace(
         sky,
         maps=mixing @ sky.maps,
-        alm=alm,
+        alm=alm.view(complex),
         analysed=mixing @ sky.analysed,
         beyond=mixing.any(axis=1).astype(float),
     )
