@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from infoscope import config, harmonics
+from infoscope import config
 from infoscope.harmonics import analysis, synthesis
 from infoscope.operations import REGISTRY, Operation, Sky, Survey, name_of
 from infoscope.operations.values import ConvergenceRanges
@@ -111,7 +111,6 @@ def main(nside: int) -> None:
             f"{sum(count.values()):3d} transforms {1e3 * alone:8.1f} ms {ratio}",
             flush=True,
         )
-    harmonics.ell_of_alm.cache_clear()
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def test_its_parameters_are_validated(own: Path, operation, message: str) -> Non
 
 def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
     def digests() -> tuple[str, str]:
+        specs._file_code.cache_clear()
         new = study(own, {"operation": "clip", "at": 1})
         return specs.degrade_code(new, "own"), specs.degrade_code(new, "built_in")
 

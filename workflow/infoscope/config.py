@@ -1,4 +1,6 @@
-"""The config of a study: the only place where keys, defaults and units live.
+"""The config of a study: its keys, defaults and units.
+
+Those of an operation stand beside what it does, in `operations`.
 
 Nothing heavy is imported here: Snakemake reads the config in every job that it starts.
 """

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from infoscope.config import CosmologyConfig
 
 C_KM_S = 299792.458
+NODE, WEIGHT = np.polynomial.legendre.leggauss(32)
 Z_MAX = 2.5  # distances and matter power are tabulated up to here
 
 
@@ -63,8 +64,7 @@ def comoving_distance_mpc(z: NDArray, omega_m: float, h: float) -> NDArray:
     Gauss-Legendre quadrature of c / H: at the precision of floats up to `Z_MAX`, and
     two seconds faster to import than a library, in every job that Snakemake starts.
     """
-    node, weight = np.polynomial.legendre.leggauss(32)
     z = np.atleast_1d(np.asarray(z, float))
-    along = z[:, None] * (node + 1) / 2
+    along = z[:, None] * (NODE + 1) / 2
     inverse_e = 1 / np.sqrt(omega_m * (1 + along) ** 3 + 1 - omega_m)
-    return C_KM_S / (100 * h) * z / 2 * (inverse_e @ weight)
+    return C_KM_S / (100 * h) * z / 2 * (inverse_e @ WEIGHT)

@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
-from infoscope.power_spectra import binned_spectra
+from infoscope.power_spectra import annulus_edges, binned_spectra
 
 FloatArray = NDArray[np.floating[Any]]
 P = ParamSpec("P")
@@ -240,8 +240,8 @@ class Example:
         n_tile, side, _ = self.tiles.shape
         n_ell = side // 2
         power = binned_spectra(self.tiles[..., None], n_ell).mean(axis=0)
-        # annuli are linear in |ℓ|, from half the fundamental mode of a square tile
-        edges = np.linspace(0.5, side / 2, n_ell + 1)
+        edges = annulus_edges(side, n_ell)
+        # the fundamental mode of a square tile is ℓ = 2π / √(4π / n_tile)
         ell = np.sqrt(np.pi * n_tile) * (edges[1:] + edges[:-1]) / 2
         return ell, power * 4 * np.pi / self.tiles.size
 

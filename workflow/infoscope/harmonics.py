@@ -14,6 +14,8 @@ import ducc0
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.survey import nside_of
+
 
 def lmax_of(nside: int) -> int:
     """Largest multipole of the transforms."""
@@ -29,7 +31,7 @@ def _geometry(nside: int) -> dict[str, Any]:
 def analysis(maps: NDArray) -> NDArray:
     """Transform RING maps (n_maps, n_pix) to a_ℓm (n_maps, n_alm), m by m."""
     n_pix = maps.shape[1]
-    geometry = _geometry(int(np.sqrt(n_pix // 12)))
+    geometry = _geometry(nside_of(n_pix))
     alm = np.empty((len(maps), len(ell_of_alm(geometry["lmax"]))), complex)
     for values, coefficients in zip(maps, alm, strict=True):
         ducc0.sht.adjoint_synthesis(

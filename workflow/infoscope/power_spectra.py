@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 CHUNK = 256
 
 
+def annulus_edges(side: int, n_ell: int) -> NDArray[np.float64]:
+    """Bounds (n_ell + 1,) of the annuli in |ℓ|, in units of the fundamental mode."""
+    return np.linspace(0.5, side / 2, n_ell + 1)
+
+
 def annuli(side: int, n_ell: int) -> NDArray[np.int64]:
     """Find the annulus that each Fourier mode of a tile falls in.
 
@@ -30,7 +35,7 @@ def annuli(side: int, n_ell: int) -> NDArray[np.int64]:
         raise ValueError(f"n_ell must be in 1 … {side // 2}, got {n_ell}")
     frequency = np.fft.fftfreq(side, 1 / side)
     radius = np.hypot(frequency[:, None], frequency[None, :])
-    edges = np.linspace(0.5, side / 2, n_ell + 1)
+    edges = annulus_edges(side, n_ell)
     index = np.searchsorted(edges, radius, side="right") - 1
     index[radius == edges[-1]] = n_ell - 1  # the Nyquist frequency belongs to the last
     index[index >= n_ell] = -1

@@ -154,12 +154,17 @@ def code(stage: str) -> str:
 
 def degrade_code(study: Study, degradation: str) -> str:
     """Digest of the code that makes a degradation: the stage and its operations."""
-    digests = {"stage": code("degrade")}
-    for item in _registered(study, degradation):
-        tree = ast.parse(item.file.read_text())
-        used = _modules(_imports(tree)) | {"this file": _digest(tree)}
-        digests[item.name] = _joined(used)
-    return _joined(digests)
+    used = {
+        item.name: _file_code(item.file) for item in _registered(study, degradation)
+    }
+    return _joined({"stage": code("degrade")} | used)
+
+
+@cache
+def _file_code(file: Path) -> str:
+    """Digest of a file that defines operations: asked for by every job that uses it."""
+    tree = ast.parse(file.read_text())
+    return _joined(_modules(_imports(tree)) | {"this file": _digest(tree)})
 
 
 def _joined(digests: dict[str, str]) -> str:

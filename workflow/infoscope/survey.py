@@ -128,6 +128,11 @@ class Survey:
         return replace(self, mean_z=mean_z, n_gal_arcmin2=total)
 
 
+def nside_of(n_pix: int) -> int:
+    """Nside of a HEALPix map of the full sphere."""
+    return int(np.sqrt(n_pix // 12))
+
+
 @cache
 def _tile_order(nside: int, tile_nside: int) -> NDArray:
     """RING index of every pixel of every tile, shape (n_tile, side, side).
@@ -148,8 +153,7 @@ def _tile_order(nside: int, tile_nside: int) -> NDArray:
 
 def to_tiles(maps: NDArray, tile_nside: int) -> NDArray:
     """Cut RING maps (n_bins, n_pix) into tiles (n_bins, n_tile, side, side)."""
-    nside = int(np.sqrt(maps.shape[-1] // 12))
-    return maps[:, _tile_order(nside, tile_nside)]
+    return maps[:, _tile_order(nside_of(maps.shape[1]), tile_nside)]
 
 
 def from_tiles(tiles: NDArray, tile_nside: int) -> NDArray:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from infoscope.errors import InfoscopeError
 from infoscope.operations import Operation, Sky, operation
+from infoscope.survey import nside_of
 
 
 class _Extrema(Operation):
@@ -66,7 +67,7 @@ def around_peaks(values: NDArray, threshold: float, rings: int) -> NDArray:
     InfoscopeError
         If there is no peak.
     """
-    neighbours = _neighbours(int(np.sqrt(values.size // 12)))
+    neighbours = _neighbours(nside_of(values.size))
     near = values >= threshold
     for index in neighbours:
         near &= values > values[index]

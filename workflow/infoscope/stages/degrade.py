@@ -17,7 +17,7 @@ from infoscope.errors import InfoscopeError
 from infoscope.operations import load
 from infoscope.seeds import seed_of
 from infoscope.sky import Sky
-from infoscope.survey import Survey
+from infoscope.survey import Survey, nside_of
 
 
 def run(
@@ -46,7 +46,7 @@ def run(
     with open_for_reading(skies) as source, create(output, spec) as file:
         n_sky, n_bins, n_pix = source["kappa"].shape
         survey = Survey(
-            nside=int(np.sqrt(n_pix // 12)),
+            nside=nside_of(n_pix),
             mean_z=source["mean_z"][:],
             n_gal_arcmin2=np.full(n_bins, spec["n_gal_arcmin2"]),
             **{key: spec[key] for key in ("tile_nside", "sigma_e", "omega_m", "h")},
