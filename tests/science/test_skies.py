@@ -10,9 +10,10 @@ import pytest
 
 from infoscope.config import CosmologyConfig, GaussianConfig, LognormalConfig
 from infoscope.cosmology import comoving_distance_mpc
+from infoscope.fisher import convergence_spectra
 from infoscope.matter import Matter
 from infoscope.simulators import simulate
-from infoscope.simulators.shells import born_weights, shell_edges, shell_spectra
+from infoscope.simulators.shells import shell_edges
 from infoscope.survey import read_nz
 
 ROOT = Path(__file__).parents[2]
@@ -83,9 +84,7 @@ def test_shell_sum_is_the_lensing_spectrum(predicted: np.ndarray) -> None:
     """Born sum of Limber shells against CAMB's lensing windows, 2 % for ℓ ≥ 10."""
     matter = Matter(THETA, COSMOLOGY)
     edges = shell_edges(matter.background, NZ, 100.0)
-    weights = born_weights(matter.background, NZ, edges)
-    shells = np.array(shell_spectra(matter, edges, LMAX))
-    ours = np.einsum("is,js,sl->ijl", weights, weights, shells)
+    ours = np.moveaxis(convergence_spectra(matter, NZ, edges, LMAX, a_ia=0), 0, -1)
     ell = slice(10, LMAX + 1)
     assert ours[..., ell] == pytest.approx(predicted[..., ell], rel=0.02)
 

@@ -21,6 +21,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "train": ("train", "run", {"dataset": None}),
     "infer": ("infer", "run", {"summaries": "+"}),
     "widths": ("widths", "run", {"posteriors": "+"}),
+    "fisher": ("fisher", "run", {"nz_file": None}),
     "plot-widths": ("plot", "run_widths", {"table": None}),
     "plot-contours": ("plot", "run_contours", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"datasets": "+"}),

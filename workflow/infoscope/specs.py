@@ -125,6 +125,21 @@ def widths(study: Study) -> dict[str, Any]:
     }
 
 
+def fisher(study: Study) -> dict[str, Any]:
+    """Spec of `forecast_fisher`."""
+    survey = study.survey
+    return {
+        "cosmology": study.cosmology.model_dump(mode="json"),
+        "shell_width_mpc": study.simulator.shell_width_mpc,
+        "nside": survey.nside,
+        "tile_nside": survey.tile_nside,
+        "a_ia": survey.a_ia,
+        # when noise is added does not matter to the matrix, only whether it is
+        "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
+        "n_gal_arcmin2": survey.n_gal_arcmin2,
+    }
+
+
 def plot(study: Study) -> dict[str, Any]:
     """Spec of the figures."""
     return {

@@ -1,0 +1,190 @@
+r"""The Fisher matrix of a survey whose fields are Gaussian, and what it predicts.
+
+.. math:: F_{ij} = f_{sky} \sum_\ell \frac{2\ell + 1}{2}
+          \mathrm{Tr}\left[C_\ell^{-1} \partial_i C_\ell
+          C_\ell^{-1} \partial_j C_\ell\right]
+
+with the spectra and cross-spectra of all bins in the matrix :math:`C_\ell`, noise
+included, and the parameters (Ω_m, S_8). The spectra are those that the Gaussian
+simulator draws from.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log, pi, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoscope.config import CosmologyConfig, Parameters, Prior
+from infoscope.cosmology import omega_m_s8
+from infoscope.matter import Matter
+from infoscope.posterior import MASS, grid_axis, widths
+from infoscope.simulators.shells import (
+    born_weights,
+    intrinsic_alignment_weights,
+    shell_edges,
+    shell_spectra,
+)
+from infoscope.survey import ARCMIN2_SKY, RedshiftDistribution
+
+Array = NDArray[np.float64]
+
+# Relative step in Ω_m and S_8: CAMB's tables are smooth to a few 1e-4 only, which
+# shows below 1 %, and the curvature of the spectra shows above 8 %.
+STEP = 0.04
+GRID_SIZE = 1024
+
+
+def convergence_spectra(
+    matter: Matter, nz: RedshiftDistribution, edges: Array, lmax: int, a_ia: float
+) -> Array:
+    """Spectra of the sum over shells, alignment included, without noise.
+
+    Parameters
+    ----------
+    matter
+        The cosmology.
+    nz
+        Redshift distribution of the bins.
+    edges
+        Bounds of the shells in comoving Mpc.
+    lmax
+        Largest multipole.
+    a_ia
+        Amplitude A_IA of intrinsic alignment.
+
+    Returns
+    -------
+        Spectra (lmax + 1, n_bins, n_bins).
+    """
+    weights = born_weights(matter.background, nz, edges)
+    if a_ia:
+        weights += a_ia * intrinsic_alignment_weights(matter.background, nz, edges)
+    shells = np.array(shell_spectra(matter, edges, lmax))
+    spectra: Array = np.einsum("is,sl,js->lij", weights, shells, weights)
+    return spectra
+
+
+def spectra_and_derivatives(
+    cosmology: CosmologyConfig,
+    nz: RedshiftDistribution,
+    shell_width_mpc: float,
+    lmax: int,
+    a_ia: float,
+) -> tuple[Array, Array]:
+    """Spectra at the fiducial and their central differences in (Ω_m, S_8).
+
+    Returns
+    -------
+    spectra, derivatives
+        Arrays (lmax + 1, n_bins, n_bins) and (2, lmax + 1, n_bins, n_bins).
+    """
+    fiducial = np.array([cosmology.fiducial.omega_m, cosmology.fiducial.sigma_8])
+    background = Matter(fiducial, cosmology).background
+    n_edges = len(shell_edges(background, nz, shell_width_mpc))
+
+    def spectra(parameters: Array) -> Array:
+        omega_m, s_8 = parameters
+        theta = np.array([omega_m, s_8 / sqrt(omega_m / 0.3)])
+        matter = Matter(theta, cosmology)
+        # a shell more or less on one side would be divided by the step
+        last = shell_edges(matter.background, nz, shell_width_mpc)[-1]
+        edges = np.linspace(0, last, n_edges)
+        return convergence_spectra(matter, nz, edges, lmax, a_ia)
+
+    centre = omega_m_s8(fiducial)
+    derivatives = [
+        (spectra(centre + step) - spectra(centre - step)) / (2 * step.sum())
+        for step in np.diag(STEP * centre)
+    ]
+    return spectra(centre), np.array(derivatives)
+
+
+def noise_spectrum(sigma_e: float, n_gal_arcmin2: float) -> float:
+    """Spectrum σ_e² / n_gal of the shape noise of a bin, n_gal per steradian."""
+    return sigma_e**2 / (n_gal_arcmin2 * ARCMIN2_SKY / (4 * pi))
+
+
+def modes_of_a_tile(nside: int, tile_nside: int) -> tuple[NDArray, float]:
+    """Multipoles that a tile holds, and the share of the sky that it is.
+
+    They begin where f_sky ℓ² = 1, so that exactly one mode is left out, the mean that
+    is subtracted from every tile, and end at the band limit of the maps.
+
+    Returns
+    -------
+    ell, f_sky
+        Integers from ⌈√n_tile⌉ to 2 nside, and 1 / n_tile.
+    """
+    n_tile = 12 * tile_nside**2
+    return np.arange(ceil(sqrt(n_tile)), 2 * nside + 1), 1 / n_tile
+
+
+def fisher_matrix(covariance: Array, derivatives: Array, modes: Array) -> Array:
+    """Fisher matrix of Gaussian fields.
+
+    Parameters
+    ----------
+    covariance
+        Spectra with noise (n_ell, n_bins, n_bins).
+    derivatives
+        Their derivatives (n_parameter, n_ell, n_bins, n_bins).
+    modes
+        Number of modes (n_ell,) of each multipole, f_sky (2ℓ + 1).
+
+    Returns
+    -------
+        The matrix (n_parameter, n_parameter).
+    """
+    relative = np.linalg.solve(covariance, derivatives)
+    matrix: Array = np.einsum("l,ilab,jlba->ij", modes / 2, relative, relative)
+    return matrix
+
+
+def widths_without_prior(matrix: Array, fiducial: Parameters) -> Array:
+    """Widths of a Gaussian posterior in (Ω_m, S_8), propagated linearly.
+
+    Parameters
+    ----------
+    matrix
+        Fisher matrix (2, 2) of (Ω_m, S_8).
+    fiducial
+        Where it is.
+
+    Returns
+    -------
+        Metrics (5,) in the order of `posterior.METRICS`.
+    """
+    omega_m, sigma_8 = fiducial.omega_m, fiducial.sigma_8
+    # σ_8 = S_8 √(0.3 / Ω_m)
+    jacobian = np.array([[1, 0], [-sigma_8 / (2 * omega_m), sqrt(0.3 / omega_m)]])
+    covariance = np.linalg.inv(matrix)
+    of_sigma_8 = jacobian @ covariance @ jacobian.T
+    area = -2 * pi * log(1 - MASS) * sqrt(np.linalg.det(of_sigma_8))
+    variances = [covariance[1, 1], covariance[0, 0], of_sigma_8[1, 1]]
+    return np.array([*np.sqrt(variances), area, 1 / area])
+
+
+def widths_in_prior(matrix: Array, fiducial: Parameters, prior: Prior) -> Array:
+    """Widths of a likelihood that is Gaussian in (Ω_m, S_8) times the uniform prior.
+
+    Parameters
+    ----------
+    matrix
+        Fisher matrix (2, 2) of (Ω_m, S_8).
+    fiducial
+        Where the likelihood is highest.
+    prior
+        Box in (Ω_m, σ_8).
+
+    Returns
+    -------
+        Metrics (5,) in the order of `posterior.METRICS`.
+    """
+    axes = [grid_axis(box, GRID_SIZE) for box in (prior.omega_m, prior.sigma_8)]
+    theta = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    centre = omega_m_s8(np.array([fiducial.omega_m, fiducial.sigma_8]))
+    offset = omega_m_s8(theta) - centre
+    posterior = np.exp(-np.einsum("abi,ij,abj->ab", offset, matrix, offset) / 2)
+    return widths((posterior / posterior.sum())[None], *axes)[0]

@@ -1,0 +1,65 @@
+"""Rule `forecast_fisher`: what Gaussian fields would tell, without any network."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infoscope.config import CosmologyConfig
+from infoscope.datasets import atomic_path
+from infoscope.fisher import (
+    fisher_matrix,
+    modes_of_a_tile,
+    noise_spectrum,
+    spectra_and_derivatives,
+    widths_in_prior,
+    widths_without_prior,
+)
+from infoscope.posterior import METRICS
+from infoscope.survey import read_nz
+
+
+def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
+    """Write the Fisher matrix of one tile and the widths that follow from it.
+
+    Parameters
+    ----------
+    spec
+        cosmology, shell_width_mpc, nside, tile_nside, a_ia, sigma_e (0 without noise)
+        and n_gal_arcmin2.
+    nz_file
+        Table of n(z).
+    output
+        CSV file with one row without the prior and one with it.
+    """
+    cosmology = CosmologyConfig.model_validate(spec["cosmology"])
+    ell, f_sky = modes_of_a_tile(spec["nside"], spec["tile_nside"])
+    spectra, derivatives = spectra_and_derivatives(
+        cosmology, read_nz(nz_file), spec["shell_width_mpc"], ell[-1], spec["a_ia"]
+    )
+    noise = noise_spectrum(spec["sigma_e"], spec["n_gal_arcmin2"])
+    covariance = spectra[ell] + noise * np.eye(spectra.shape[1])
+    matrix = fisher_matrix(covariance, derivatives[:, ell], f_sky * (2 * ell + 1))
+    rows = [
+        {
+            "prior": prior,
+            **dict(zip(METRICS, map(float, widths), strict=True)),
+            "fisher_omega_m_omega_m": float(matrix[0, 0]),
+            "fisher_omega_m_s8": float(matrix[0, 1]),
+            "fisher_s8_s8": float(matrix[1, 1]),
+            "ell_min": int(ell[0]),
+            "ell_max": int(ell[-1]),
+            "f_sky": f_sky,
+        }
+        for prior, widths in (
+            ("none", widths_without_prior(matrix, cosmology.fiducial)),
+            ("box", widths_in_prior(matrix, cosmology.fiducial, cosmology.prior)),
+        )
+    ]
+    with atomic_path(output) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

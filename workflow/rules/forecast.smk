@@ -1,0 +1,27 @@
+rule forecast_fisher:
+    input:
+        nz=STUDY.survey.nz_file,
+    output:
+        report(
+            f"{RESULTS}/fisher.csv", category="Results", caption="../report/fisher.rst"
+        ),
+    log:
+        f"{RESULTS}/logs/forecast_fisher.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/forecast_fisher.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        spec=specs.canonical(specs.fisher(STUDY)),
+        code=specs.code("fisher"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope fisher"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --nz-file {input.nz:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
