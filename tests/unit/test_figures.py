@@ -32,10 +32,16 @@ def widths_table() -> pd.DataFrame:
         for j, estimator in enumerate(ESTIMATORS):
             row = {"degradation": name, "label": label, "estimator": estimator}
             for metric, slope in (("sigma_s8", 0.2), ("area68", 0.3)):
+                row[metric] = 0.05 * (1 + slope * i) / (1 + j)
                 row[f"{metric}_ratio"] = 1 + slope * i / (1 + j)
                 row[f"{metric}_ratio_error"] = 0.02 * i
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def fisher_table() -> pd.DataFrame:
+    widths = {"sigma_s8": [0.1, 0.04], "area68": [0.1, 0.03]}
+    return pd.DataFrame({"prior": ["none", "box"], **widths})
 
 
 def gaussian(width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -104,7 +110,7 @@ def written(output: Path) -> bool:
 
 
 def test_widths_have_a_row_for_each_degradation_in_order():
-    figure = figures.plot_widths(widths_table())
+    figure = figures.plot_widths(widths_table(), fisher_table())
     left, right = figure.axes
     assert [t.get_text() for t in left.get_yticklabels()] == list(LABELS.values())
     assert left.get_ylim()[0] > left.get_ylim()[1]
@@ -114,7 +120,19 @@ def test_widths_have_a_row_for_each_degradation_in_order():
     assert left.get_xlabel() == "σ(S₈) / σ(S₈) of the reference"
     assert "prior-limited" in right.get_title()
     names = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert names == ["CNN", "Power spectrum"]
+    assert names == ["CNN", "Power spectrum", "Fisher, Gaussian fields"]
+
+
+def test_fisher_is_a_line_for_each_reference_with_the_prior():
+    left, right = figures.plot_widths(widths_table(), fisher_table()).axes
+    for ax, forecast in ((left, 0.04), (right, 0.03)):
+        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+        # the references of the two estimators are 0.05 and 0.025
+        places = [line.get_xdata()[0] for line in dotted]
+        assert places == pytest.approx([forecast / 0.05, forecast / 0.025])
+        points = [container[0].get_color() for container in ax.containers]
+        assert [line.get_color() for line in dotted] == points
+        assert all(ax.get_xlim()[0] < x < ax.get_xlim()[1] for x in places)
 
 
 @pytest.mark.parametrize("mass", [0.683, 0.95])
@@ -189,14 +207,16 @@ def test_tiles_of_nothing():
 
 def test_style_does_not_leak():
     before = dict(figures.mpl.rcParams)
-    figures.plot_widths(widths_table())
+    figures.plot_widths(widths_table(), fisher_table())
     assert dict(figures.mpl.rcParams) == before
 
 
 def test_run_widths(tmp_path):
     table, output = tmp_path / "widths.csv", tmp_path / "figures" / "widths.png"
+    fisher = tmp_path / "fisher.csv"
     widths_table().to_csv(table, index=False)
-    plot.run_widths(SPEC, table, output)
+    fisher_table().to_csv(fisher, index=False)
+    plot.run_widths(SPEC, table, fisher, output)
     assert written(output)
 
 

@@ -22,7 +22,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "infer": ("infer", "run", {"summaries": "+"}),
     "widths": ("widths", "run", {"posteriors": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),
-    "plot-widths": ("plot", "run_widths", {"table": None}),
+    "plot-widths": ("plot", "run_widths", {"table": None, "fisher": None}),
     "plot-contours": ("plot", "run_contours", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"datasets": "+"}),
     "plot-history": ("plot", "run_history", {"histories": "+"}),

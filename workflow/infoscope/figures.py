@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
 from infoscope.power_spectra import annulus_edges, binned_spectra
+from infoscope.widths import REFERENCE
 
 FloatArray = NDArray[np.floating[Any]]
 P = ParamSpec("P")
@@ -30,6 +31,7 @@ STYLE = Path(__file__).parents[2] / "resources" / "infoscope.mplstyle"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MASS = 0.683
+FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
 ESTIMATORS = {"cnn": "CNN", "power_spectrum": "Power spectrum"}
 
 
@@ -73,19 +75,23 @@ def _styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 @_styled
-def plot_widths(table: pd.DataFrame) -> Figure:
+def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     """Plot how much wider posteriors get under each degradation.
 
     Parameters
     ----------
     table
         Rows of widths.csv, one for each degradation and estimator.
+    fisher
+        Rows of fisher.csv: the one with the prior is drawn.
 
     Returns
     -------
         Two panels: σ(S₈) and the area of the 68 % region, both divided by those of
-        the reference of the same estimator.
+        the reference of the same estimator. Dotted lines are the Fisher matrix over
+        the same references.
     """
+    forecast = fisher.set_index("prior").loc["box"]
     labels = list(dict.fromkeys(table["label"]))
     estimators = list(dict.fromkeys(table["estimator"]))
     rows = {label: row for row, label in enumerate(labels)}
@@ -111,6 +117,8 @@ def plot_widths(table: pd.DataFrame) -> Figure:
             zip(estimators, _colours(len(estimators)), strict=True)
         ):
             part = table[table["estimator"] == name]
+            reference = part.loc[part["degradation"] == REFERENCE, metric].item()
+            ax.axvline(forecast[metric] / reference, color=colour, **FISHER_LINE)
             ax.errorbar(
                 part[f"{metric}_ratio"],
                 part["label"].map(rows) + offsets[i],
@@ -131,6 +139,8 @@ def plot_widths(table: pd.DataFrame) -> Figure:
     axes[0].set_yticks(range(len(labels)), labels)
     axes[0].set_ylim(len(labels) - 0.5, -0.5)
     handles, names = axes[0].get_legend_handles_labels()
+    handles.append(Line2D([], [], color="0.3", **FISHER_LINE))
+    names.append("Fisher, Gaussian fields")
     figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     return figure
 

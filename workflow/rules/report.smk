@@ -1,6 +1,7 @@
 rule plot_widths:
     input:
-        rules.measure_widths.output.table,
+        table=rules.measure_widths.output.table,
+        fisher=rules.forecast_fisher.output,
     output:
         png=report(
             f"{RESULTS}/figures/widths.png",
@@ -25,7 +26,8 @@ rule plot_widths:
         "python -m infoscope plot-widths"
         " --spec {params.spec:q}"
         " --code {params.code}"
-        " --table {input:q}"
+        " --table {input.table:q}"
+        " --fisher {input.fisher:q}"
         " --output {output.png:q}"
         " > {log:q} 2>&1"
 

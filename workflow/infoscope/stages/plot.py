@@ -16,7 +16,9 @@ from infoscope.datasets import atomic_path, open_for_reading
 DPI = 200
 
 
-def run_widths(spec: Mapping[str, Any], table: Path, output: Path) -> None:
+def run_widths(
+    spec: Mapping[str, Any], table: Path, fisher: Path, output: Path
+) -> None:
     """Draw the widths of all degradations and estimators.
 
     Parameters
@@ -25,10 +27,12 @@ def run_widths(spec: Mapping[str, Any], table: Path, output: Path) -> None:
         Not used: the table has the labels.
     table
         widths.csv.
+    fisher
+        fisher.csv.
     output
         The PNG; a PDF is written beside it.
     """
-    _save(figures.plot_widths(pd.read_csv(table)), output)
+    _save(figures.plot_widths(pd.read_csv(table), pd.read_csv(fisher)), output)
 
 
 def run_contours(
