@@ -49,6 +49,8 @@ def test_results_of_the_study(finished) -> None:
     assert (reference.sigma_s8_ratio == 1).all()
     columns = pd.read_csv(results / "widths_columns.csv")
     assert list(columns["column"]) == list(table.columns)
+    fisher = pd.read_csv(results / "fisher.csv")
+    assert list(fisher.prior) == ["none", "box"]
     for figure in ("widths", "contours", "tiles", "history"):
         assert (results / f"figures/{figure}.png").stat().st_size > 10_000
 
@@ -145,6 +147,11 @@ def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None
     assert finished.would_run() == expected
 
 
+def test_edit_of_the_forecast_runs_it_and_its_figure(finished, edited) -> None:
+    edited("workflow/infoscope/fisher.py", lambda text: text + "\n\nNEW = 1\n")
+    assert finished.would_run() == {"forecast_fisher": 1, "plot_widths": 1}
+
+
 def test_edit_of_an_operation_runs_what_uses_it(finished, edited) -> None:
     edited(
         "workflow/infoscope/operations/positions.py",
@@ -192,6 +199,12 @@ def test_report_is_one_page_with_captions(finished) -> None:
     text = finished.snakemake("--report", "report.html", "--cores", "1")
     assert finished.returncode == 0, text
     page = (finished.folder / "report.html").read_text()
-    for name in ("widths.png", "contours.png", "tiles.png", "history.png"):
+    for name in (
+        "widths.png",
+        "contours.png",
+        "tiles.png",
+        "history.png",
+        "fisher.csv",
+    ):
         assert name in page
     assert "region" in page and "understate the loss" in page
