@@ -125,12 +125,14 @@ def test_the_prior_cuts_a_wide_likelihood() -> None:
     free = fisher.widths_without_prior(matrix, FIDUCIAL)
     boxed = fisher.widths_in_prior(matrix, FIDUCIAL, PRIOR)
     assert free[0] == pytest.approx(boxed[0], rel=0.01)
-    # a Gaussian in Ω_m, cut at the prior; dσ_8 = √(0.3 / Ω_m) dS_8
-    omega_m = np.linspace(*PRIOR.omega_m, 1000)
-    weights = np.exp(-100 * (omega_m - 0.3) ** 2) / omega_m**0.5
-    mean = np.average(omega_m, weights=weights)
-    expected = np.average((omega_m - mean) ** 2, weights=weights) ** 0.5
-    assert boxed[1] == pytest.approx(expected, rel=0.003)
+    # Gaussians in Ω_m about scattered maxima, cut at the prior
+    # dσ_8 = √(0.3 / Ω_m) dS_8
+    omega_m = np.linspace(*PRIOR.omega_m, 500)
+    maxima = np.random.default_rng(1).normal(0.3, 200**-0.5, (4000, 1))
+    weights = np.exp(-100 * (omega_m - maxima) ** 2) / omega_m**0.5
+    weights /= weights.sum(axis=1, keepdims=True)
+    variance = weights @ omega_m**2 - (weights @ omega_m) ** 2
+    assert boxed[1] == pytest.approx(np.median(variance) ** 0.5, rel=0.01)
     assert boxed[1] < 0.93 * free[1]
 
 
@@ -150,7 +152,8 @@ def test_widths_without_prior_are_those_of_the_matrix() -> None:
 
 
 def test_noise_without_end_leaves_the_prior() -> None:
-    shape, derivatives = correlated(20, 2), np.stack([correlated(20, 2)] * 2)
+    shape = correlated(20, 2)
+    derivatives = np.stack([shape, np.broadcast_to(np.eye(2), shape.shape)])
     modes = np.arange(20.0)
     matrix = fisher.fisher_matrix(shape + 1e6 * np.eye(2), derivatives, modes)
     found = fisher.widths_in_prior(matrix, FIDUCIAL, PRIOR)
@@ -165,7 +168,7 @@ def test_noise_without_end_leaves_the_prior() -> None:
         0.683 * 0.3 * 0.7,
         1 / (0.683 * 0.3 * 0.7),
     ]
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
 def test_stage_writes_a_row_for_each_prior(tmp_path: Path) -> None:

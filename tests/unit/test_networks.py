@@ -6,8 +6,10 @@ from scipy.stats import multivariate_normal
 
 from infoscope.networks import (
     CNN,
+    DeepLSS,
     SpectrumNetwork,
-    gaussian_nll,
+    Standardise,
+    negative_log_likelihood,
     space_to_depth,
 )
 
@@ -23,7 +25,8 @@ def test_nll_agrees_with_scipy():
             for m, low, t in zip(mean, cholesky, target, strict=True)
         ]
     )
-    found = gaussian_nll((jnp.asarray(mean), jnp.asarray(cholesky)), target)
+    outputs = jnp.asarray(mean), jnp.asarray(cholesky)
+    found = negative_log_likelihood(outputs, target).mean()
     assert float(found) + np.log(2 * np.pi) == pytest.approx(expected, rel=1e-4)
 
 
@@ -37,7 +40,8 @@ def test_space_to_depth_keeps_blocks_together():
 @pytest.mark.parametrize(
     ("network", "shape"),
     [
-        (CNN(stem=4, channels=8, blocks=2), (3, 16, 16, 4)),
+        (CNN(stem=4, features=16, channels=8, blocks=2), (3, 16, 16, 4)),
+        (DeepLSS(channels=8, blocks=2), (3, 16, 16, 4)),
         (SpectrumNetwork(hidden=16), (3, 20)),
     ],
 )
@@ -49,3 +53,12 @@ def test_outputs_are_a_proper_gaussian(network, shape):
     assert cholesky.shape == (3, 2, 2)
     assert (cholesky[:, 0, 1] == 0).all()
     assert (jnp.diagonal(cholesky, axis1=1, axis2=2) > 0).all()
+
+
+def test_standardise_starts_from_the_first_batch():
+    x = 5 + 0.01 * jax.random.normal(jax.random.key(0), (200, 3))
+    x = x.at[:, 2].set(7.0)
+    layer = Standardise()
+    found = layer.apply(layer.init(jax.random.key(1), x), x)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(found.std(axis=0), [1, 1, 0], atol=1e-3)

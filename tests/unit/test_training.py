@@ -1,24 +1,31 @@
-import logging
-
 import jax
 import numpy as np
 import pytest
 
-from infoscope.config import CNNConfig, PowerSpectrumConfig, Prior, TrainingConfig
+from infoscope.batches import Inputs
+from infoscope.checkpoints import Checkpoints
+from infoscope.config import (
+    CNNConfig,
+    PowerSpectrumConfig,
+    Prior,
+    TrainingConfig,
+)
 from infoscope.cosmology import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.training import (
     Bounds,
     Standardisation,
     augment,
+    mean_error,
     predict,
     train,
 )
 
 SIDE = 16
-CNN = CNNConfig(stem=2, channels=8, blocks=1, steps=300, batch_size=64)
+CNN = CNNConfig(stem=2, features=16, channels=8, blocks=1, steps=300, batch_size=64)
 SPECTRA = PowerSpectrumConfig(n_ell=4, hidden=16, steps=300, batch_size=64)
 TRAINING = TrainingConfig(evaluate_every=50, patience=10)
+DIVERGING = 60.0
 # Of a uniform target on [-1, 1], with the best Gaussian, for two parameters.
 PRIOR_NLL = 1 - np.log(3)
 
@@ -33,15 +40,32 @@ def toy(n, seed):
     return tiles.astype(np.float32), target
 
 
-def trained(config, seed=1, training=TRAINING, log=lambda line: None):
-    return train(config, training, *toy(1000, 1), *toy(300, 2), seed, log)
+def inputs(tiles, target):
+    """One tile a sky."""
+    return Inputs.of_array(tiles[:, None], target)
+
+
+def quiet(line):
+    pass
+
+
+def trained(config, seed=1, training=TRAINING, log=quiet, checkpoints=None):
+    data = inputs(*toy(1000, 1)), inputs(*toy(300, 2))
+    return train(config, training, *data, seed, log, checkpoints)
+
+
+def same(one, other):
+    equal = jax.tree.map(np.array_equal, one.params, other.params)
+    return one.history == other.history and all(jax.tree.leaves(equal))
 
 
 def test_cnn_learns_mean_and_variance():
     result = trained(CNN)
     assert result.best.validation_nll < PRIOR_NLL - 1
     tiles, target = toy(200, 3)
-    error = (predict(CNN, result, tiles) - target).std(axis=0)
+    found = predict(CNN, result, inputs(tiles, target))
+    assert found.shape == (200, 1, 2)
+    error = (found[:, 0] - target).std(axis=0)
     assert (error < 0.35).all()  # the prior has 0.58
 
 
@@ -49,16 +73,14 @@ def test_power_spectrum_learns_the_variance():
     result = trained(SPECTRA)
     assert result.best.validation_nll < PRIOR_NLL - 0.5
     tiles, target = toy(200, 3)
-    error = (predict(SPECTRA, result, tiles) - target).std(axis=0)
+    error = (predict(SPECTRA, result, inputs(tiles, target))[:, 0] - target).std(axis=0)
     assert error[1] < 0.3
 
 
 def test_seed_decides_everything():
     config = CNN.model_copy(update={"steps": 40})
-    one, same, other = (trained(config, seed) for seed in (1, 1, 2**62))
-    assert one.history == same.history
-    equal = jax.tree.map(np.array_equal, one.params, same.params)
-    assert all(jax.tree.leaves(equal))
+    one, again, other = (trained(config, seed) for seed in (1, 1, 2**62))
+    assert same(one, again)
     assert one.history != other.history
 
 
@@ -68,8 +90,8 @@ def test_best_look_is_kept_and_patience_ends_training():
     result = train(
         SPECTRA.model_copy(update={"steps": 2000, "learning_rate": 0.02}),
         TrainingConfig(evaluate_every=20, patience=2),
-        *(tiles, target, held_out, noise, 1),
-        lambda line: None,
+        *(inputs(tiles, target), inputs(held_out, noise), 1),
+        quiet,
     )
     losses = [look.validation_nll for look in result.history]
     assert result.stopped == "patience"
@@ -88,8 +110,65 @@ def test_one_line_a_look():
 def test_nan_is_an_error_that_names_the_step():
     tiles, target = toy(64, 1)
     target[:] = np.nan
-    with pytest.raises(InfoscopeError, match="not finite at step 1:"):
-        train(SPECTRA, TRAINING, tiles, target, tiles, target, 1, logging.info)
+    data = inputs(tiles, target)
+    lines = []
+    with pytest.raises(InfoscopeError, match="not finite at step 1, and again"):
+        train(SPECTRA, TRAINING, data, data, 1, lines.append)
+    assert "back to step 0" in lines[0]
+
+
+def test_a_training_that_diverges_goes_on_with_a_smaller_rate():
+    tiles, target = toy(400, 1)
+    # so steep that the weights overflow; a third of it does not
+    config = SPECTRA.model_copy(update={"learning_rate": DIVERGING, "steps": 100})
+    training = TrainingConfig(evaluate_every=20, patience=10)
+    lines = []
+    data = inputs(tiles, target)
+    result = train(config, training, data, data, 1, lines.append)
+    assert any("not finite at step" in line for line in lines)
+    assert result.history[-1].restarts == 1
+    assert result.history[-1].step == 100
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("config", [CNN, SPECTRA])
+def test_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, config):
+    config = config.model_copy(update={"steps": 150})
+    training = TrainingConfig(evaluate_every=25, patience=10)
+
+    def die(line):
+        if "step 75/" in line:
+            raise Killed
+
+    kept = tmp_path / ".checkpoint-1"
+    with pytest.raises(Killed):
+        trained(config, 1, training, die, Checkpoints(kept, every_seconds=0))
+    lines = []
+    checkpoints = Checkpoints(kept, every_seconds=0)
+    resumed = trained(config, 1, training, lines.append, checkpoints)
+    assert lines[0] == "goes on from the checkpoint at step 75"
+    assert len(lines) == 1 + 3
+    assert same(resumed, trained(config, 1, training))
+    checkpoints.delete()
+    assert not kept.exists()
+
+
+def test_checkpoints_are_not_written_too_often(tmp_path):
+    trained(SPECTRA, checkpoints=Checkpoints(tmp_path / "c", every_seconds=3600))
+    assert not (tmp_path / "c").exists()
+
+
+def test_error_of_the_mean_loss_leaves_out_what_parameters_explain():
+    generator = np.random.default_rng(1)
+    target = generator.uniform(-1, 1, (60, 2))
+    smooth = 3 * target[:, 0] - target[:, 1] ** 2
+    noise = generator.normal(0, 0.1, 60)
+    assert mean_error(smooth + noise, target) == pytest.approx(0.1 / 60**0.5, rel=0.25)
+    few = mean_error((smooth + noise)[:8], target[:8])
+    assert few == pytest.approx((smooth + noise)[:8].std(ddof=1) / 8**0.5)
 
 
 def test_augmentation_reaches_the_eight_symmetries():

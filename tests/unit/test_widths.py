@@ -5,7 +5,7 @@ import pytest
 
 from infoscope.errors import InfoscopeError
 from infoscope.stages import widths as stage
-from infoscope.widths import Measurement, columns, measure
+from infoscope.widths import Measurement, Training, columns, measure
 
 
 def measurement(degradation, scale=1.0, n_seeds=2, seed_scatter=0.0, sky_scatter=0.1):
@@ -21,8 +21,7 @@ def measurement(degradation, scale=1.0, n_seeds=2, seed_scatter=0.0, sky_scatter
         n_mocks=10,
         width=width,
         bootstrap=width[:, None] * skies,
-        train_nll=-1.0,
-        validation_nll=-0.5,
+        training=Training(-1.0, -0.5, 0.01, 0.0),
     )
 
 
@@ -76,7 +75,7 @@ def test_stage_writes_both_tables(tmp_path):
             file["width"], file["bootstrap"] = row.width, row.bootstrap
             for name in ("degradation", "estimator", "kind"):
                 file.attrs[name] = getattr(row, name)
-            file.attrs["train_nll"], file.attrs["validation_nll"] = -1.0, -0.5
+            file.attrs.update(vars(Training(-1.0, -0.5, 0.01, 0.0)))
         paths.append(path)
     spec = {
         "labels": {"reference": "Reference", "cut": "Cut"},

@@ -21,11 +21,13 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "train": ("train", "run", {"dataset": None}),
     "infer": ("infer", "run", {"summaries": "+"}),
     "widths": ("widths", "run", {"posteriors": "+"}),
+    "learning-curves": ("learning_curves", "run", {"less": "+", "whole": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),
     "plot-widths": ("plot", "run_widths", {"table": None, "fisher": None}),
     "plot-contours": ("plot", "run_contours", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"datasets": "+"}),
     "plot-history": ("plot", "run_history", {"histories": "+"}),
+    "plot-learning-curves": ("plot", "run_learning_curves", {"table": None}),
 }
 
 

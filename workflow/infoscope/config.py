@@ -237,13 +237,25 @@ class CNNConfig(Model):
 
     kind: Literal["cnn"] = "cnn"
     stem: int = Field(
-        4, ge=1, description="Side of the pixel block that becomes one feature."
+        4, ge=1, description="Side in pixels of the blocks that become features."
     )
-    channels: int = Field(32, ge=1, description="Channels of the residual blocks.")
+    features: int = Field(128, ge=1, description="Features of such a block.")
+    channels: int = Field(16, ge=1, description="Channels of the residual blocks.")
     blocks: int = Field(2, ge=1, description="Number of residual blocks.")
     steps: int = Field(4000, ge=1, description="Most gradient steps.")
     batch_size: int = Field(64, ge=1, description="Tiles in a gradient step.")
     learning_rate: float = Field(4e-3, gt=0, description="Peak of Adam's step.")
+
+
+class DeepLSSConfig(Model):
+    """Residual network with the sizes of DeepLSS, for a GPU."""
+
+    kind: Literal["deeplss"] = "deeplss"
+    channels: int = Field(128, ge=2, description="Filters of the residual blocks.")
+    blocks: int = Field(10, ge=1, description="Number of residual blocks.")
+    steps: int = Field(20000, ge=1, description="Most gradient steps.")
+    batch_size: int = Field(32, ge=1, description="Tiles in a gradient step.")
+    learning_rate: float = Field(5e-5, gt=0, description="Peak of Adam's step.")
 
 
 class PowerSpectrumConfig(Model):
@@ -257,7 +269,9 @@ class PowerSpectrumConfig(Model):
     learning_rate: float = Field(2e-3, gt=0, description="Peak of Adam's step.")
 
 
-Estimator = Annotated[CNNConfig | PowerSpectrumConfig, Field(discriminator="kind")]
+Estimator = Annotated[
+    CNNConfig | DeepLSSConfig | PowerSpectrumConfig, Field(discriminator="kind")
+]
 
 
 class TrainingConfig(Model):
@@ -269,6 +283,20 @@ class TrainingConfig(Model):
     )
     patience: int = Field(
         8, ge=1, description="Looks without progress before training stops."
+    )
+
+
+class LearningCurvesConfig(Model):
+    """Trainings with less, which show whether more would help."""
+
+    degradations: list[str] = Field(
+        [], description="Degradations to train with less; none: no learning curves."
+    )
+    fractions: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.25, 0.5],
+        min_length=1,
+        description="Shares of the training cosmologies, of the skies of each, and of "
+        "the steps; one of the three is less at a time.",
     )
 
 
@@ -307,6 +335,9 @@ class Study(Model):
         default_factory=_default_estimators, description="Estimators by name."
     )
     training: TrainingConfig = Field(TrainingConfig(), description="Training.")
+    learning_curves: LearningCurvesConfig = Field(
+        LearningCurvesConfig(), description="Learning curves."
+    )
     posterior: PosteriorConfig = Field(PosteriorConfig(), description="Posteriors.")
 
     @field_validator("study")
@@ -330,6 +361,11 @@ class Study(Model):
                 "degradations: `reference` is missing; "
                 "add `reference: {operations: []}`"
             )
+        for name in self.learning_curves.degradations:
+            if name not in self.degradations:
+                raise ValueError(
+                    f"learning_curves.degradations: {name!r} is not a degradation"
+                )
         side = self.survey.nside // self.survey.tile_nside
         for name, estimator in self.estimators.items():
             if isinstance(estimator, CNNConfig) and side % estimator.stem:

@@ -389,6 +389,59 @@ def _draw_history(ax: Axes, part: pd.DataFrame, palette: Mapping[str, Any]) -> N
     ax.plot(best["step"], best["nll"], "o", ms=4, color="black", zorder=3)
 
 
+@_styled
+def plot_learning_curves(table: pd.DataFrame) -> Figure:
+    """Plot σ(S₈) against what the networks were trained with.
+
+    Parameters
+    ----------
+    table
+        Rows of learning_curves.csv.
+
+    Returns
+    -------
+        A panel for training cosmologies, skies of each and gradient steps; where a
+        curve is flat, more would not help.
+    """
+    titles = {
+        "cosmologies": "Training cosmologies",
+        "skies": "Skies of each cosmology",
+        "steps": "Gradient steps",
+    }
+    axis_names = [name for name in titles if name in set(table["axis"])]
+    estimators = list(dict.fromkeys(table["estimator"]))
+    degradations = list(dict.fromkeys(table["label"]))
+    colours = dict(zip(estimators, _colours(len(estimators)), strict=True))
+    figure = Figure(figsize=(0.8 + 2.6 * len(axis_names), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(axis_names), sharey=True, squeeze=False)[0]
+    for ax, name in zip(axes, axis_names, strict=True):
+        for estimator in estimators:
+            for i, label in enumerate(degradations):
+                part = table[
+                    (table["axis"] == name)
+                    & (table["estimator"] == estimator)
+                    & (table["label"] == label)
+                ].sort_values("number")
+                curve = _estimator_label(estimator)
+                if len(degradations) > 1:
+                    curve += f" · {label}"
+                ax.errorbar(
+                    part["number"], part["sigma_s8"], part["sigma_s8_error"],
+                    color=colours[estimator], ls=DASHES[i % len(DASHES)],
+                    marker=MARKERS[i % len(MARKERS)], mec="white", mew=0.5,
+                    lw=1.2, elinewidth=1.2, capsize=2, label=curve,
+                )  # fmt: skip
+        ax.set_xscale("log", base=2)
+        ticks = sorted(set(table[table["axis"] == name]["number"]))
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45)
+        ax.minorticks_off()
+        ax.set_xlabel(titles[name])
+    axes[0].set_ylabel("σ(S₈)")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 3))
+    return figure
+
+
 def _colours(number: int) -> list[tuple[float, float, float]]:
     """Return colours that colour-blind readers can tell apart."""
     return list(sns.color_palette("colorblind", number))

@@ -15,6 +15,7 @@ from math import ceil, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import qmc
 
 from infoscope.config import CosmologyConfig, Parameters, Prior
 from infoscope.cosmology import omega_m_s8
@@ -33,7 +34,8 @@ Array = NDArray[np.float64]
 # Relative step in Ω_m and S_8: CAMB's tables are smooth to a few 1e-4 only, which
 # shows below 1 %, and the curvature of the spectra shows above 8 %.
 STEP = 0.04
-GRID_SIZE = 1024
+GRID_SIZE = 256
+MOCKS = 256
 
 
 def convergence_spectra(
@@ -167,14 +169,18 @@ def widths_without_prior(matrix: Array, fiducial: Parameters) -> Array:
 
 
 def widths_in_prior(matrix: Array, fiducial: Parameters, prior: Prior) -> Array:
-    """Widths of a likelihood that is Gaussian in (Ω_m, S_8) times the uniform prior.
+    """Median widths of likelihoods Gaussian in (Ω_m, S_8) times the uniform prior.
+
+    As for the mock observations of a study, the median is one over data: the likelihood
+    of each is highest somewhere else, and where it reaches an edge of the prior the
+    posterior is narrower than one in the middle.
 
     Parameters
     ----------
     matrix
         Fisher matrix (2, 2) of (Ω_m, S_8).
     fiducial
-        Where the likelihood is highest.
+        The truth, about which the maxima of the likelihoods scatter.
     prior
         Box in (Ω_m, σ_8).
 
@@ -183,8 +189,16 @@ def widths_in_prior(matrix: Array, fiducial: Parameters, prior: Prior) -> Array:
         Metrics (5,) in the order of `posterior.METRICS`.
     """
     axes = [grid_axis(box, GRID_SIZE) for box in (prior.omega_m, prior.sigma_8)]
-    theta = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    centre = omega_m_s8(np.array([fiducial.omega_m, fiducial.sigma_8]))
-    offset = omega_m_s8(theta) - centre
-    posterior = np.exp(-np.einsum("abi,ij,abj->ab", offset, matrix, offset) / 2)
-    return widths((posterior / posterior.sum())[None], *axes)[0]
+    theta = omega_m_s8(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1))
+    truth = omega_m_s8(np.array([fiducial.omega_m, fiducial.sigma_8]))
+    scatter = qmc.MultivariateNormalQMC(truth, np.linalg.inv(matrix), rng=0)
+
+    def of_mock(maximum: Array) -> Array:
+        offset = theta - maximum
+        log = -np.einsum("abi,ij,abj->ab", offset, matrix, offset) / 2
+        # the maximum may lie far outside of the prior
+        posterior = np.exp(log - log.max())
+        return widths((posterior / posterior.sum())[None], *axes)[0]
+
+    median: Array = np.median([of_mock(m) for m in scatter.random(MOCKS)], axis=0)
+    return median

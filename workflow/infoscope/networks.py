@@ -10,6 +10,8 @@ N_PARAMETERS = 2
 N_OUTPUTS = 5
 # Cholesky diagonals below this would let the determinant vanish.
 SMALLEST_DIAGONAL = 1e-3
+# A feature that is the same for all inputs stays as it is.
+SMALLEST_STD = 1e-6
 
 Outputs = tuple[jax.Array, jax.Array]
 
@@ -46,10 +48,10 @@ class Head(nn.Module):
         return raw[:, :N_PARAMETERS], cholesky
 
 
-def gaussian_nll(outputs: Outputs, target: jax.Array) -> jax.Array:
-    """Average negative log-likelihood of a Gaussian, without the 2π.
+def negative_log_likelihood(outputs: Outputs, target: jax.Array) -> jax.Array:
+    """Negative log-likelihood of a Gaussian, without the 2π.
 
-    The mean of ½ |Lᵀ(t − m)|² − log det L.
+    ½ |Lᵀ(t − m)|² − log det L.
 
     Parameters
     ----------
@@ -60,14 +62,14 @@ def gaussian_nll(outputs: Outputs, target: jax.Array) -> jax.Array:
 
     Returns
     -------
-        Scalar.
+        Array (n,).
     """
     mean, cholesky = outputs
     # Elementwise, not einsum: matrix products may drop to lower precision on a GPU.
     residual = target - mean
     white = jnp.sum(cholesky * residual[:, :, None], axis=1)
     log_det = jnp.sum(jnp.log(jnp.diagonal(cholesky, axis1=1, axis2=2)), axis=-1)
-    return jnp.mean(0.5 * jnp.sum(white**2, axis=-1) - log_det)
+    return 0.5 * jnp.sum(white**2, axis=-1) - log_det
 
 
 def space_to_depth(x: jax.Array, block: int) -> jax.Array:
@@ -90,13 +92,35 @@ def space_to_depth(x: jax.Array, block: int) -> jax.Array:
     return x.reshape(n, height // block, width // block, block * block * channels)
 
 
+class Standardise(nn.Module):
+    """Shift and scale of features that start from the statistics of a first batch.
+
+    Averages over a tile vary by per cents from one cosmology to the next: without this
+    the layer after them would have to subtract large numbers.
+    """
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Standardise features (n, n_features)."""
+        shift = self.param("shift", lambda _: -x.mean(axis=0))
+        scale = self.param("scale", lambda _: 1 / (x.std(axis=0) + SMALLEST_STD))
+        return (x + shift) * scale
+
+
 class CNN(nn.Module):
     """Residual convolutional network without normalisation.
+
+    Blocks of pixels become many features, because their means over the tile hold the
+    power on small scales: each measures that of another combination of pixels and bins.
+    Convolutions then combine neighbours, with few channels, for larger scales and for
+    shapes. What every layer has found is averaged over the tile and goes to the head.
 
     Attributes
     ----------
     stem
-        Side in pixels of the block that becomes one feature vector.
+        Side in pixels of the blocks.
+    features
+        Features of a block.
     channels
         Width of the residual blocks.
     blocks
@@ -104,18 +128,52 @@ class CNN(nn.Module):
     """
 
     stem: int
+    features: int
     channels: int
     blocks: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Outputs:
         """Map tiles (n, side, side, n_bins) to the outputs of `Head`."""
-        x = nn.gelu(nn.Dense(self.channels)(space_to_depth(x, self.stem)))
+        x = space_to_depth(x, self.stem)
+        fine = nn.gelu(nn.Dense(self.features)(x))
+        found = [fine]
+        x = nn.Dense(self.channels)(jnp.concatenate([x, fine], axis=-1))
         for _ in range(self.blocks):
             y = nn.gelu(nn.Conv(self.channels, (3, 3))(x))
-            x = x + nn.gelu(nn.Conv(self.channels, (3, 3))(y))
-        x = x.mean(axis=(1, 2))
-        return Head()(nn.gelu(nn.Dense(64)(x)))
+            z = nn.gelu(nn.Conv(self.channels, (3, 3))(y))
+            found += [y, z]
+            x = x + z
+        means = jnp.concatenate([maps.mean(axis=(1, 2)) for maps in found], axis=-1)
+        return Head()(nn.gelu(nn.Dense(64)(Standardise()(means))))
+
+
+class DeepLSS(nn.Module):
+    """Network in the manner of DeepLSS (Kacprzak & Fluri 2022, arXiv 2203.09616).
+
+    Two strided 5×5 convolutions, then residual blocks at a quarter of the resolution,
+    without normalisation.
+
+    Attributes
+    ----------
+    channels
+        Filters of the residual blocks; the first convolution has half of them.
+    blocks
+        Number of residual blocks of two 3×3 convolutions.
+    """
+
+    channels: int
+    blocks: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> Outputs:
+        """Map tiles (n, side, side, n_bins) to the outputs of `Head`."""
+        for channels in (self.channels // 2, self.channels):
+            x = nn.relu(nn.Conv(channels, (5, 5), strides=(2, 2))(x))
+        for _ in range(self.blocks):
+            y = nn.relu(nn.Conv(self.channels, (3, 3))(x))
+            x = nn.relu(x + nn.Conv(self.channels, (3, 3))(y))
+        return Head()(x.mean(axis=(1, 2)))
 
 
 class SpectrumNetwork(nn.Module):

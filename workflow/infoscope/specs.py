@@ -91,17 +91,38 @@ def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
     }
 
 
-def train(study: Study, degradation: str, estimator: str, seed: int) -> dict[str, Any]:
-    """Spec of `train_estimator`."""
+def lessons(study: Study) -> list[str]:
+    """Trainings of a learning curve: what there is less of, and how many per cent."""
+    grid = study.grid.train
+    percents = sorted(round(100 * part) for part in study.learning_curves.fractions)
+    return [
+        f"{axis}_{percent}"
+        for axis, whole in (("cosmologies", grid.cosmologies), ("skies", grid.skies))
+        for percent in percents
+        if 1 <= round(whole * percent / 100) < whole
+    ] + [f"steps_{percent}" for percent in percents]
+
+
+def train(
+    study: Study, degradation: str, estimator: str, seed: int, lesson: str = ""
+) -> dict[str, Any]:
+    """Spec of `train_estimator`, and of `train_with_less` if there is a lesson."""
     training = study.training.model_dump(mode="json", exclude={"seeds"})
+    chosen = study.estimators[estimator].model_dump(mode="json")
+    skies = study.grid.train.model_dump(mode="json")
+    if lesson:
+        axis, _, percent = lesson.partition("_")
+        part = chosen if axis == "steps" else skies
+        part[axis] = max(1, round(part[axis] * int(percent) / 100))
     return {
-        "estimator": study.estimators[estimator].model_dump(mode="json"),
+        "estimator": chosen,
         "estimator_name": estimator,
         "degradation": degradation,
         "training": training,
         "prior": study.cosmology.prior.model_dump(mode="json"),
         "seed": seed,
         "study_seed": study.seed,
+        "skies": skies,
     }
 
 
@@ -114,6 +135,16 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
         "prior": study.cosmology.prior.model_dump(mode="json"),
         "posterior": study.posterior.model_dump(mode="json"),
         "study_seed": study.seed,
+    }
+
+
+def learning_curves(study: Study) -> dict[str, Any]:
+    """Spec of `measure_learning_curves`."""
+    steps = {name: estimator.steps for name, estimator in study.estimators.items()}
+    return {
+        "labels": labels(study),
+        "grid": study.grid.train.model_dump(mode="json"),
+        "steps": steps,
     }
 
 

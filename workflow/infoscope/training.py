@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -16,8 +16,11 @@ import optax
 from flax import linen as nn
 from numpy.typing import NDArray
 
+from infoscope.batches import Inputs, batches
+from infoscope.checkpoints import Checkpoints
 from infoscope.config import (
     CNNConfig,
+    DeepLSSConfig,
     PowerSpectrumConfig,
     Prior,
     TrainingConfig,
@@ -25,16 +28,20 @@ from infoscope.config import (
 from infoscope.cosmology import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.models import Interval
-from infoscope.networks import CNN, Outputs, SpectrumNetwork, gaussian_nll
+from infoscope.networks import CNN, DeepLSS, SpectrumNetwork, negative_log_likelihood
 from infoscope.power_spectra import binned_spectra
 
 Array = NDArray[np.float32]
-EstimatorConfig = CNNConfig | PowerSpectrumConfig
+EstimatorConfig = CNNConfig | DeepLSSConfig | PowerSpectrumConfig
 Params = Any
 
 WARM_UP = 0.05
 CLIP_NORM = 1.0
 WEIGHT_DECAY = 1e-5
+# What a training that diverged does with its learning rate, once.
+RETRY_FACTOR = 0.3
+# Inputs from which a network measures its features before the first step.
+START_BATCH = 512
 # Memory of a prediction, not its result, depends on this.
 PREDICTION_BATCH = 512
 
@@ -98,19 +105,35 @@ class Standardisation:
         std = np.where(constant, 1.0, std)
         return cls(mean.astype(np.float32), std.astype(np.float32))
 
-    def __call__(self, inputs: Array) -> Array:
-        """Standardise inputs (…, n_features)."""
+    def __call__(self, inputs: Any) -> Any:
+        """Standardise inputs (…, n_features), NumPy's or JAX's."""
         return (inputs - self.mean) / self.std
 
 
 @dataclass(frozen=True)
 class Look:
-    """One evaluation: a row of history.csv."""
+    """One evaluation: a row of history.csv.
+
+    Attributes
+    ----------
+    step
+        Gradient steps made.
+    learning_rate
+        That of the last step.
+    train_nll
+        Mean loss of the batches since the look before.
+    validation_nll, validation_error
+        Mean loss of the validation skies and its standard error, see `mean_error`.
+    restarts
+        How often the training diverged and was set back before this look.
+    """
 
     step: int
     learning_rate: float
     train_nll: float
     validation_nll: float
+    validation_error: float
+    restarts: int
 
 
 @dataclass(frozen=True)
@@ -140,33 +163,116 @@ class Result:
     @property
     def best(self) -> Look:
         """The evaluation at the best step."""
-        return next(look for look in self.history if look.step == self.best_step)
+        return best_of(self.history)
+
+
+def best_of(history: list[Look]) -> Look:
+    """Return the look with the lowest validation loss, the first of equal ones."""
+    return min(history, key=lambda look: look.validation_nll)
+
+
+def mean_error(loss: NDArray[np.floating], target: NDArray[np.floating]) -> float:
+    """Compute the error of the mean loss of skies that fill the prior evenly.
+
+    What a smooth function of the parameters explains of the scatter between skies
+    (wide posteriors here, narrow ones there) is no error of a mean over the prior.
+
+    Parameters
+    ----------
+    loss : (n_sky,)
+        Mean loss of each sky.
+    target : (n_sky, 2)
+        Scaled parameters of each sky.
+
+    Returns
+    -------
+        The scatter about a quadratic function of the parameters over the root of
+        n_sky; about the mean if there are too few skies for that.
+    """
+    x, y = target.T.astype(float)
+    one = np.ones_like(x)
+    terms = np.stack([one, x, y, x * x, x * y, y * y], axis=1)
+    if len(loss) <= 2 * terms.shape[1]:
+        terms = terms[:, :1]
+    rest = loss - terms @ np.linalg.lstsq(terms, loss, rcond=None)[0]
+    freedom = max(1, len(loss) - terms.shape[1])
+    return float(np.sqrt((rest**2).sum() / freedom / len(loss)))
+
+
+@dataclass(frozen=True)
+class State:
+    """A training between two looks: all that it needs to go on.
+
+    Attributes
+    ----------
+    params, optimizer, best_params
+        Weights, the state of the optimiser, and the weights at the best look.
+    history
+        Looks so far.
+    restarts
+        How often the training was set back.
+    """
+
+    params: Params
+    optimizer: Any
+    best_params: Params
+    history: list[Look] = field(default_factory=list)
+    restarts: int = 0
+
+    @property
+    def step(self) -> int:
+        """Gradient steps made."""
+        return self.history[-1].step if self.history else 0
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """Tree of all arrays."""
+        return {
+            "params": self.params,
+            "optimizer": self.optimizer,
+            "best_params": self.best_params,
+        }
+
+
+class Diverged(Exception):
+    """A loss that is not finite."""
 
 
 def network_of(config: EstimatorConfig) -> nn.Module:
     """Build the network that a config describes."""
-    if isinstance(config, CNNConfig):
-        return CNN(config.stem, config.channels, config.blocks)
-    return SpectrumNetwork(config.hidden)
+    match config:
+        case CNNConfig():
+            return CNN(config.stem, config.features, config.channels, config.blocks)
+        case DeepLSSConfig():
+            return DeepLSS(config.channels, config.blocks)
+        case PowerSpectrumConfig():
+            return SpectrumNetwork(config.hidden)
 
 
-def inputs_of(config: EstimatorConfig, tiles: NDArray[np.floating]) -> Array:
+def inputs_of(config: EstimatorConfig, tiles: Inputs) -> Inputs:
     """Compute what the network sees of tiles, before standardising.
 
     Parameters
     ----------
     config
         The estimator.
-    tiles : (n, side, side, n_bins)
-        Tiles of convergence.
+    tiles
+        Tiles of convergence (n_sky, n_tile, side, side, n_bins).
 
     Returns
     -------
-        The tiles, or their binned spectra (n, n_features).
+        The tiles, or their binned spectra (n_sky, n_tile, n_features).
     """
-    if isinstance(config, CNNConfig):
-        return np.asarray(tiles, dtype=np.float32)
-    return binned_spectra(tiles, config.n_ell).astype(np.float32)
+    if not isinstance(config, PowerSpectrumConfig):
+        return tiles
+    spectra = [
+        binned_spectra(part, config.n_ell).astype(np.float32)
+        for part in tiles.parts(PREDICTION_BATCH)
+    ]
+    features = np.concatenate(spectra)
+    return Inputs.of_array(
+        features.reshape(-1, tiles.n_tile, features.shape[1]), tiles.target
+    )
 
 
 def augment(tiles: Array, generator: np.random.Generator) -> Array:
@@ -178,9 +284,7 @@ def augment(tiles: Array, generator: np.random.Generator) -> Array:
     return tiles[:, ::rows, ::columns]
 
 
-def predict(
-    config: EstimatorConfig, result: Result, tiles: NDArray[np.floating]
-) -> Array:
+def predict(config: EstimatorConfig, result: Result, tiles: Inputs) -> Array:
     """Summaries of tiles, scaled to [−1, 1].
 
     Parameters
@@ -189,45 +293,57 @@ def predict(
         The estimator.
     result
         What `train` returned for it.
-    tiles : (n, side, side, n_bins)
-        Tiles of convergence.
+    tiles
+        Tiles of convergence (n_sky, n_tile, side, side, n_bins).
 
     Returns
     -------
-        Mean (n, 2) of the network for the scaled (Ω_m, S_8).
+        Mean (n_sky, n_tile, 2) of the network for the scaled (Ω_m, S_8).
     """
-    forward = jax.jit(network_of(config).apply)
-    inputs = result.standardisation(inputs_of(config, tiles))
-    means = [forward(result.params, part)[0] for part in _parts(inputs)]
-    return np.concatenate([np.asarray(mean) for mean in means])
+    network, standardise = network_of(config), result.standardisation
+
+    @jax.jit
+    def forward(params: Params, x: Array) -> jax.Array:
+        outputs: Any = network.apply(params, standardise(x))
+        return outputs[0]
+
+    inputs = inputs_of(config, tiles)
+    means = [
+        np.asarray(forward(result.params, part))
+        for part in inputs.parts(PREDICTION_BATCH)
+    ]
+    return np.concatenate(means).reshape(len(tiles.skies), tiles.n_tile, -1)
 
 
 def train(
-    estimator_config: EstimatorConfig,
+    config: EstimatorConfig,
     training_config: TrainingConfig,
-    train_x: Array,
-    train_target: Array,
-    validation_x: Array,
-    validation_target: Array,
+    train_tiles: Inputs,
+    validation_tiles: Inputs,
     seed: int,
     log: Callable[[str], None],
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
     """Minimise the Gaussian negative log-likelihood.
 
+    What happens at a step depends on the seed and the number of the step alone, so
+    that a training that goes on from a checkpoint ends as if it had never stopped.
+
     Parameters
     ----------
-    estimator_config
+    config
         Network and its optimisation.
     training_config
         Early stopping.
-    train_x, validation_x : (n, side, side, n_bins)
-        Tiles of convergence.
-    train_target, validation_target : (n, 2)
-        Scaled (Ω_m, S_8), see `Bounds`.
+    train_tiles, validation_tiles
+        Tiles of convergence (n_sky, n_tile, side, side, n_bins) and the scaled
+        (Ω_m, S_8) of their skies, see `Bounds`.
     seed
         Decides initial weights, batches and symmetries.
     log
         Called with a line at each evaluation.
+    checkpoints
+        Where the state is kept between looks, if anywhere.
 
     Returns
     -------
@@ -236,14 +352,11 @@ def train(
     Raises
     ------
     InfoscopeError
-        If the loss is not finite.
+        If the loss is not finite, and neither with a smaller learning rate.
     """
-    config = estimator_config
-    train_inputs = inputs_of(config, train_x)
-    standardise = Standardisation.of_inputs(train_inputs)
-    train_inputs = standardise(train_inputs)
-    validation_inputs = standardise(inputs_of(config, validation_x))
-
+    train_inputs = inputs_of(config, train_tiles)
+    validation_inputs = inputs_of(config, validation_tiles)
+    standardise = Standardisation.of_inputs(train_inputs.sample(seed))
     network = network_of(config)
     schedule = optax.warmup_cosine_decay_schedule(
         init_value=0.0,
@@ -256,113 +369,145 @@ def train(
         optax.adamw(schedule, weight_decay=WEIGHT_DECAY),
     )
 
-    def loss(params: Params, x: jax.Array, target: jax.Array) -> jax.Array:
-        outputs: Any = network.apply(params, x)
-        return gaussian_nll(outputs, target)
+    def losses_of(params: Params, x: jax.Array, target: jax.Array) -> jax.Array:
+        outputs: Any = network.apply(params, standardise(x))
+        return negative_log_likelihood(outputs, target)
 
     # Weights and moments are overwritten in place.
     @partial(jax.jit, donate_argnums=(0, 1))
     def step(
-        params: Params, state: optax.OptState, x: jax.Array, target: jax.Array
+        params: Params,
+        state: optax.OptState,
+        x: jax.Array,
+        target: jax.Array,
+        factor: float,
     ) -> tuple[Params, optax.OptState, jax.Array]:
-        value, gradient = jax.value_and_grad(loss)(params, x, target)
+        def loss(params: Params) -> jax.Array:
+            return losses_of(params, x, target).mean()
+
+        value, gradient = jax.value_and_grad(loss)(params)
         updates, state = optimizer.update(gradient, state, params)
+        # an update of AdamW is proportional to the learning rate
+        updates = jax.tree.map(lambda update: factor * update, updates)
         return optax.apply_updates(params, updates), state, value
 
-    forward: Callable[[Params, Array], Outputs] = jax.jit(network.apply)
-    evaluate_loss = jax.jit(gaussian_nll)
+    evaluate = jax.jit(losses_of)
 
-    def validation_nll(params: Params) -> float:
-        parts = [forward(params, part) for part in _parts(validation_inputs)]
-        outputs = (
-            jnp.concatenate([mean for mean, _ in parts]),
-            jnp.concatenate([cholesky for _, cholesky in parts]),
-        )
-        return float(evaluate_loss(outputs, validation_target))
+    def look_at_validation(params: Params) -> tuple[float, float]:
+        target = validation_inputs.target.repeat(validation_inputs.n_tile, axis=0)
+        start, losses = 0, []
+        for part in validation_inputs.parts(PREDICTION_BATCH):
+            losses.append(evaluate(params, part, target[start : start + len(part)]))
+            start += len(part)
+        # neighbours share large scales: skies are independent, tiles are not
+        by_sky = np.concatenate(losses).reshape(-1, validation_inputs.n_tile).mean(1)
+        return float(by_sky.mean()), mean_error(by_sky, validation_inputs.target)
 
-    generator = np.random.default_rng(seed)
-    key = jax.random.key(int(generator.integers(2**31)))
-    params: Params = jax.jit(network.init)(key, train_inputs[:1])
-    state = optimizer.init(params)
-    batches = _batches(len(train_inputs), config.batch_size, generator)
-
-    best_params, best_step, best_nll = params, 0, math.inf
-    history: list[Look] = []
-    losses: list[jax.Array] = []
-    looks_without_progress = 0
-    stopped: Literal["patience", "steps"] = "steps"
-    began = time.monotonic()
-    # A Python loop on purpose: on a CPU, convolutions inside lax.scan or
-    # lax.while_loop run 40 times slower than in a compiled step (measured).
-    for number in range(1, config.steps + 1):
-        chosen = next(batches)
-        x = train_inputs[chosen]
-        if isinstance(config, CNNConfig):
-            x = augment(x, generator)
-        params, state, value = step(params, state, x, train_target[chosen])
-        losses.append(value)
-        if number % training_config.evaluate_every and number != config.steps:
-            continue
-
-        values = np.asarray(jnp.stack(losses))
-        if not np.isfinite(values).all():
-            first = number - len(values) + 1 + int(np.argmin(np.isfinite(values)))
-            raise InfoscopeError(
-                f"the training loss is not finite at step {first}: "
-                "lower learning_rate of the estimator"
-            )
-        losses.clear()
+    def to_next_look(state: State) -> State:
+        every = training_config.evaluate_every
+        stop = min(config.steps, (state.step // every + 1) * every)
+        factor = RETRY_FACTOR**state.restarts
+        # copied, because a step reuses the memory of what it is given
+        params, moments = jax.tree.map(jnp.copy, (state.params, state.optimizer))
+        values = []
+        # A Python loop on purpose: on a CPU, convolutions inside lax.scan or
+        # lax.while_loop run 40 times slower than in a compiled step (measured).
+        for number in range(state.step, stop):
+            x, target = next(source)
+            if not isinstance(config, PowerSpectrumConfig):
+                x = augment(x, np.random.default_rng([seed, number]))
+            params, moments, value = step(params, moments, x, target, factor)
+            values.append(value)
+        finite = np.isfinite(losses := np.asarray(jnp.stack(values)))
+        if not finite.all():
+            first = state.step + 1 + int(np.argmin(finite))
+            raise Diverged(f"the training loss is not finite at step {first}")
+        validation_nll, error = look_at_validation(params)
+        if not math.isfinite(validation_nll):
+            raise Diverged(f"the validation loss is not finite at step {stop}")
         look = Look(
-            step=number,
-            learning_rate=float(schedule(number - 1)),
-            train_nll=float(values.mean()),
-            validation_nll=validation_nll(params),
+            step=stop,
+            learning_rate=float(schedule(stop - 1)) * factor,
+            train_nll=float(losses.mean()),
+            validation_nll=validation_nll,
+            validation_error=error,
+            restarts=state.restarts,
         )
-        if not math.isfinite(look.validation_nll):
-            raise InfoscopeError(
-                f"the validation loss is not finite at step {number}: "
-                "lower learning_rate of the estimator"
-            )
-        history.append(look)
+        history = [*state.history, look]
+        best_params = params if best_of(history) is look else state.best_params
+        return State(params, moments, best_params, history, state.restarts)
+
+    state = _start(network, optimizer, train_inputs, standardise, seed)
+    if checkpoints is not None:
+        state = _resumed(state, checkpoints, log)
+    resumed_at, began = state.step, time.monotonic()
+    source = batches(train_inputs, config.batch_size, seed, state.step)
+    while state.step < config.steps and not _exhausted(state, training_config):
+        try:
+            state = to_next_look(state)
+        except Diverged as problem:
+            if state.restarts:
+                raise InfoscopeError(
+                    f"{problem}, and again with a smaller learning rate: "
+                    "lower learning_rate of the estimator"
+                ) from None
+            log(f"{problem}: back to step {state.step} with {RETRY_FACTOR} × the rate")
+            state = replace(state, restarts=state.restarts + 1)
+            source = batches(train_inputs, config.batch_size, seed, state.step)
+            continue
+        if checkpoints is not None:
+            record = {
+                "history": [asdict(look) for look in state.history],
+                "restarts": state.restarts,
+            }
+            checkpoints.save(state.step, state.arrays, record)
         elapsed = time.monotonic() - began
-        eta = elapsed / number * (config.steps - number)
+        eta = elapsed / (state.step - resumed_at) * (config.steps - state.step)
+        look = state.history[-1]
         log(
-            f"step {number}/{config.steps}  train {look.train_nll:.4f}  "
+            f"step {look.step}/{config.steps}  train {look.train_nll:.4f}  "
             f"validation {look.validation_nll:.4f}  "
             f"learning rate {look.learning_rate:.2e}  "
             f"elapsed {elapsed:.0f} s  ETA {eta:.0f} s"
         )
-        if look.validation_nll < best_nll:
-            # Copied, because the next step reuses the memory of `params`.
-            best_params = jax.tree.map(jnp.copy, params)
-            best_step, best_nll = number, look.validation_nll
-            looks_without_progress = 0
-        else:
-            looks_without_progress += 1
-            if looks_without_progress >= training_config.patience:
-                if number < config.steps:
-                    stopped = "patience"
-                break
     return Result(
-        params=jax.device_get(best_params),
+        params=jax.device_get(state.best_params),
         standardisation=standardise,
-        history=history,
-        best_step=best_step,
-        stopped=stopped,
+        history=state.history,
+        best_step=best_of(state.history).step,
+        stopped="steps" if state.step >= config.steps else "patience",
     )
 
 
-def _parts(inputs: Array) -> Iterator[Array]:
-    for start in range(0, len(inputs), PREDICTION_BATCH):
-        yield inputs[start : start + PREDICTION_BATCH]
+def _start(
+    network: nn.Module,
+    optimizer: optax.GradientTransformation,
+    inputs: Inputs,
+    standardise: Standardisation,
+    seed: int,
+) -> State:
+    key = jax.random.key(int(np.random.default_rng(seed).integers(2**31)))
+    example, _ = next(batches(inputs, START_BATCH, seed))
+    params: Params = jax.jit(network.init)(key, standardise(example))
+    return State(params, optimizer.init(params), params)
 
 
-def _batches(
-    n: int, batch_size: int, generator: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    """Yield indices of batches of one size, without repetition within an epoch."""
-    size = min(batch_size, n)
-    while True:
-        order = generator.permutation(n)
-        for start in range(0, n - size + 1, size):
-            yield order[start : start + size]
+def _resumed(
+    state: State, checkpoints: Checkpoints, log: Callable[[str], None]
+) -> State:
+    """Take over what a training that was interrupted has left."""
+    found = checkpoints.restore(state.arrays)
+    if found is None:
+        return state
+    arrays, record = found
+    history = [Look(**look) for look in record["history"]]
+    log(f"goes on from the checkpoint at step {history[-1].step}")
+    return State(**arrays, history=history, restarts=record["restarts"])
+
+
+def _exhausted(state: State, training_config: TrainingConfig) -> bool:
+    """Whether too many looks have passed since the best one."""
+    if not state.history:
+        return False
+    since = len(state.history) - 1 - state.history.index(best_of(state.history))
+    return since >= training_config.patience

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from infoscope.convergence import verdict
 from infoscope.errors import InfoscopeError
 from infoscope.posterior import METRICS
 
@@ -28,6 +29,32 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
+class Training:
+    """Losses of the networks of an estimator in nat, averaged over seeds.
+
+    Attributes
+    ----------
+    train_nll, validation_nll
+        Losses at the best step.
+    validation_error
+        Standard error of `validation_nll`.
+    final_drop
+        Fall of the validation loss in the last tenth of the steps.
+    """
+
+    train_nll: float
+    validation_nll: float
+    validation_error: float
+    final_drop: float
+
+    @property
+    def verdict(self) -> str:
+        """Whether the trainings converged."""
+        gap = self.validation_nll - self.train_nll
+        return verdict(self.final_drop, gap, self.validation_error)
+
+
+@dataclass(frozen=True)
 class Measurement:
     """Posterior widths under one degradation with one estimator.
 
@@ -43,8 +70,8 @@ class Measurement:
     bootstrap
         The same for resampled skies (n_seed, n_boot, n_metric), with resamplings that
         all degradations share.
-    train_nll, validation_nll
-        Losses of the networks, averaged over seeds.
+    training
+        How the networks were trained.
     """
 
     degradation: str
@@ -54,8 +81,7 @@ class Measurement:
     n_mocks: int
     width: Array
     bootstrap: Array
-    train_nll: float
-    validation_nll: float
+    training: Training
 
 
 def measure(measurements: Sequence[Measurement], prior_omega_m: float) -> pd.DataFrame:
@@ -80,13 +106,7 @@ def measure(measurements: Sequence[Measurement], prior_omega_m: float) -> pd.Dat
         One row for each measurement, in their order.
     """
     references = {m.estimator: m for m in measurements if m.degradation == REFERENCE}
-    pooled = {
-        estimator: np.mean(
-            [_seed_variance(m) for m in measurements if m.estimator == estimator],
-            axis=0,
-        )
-        for estimator in dict.fromkeys(m.estimator for m in measurements)
-    }
+    pooled = _pooled(measurements)
     rows = []
     for measurement in measurements:
         reference = references.get(measurement.estimator)
@@ -97,6 +117,44 @@ def measure(measurements: Sequence[Measurement], prior_omega_m: float) -> pd.Dat
         rows.append(
             _row(measurement, reference, pooled[measurement.estimator], prior_omega_m)
         )
+    return pd.DataFrame(rows)
+
+
+def measure_curves(
+    measurements: Sequence[Measurement], trained_with: Sequence[tuple[str, float]]
+) -> pd.DataFrame:
+    """Tabulate the widths of learning curves.
+
+    Parameters
+    ----------
+    measurements
+        One for each row.
+    trained_with
+        For each of them, what the curve varies (cosmologies, skies or steps), and its
+        number.
+
+    Returns
+    -------
+        One row for each measurement, in their order; errors as in `measure`.
+    """
+    pooled = _pooled(measurements)
+    rows = []
+    for measurement, (axis, number) in zip(measurements, trained_with, strict=True):
+        width = measurement.width.mean(axis=0)
+        error = _error(measurement, pooled[measurement.estimator])
+        row: dict[str, str | int | float] = {
+            "degradation": measurement.degradation,
+            "label": measurement.label,
+            "estimator": measurement.estimator,
+            "axis": axis,
+            "number": number,
+            "n_seeds": len(measurement.width),
+        }
+        for i, metric in enumerate(METRICS):
+            row |= {metric: float(width[i]), f"{metric}_error": float(error[i])}
+        row |= vars(measurement.training)
+        row["convergence"] = measurement.training.verdict
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -124,6 +182,14 @@ def columns() -> pd.DataFrame:
     rows += [
         ("train_nll", "nat", "Training loss at the best step, mean over seeds"),
         ("validation_nll", "nat", "Validation loss at the best step, mean over seeds"),
+        ("validation_error", "nat", "Standard error of validation_nll (skies)"),
+        ("final_drop", "nat", "Fall of the validation loss in the last tenth of steps"),
+        (
+            "convergence",
+            "",
+            "`falling`: the validation loss still fell, more steps would help; "
+            "`overfit`: it lies above the training loss, more skies would help",
+        ),
         (
             "prior_fraction_omega_m",
             "1",
@@ -155,12 +221,23 @@ def _row(
         row[f"{metric}_error"] = float(error[i])
         row[f"{metric}_ratio"] = float(ratio[i])
         row[f"{metric}_ratio_error"] = float(ratio_error[i])
-    row["train_nll"] = measurement.train_nll
-    row["validation_nll"] = measurement.validation_nll
+    row |= vars(measurement.training)
+    row["convergence"] = measurement.training.verdict
     row["prior_fraction_omega_m"] = float(
         width[METRICS.index("sigma_omega_m")] / (prior_omega_m / np.sqrt(12))
     )
     return row
+
+
+def _pooled(measurements: Sequence[Measurement]) -> dict[str, Array]:
+    """Relative variance over seeds (n_metric,) of each estimator, over all rows."""
+    return {
+        estimator: np.mean(
+            [_seed_variance(m) for m in measurements if m.estimator == estimator],
+            axis=0,
+        )
+        for estimator in dict.fromkeys(m.estimator for m in measurements)
+    }
 
 
 def _seed_variance(measurement: Measurement) -> Array:

@@ -38,6 +38,7 @@ wildcard_constraints:
     degradation="|".join(STUDY.degradations),
     estimator="|".join(STUDY.estimators),
     seed=r"\d+",
+    lesson="|".join(specs.lessons(STUDY)),
 
 
 def shard_files(pattern):
@@ -82,6 +83,26 @@ def train_spec(wildcards):
 def summaries(wildcards):
     return expand(
         f"{RESULTS}/training/{{w.degradation}}/{{w.estimator}}/seed_{{seed}}/summaries.h5",
+        w=[wildcards],
+        seed=range(STUDY.training.seeds),
+    )
+
+
+def lesson_spec(wildcards):
+    return specs.canonical(
+        specs.train(
+            STUDY,
+            wildcards.degradation,
+            wildcards.estimator,
+            int(wildcards.seed),
+            wildcards.lesson,
+        )
+    )
+
+
+def lesson_summaries(wildcards):
+    return expand(
+        f"{RESULTS}/learning_curves/{{w.degradation}}/{{w.estimator}}/{{w.lesson}}/seed_{{seed}}/summaries.h5",
         w=[wildcards],
         seed=range(STUDY.training.seeds),
     )

@@ -25,6 +25,17 @@ rule infer_posterior:
         " > {log:q} 2>&1"
 
 
+use rule infer_posterior as infer_with_less with:
+    input:
+        lesson_summaries,
+    output:
+        f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}.h5",
+    log:
+        f"{RESULTS}/logs/infer_with_less/{{degradation}}_{{estimator}}_{{lesson}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/infer_with_less/{{degradation}}_{{estimator}}_{{lesson}}.tsv"
+
+
 rule measure_widths:
     input:
         expand(
@@ -56,4 +67,46 @@ rule measure_widths:
         " --code {params.code}"
         " --posteriors {input:q}"
         " --output {output.table:q}"
+        " > {log:q} 2>&1"
+
+
+rule measure_learning_curves:
+    input:
+        less=expand(
+            rules.infer_with_less.output,
+            degradation=STUDY.learning_curves.degradations,
+            estimator=STUDY.estimators,
+            lesson=specs.lessons(STUDY),
+        ),
+        whole=expand(
+            rules.infer_posterior.output,
+            degradation=STUDY.learning_curves.degradations,
+            estimator=STUDY.estimators,
+        ),
+    output:
+        report(
+            f"{RESULTS}/learning_curves.csv",
+            category="Results",
+            caption="../report/learning_curves.rst",
+        ),
+    log:
+        f"{RESULTS}/logs/measure_learning_curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_learning_curves.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.learning_curves(STUDY)),
+        code=specs.code("learning_curves"),
+    shell:
+        "python -m infoscope learning-curves"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --less {input.less:q}"
+        " --whole {input.whole:q}"
+        " --output {output:q}"
         " > {log:q} 2>&1"

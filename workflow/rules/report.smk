@@ -135,3 +135,35 @@ rule plot_history:
         " --histories {input:q}"
         " --output {output.png:q}"
         " > {log:q} 2>&1"
+
+
+rule plot_learning_curves:
+    input:
+        rules.measure_learning_curves.output,
+    output:
+        png=report(
+            f"{RESULTS}/figures/learning_curves.png",
+            category="Figures",
+            caption="../report/learning_curves.rst",
+        ),
+        pdf=f"{RESULTS}/figures/learning_curves.pdf",
+    log:
+        f"{RESULTS}/logs/plot_learning_curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_learning_curves.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.plot(STUDY)),
+        code=specs.code("plot"),
+    shell:
+        "python -m infoscope plot-learning-curves"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --table {input:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"

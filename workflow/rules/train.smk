@@ -17,13 +17,29 @@ rule train_estimator:
     resources:
         mem_mb=4000,
         runtime=240,
+        # a profile raises it where there are GPUs: profiles/default/config.yaml
+        gpu=0,
     params:
         spec=train_spec,
         code=specs.code("train"),
     shell:
-        "NPROC={threads} OMP_NUM_THREADS={threads} python -m infoscope train"
+        "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads} python -m infoscope train"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --dataset {input.dataset:q}"
         " --output {output.summaries:q}"
         " > {log:q} 2>&1"
+
+
+use rule train_estimator as train_with_less with:
+    output:
+        summaries=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}/seed_{{seed}}/summaries.h5",
+        history=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}/seed_{{seed}}/history.csv",
+        weights=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}/seed_{{seed}}/weights.msgpack",
+    log:
+        f"{RESULTS}/logs/train_with_less/{{degradation}}_{{estimator}}_{{lesson}}_{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_with_less/{{degradation}}_{{estimator}}_{{lesson}}_{{seed}}.tsv"
+    params:
+        spec=lesson_spec,
+        code=specs.code("train"),

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from infoscope import config
-from infoscope.datasets import create, open_for_reading
+from infoscope.datasets import create, open_for_reading, tiles_in_piece
 from infoscope.degradations import degrade
 from infoscope.errors import InfoscopeError
 from infoscope.operations import load
@@ -76,11 +76,12 @@ def run(
             except InfoscopeError as error:
                 raise InfoscopeError(f"{skies}: sky {i}: {error}") from None
             if i == 0:
+                piece = tiles_in_piece(len(tiles), tiles[0].nbytes)
                 data = file.create_dataset(
                     "tiles",
                     (n_sky, *tiles.shape),
                     np.float32,
-                    chunks=(1, *tiles.shape),
+                    chunks=(1, piece, *tiles.shape[1:]),
                     fletcher32=True,
                 )
             data[i] = tiles

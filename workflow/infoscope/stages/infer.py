@@ -24,6 +24,7 @@ from infoscope.seeds import seed_of
 Array = NDArray[np.float64]
 
 COARSE = 48
+LOSSES = ("train_nll", "validation_nll", "validation_error", "final_drop")
 NAMES = {
     "degradation": "degradation",
     "estimator": "estimator_name",
@@ -80,7 +81,7 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
     for path in summaries:
         with open_for_reading(path) as file:
             test, fiducial = (_read(file, name, path) for name in ("test", "fiducial"))
-            losses.append([file.attrs["train_nll"], file.attrs["validation_nll"]])
+            losses.append([file.attrs[name] for name in LOSSES])
         try:
             inferred.append(_infer(spec, test, fiducial))
         except InfoscopeError as error:
@@ -93,7 +94,8 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         file.attrs["metric"] = list(METRICS)
         for name, key in NAMES.items():
             file.attrs[name] = spec[key]
-        file.attrs["train_nll"], file.attrs["validation_nll"] = np.mean(losses, axis=0)
+        for name, mean in zip(LOSSES, np.mean(losses, axis=0), strict=True):
+            file.attrs[name] = mean
 
 
 def _read(file: Any, split: str, path: Path) -> Skies:

@@ -102,6 +102,21 @@ def run_history(
     _save(figures.plot_history(pd.concat(tables, ignore_index=True)), output)
 
 
+def run_learning_curves(spec: Mapping[str, Any], table: Path, output: Path) -> None:
+    """Draw widths against what networks were trained with.
+
+    Parameters
+    ----------
+    spec
+        Not used: the table has the labels.
+    table
+        learning_curves.csv.
+    output
+        The PNG; a PDF is written beside it.
+    """
+    _save(figures.plot_learning_curves(pd.read_csv(table)), output)
+
+
 def _read_posterior(spec: Mapping[str, Any], path: Path) -> figures.Posterior:
     """Read the posterior of the seed whose σ(S₈) is the median."""
     with open_for_reading(path) as file:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import h5py
+import jax
 import numpy as np
 import pandas as pd
 from flax import serialization
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from infoscope.batches import Inputs
+from infoscope.checkpoints import Checkpoints
 from infoscope.config import Estimator, Prior, TrainingConfig
+from infoscope.convergence import final_drop
 from infoscope.cosmology import omega_m_s8
 from infoscope.datasets import atomic_path, create, open_for_reading
 from infoscope.errors import InfoscopeError
@@ -29,6 +36,7 @@ from infoscope.training import (
 logger = logging.getLogger(__name__)
 
 SUMMARISED = ("validation", "test", "fiducial")
+CHECKPOINT = ".checkpoint-"
 
 
 def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
@@ -38,7 +46,8 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
     ----------
     spec
         `estimator`, `estimator_name`, `training` (`evaluate_every`, `patience`),
-        `prior`, `degradation`, `study_seed`, and `seed`, the number of the training.
+        `prior`, `degradation`, `study_seed`, `seed`, the number of the training, and
+        `skies`, how many skies of how many cosmologies it may use.
     dataset
         Dataset of the degradation.
     output
@@ -47,8 +56,9 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
     Raises
     ------
     InfoscopeError
-        If the loss is not finite.
+        If the loss is not finite, or there is no GPU although one was asked for.
     """
+    _check_gpu(int(os.environ.get("INFOSCOPE_GPUS") or 0))
     config: EstimatorConfig = TypeAdapter[EstimatorConfig](Estimator).validate_python(
         spec["estimator"]
     )
@@ -62,27 +72,31 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
     )
     name = f"{spec['estimator_name']} on {spec['degradation']}, seed {spec['seed']}"
     with open_for_reading(dataset) as file:
-        train_x, train_target = _read(file["train"], bounds)
-        validation_x, validation_target = _read(file["validation"], bounds)
+        tiles = _inputs(file["train"], bounds, used_skies(file["train"], spec["skies"]))
+        validation = _inputs(file["validation"], bounds)
         logger.info(
-            "%s: %d training tiles, %d validation tiles of shape %s",
+            "%s: %d training skies, %d validation skies of %d tiles of shape %s",
             name,
-            len(train_x),
-            len(validation_x),
-            train_x.shape[1:],
+            len(tiles.skies),
+            len(validation.skies),
+            tiles.n_tile,
+            tiles.shape,
+        )
+        checkpoints = Checkpoints(
+            output.with_name(f"{CHECKPOINT}{_identity(spec, file)}")
         )
         try:
             result = train(
                 config,
                 TrainingConfig.model_validate(spec["training"]),
-                train_x,
-                train_target,
-                validation_x,
-                validation_target,
+                tiles,
+                validation,
                 seed,
                 logger.info,
+                checkpoints,
             )
         except InfoscopeError as error:
+            checkpoints.delete()
             raise InfoscopeError(f"{name}: {error}") from None
         logger.info("%s: best step %d (%s)", name, result.best_step, result.stopped)
 
@@ -94,17 +108,60 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
                 _summarise(file[split], summaries, split, config, result, bounds)
             summaries.attrs["train_nll"] = result.best.train_nll
             summaries.attrs["validation_nll"] = result.best.validation_nll
+            summaries.attrs["validation_error"] = result.best.validation_error
+            summaries.attrs["final_drop"] = final_drop(result.history, config.steps)
             summaries.attrs["best_step"] = result.best_step
             summaries.attrs["stopped"] = result.stopped
+    checkpoints.delete()
+    for folder in output.parent.glob(f"{CHECKPOINT}*"):
+        # of trainings that were interrupted and are not what is asked for any more
+        Checkpoints(folder).delete()
 
 
-def _read(
-    group: h5py.Group, bounds: Bounds
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Tiles (n_sky · n_tile, side, side, n_bins) and their scaled targets."""
-    tiles = group["tiles"][:]
-    target = bounds.scale(omega_m_s8(group["theta"][:]))
-    return tiles.reshape(-1, *tiles.shape[2:]), target.repeat(tiles.shape[1], axis=0)
+def _check_gpu(wanted: int) -> None:
+    found = sum(device.platform == "gpu" for device in jax.devices())
+    if found < wanted:
+        raise InfoscopeError(
+            f"the rule train_estimator asks for {wanted} GPU but JAX sees {found}: "
+            'install its CUDA build (pip install "jax[cuda12]") or set the resource '
+            "`gpu` of the rule to 0"
+        )
+
+
+def _identity(spec: dict[str, Any], dataset: h5py.File) -> str:
+    """Digest of all that decides how a training goes: spec, code, data."""
+    digests = [dict(dataset[split].attrs) for split in ("train", "validation")]
+    content = json.dumps(
+        [spec, os.environ.get("INFOSCOPE_CODE", ""), digests], sort_keys=True
+    )
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def used_skies(group: h5py.Group, limits: dict[str, int]) -> NDArray[np.intp]:
+    """Rows of the first skies of the first cosmologies.
+
+    Parameters
+    ----------
+    group
+        Split of a data set.
+    limits
+        Numbers of `cosmologies`, and of `skies` of each.
+    """
+    cosmology = pd.Series(group["cosmology"][:])
+    realisation = cosmology.groupby(cosmology).cumcount()
+    used = (cosmology < limits["cosmologies"]) & (realisation < limits["skies"])
+    return np.flatnonzero(used)
+
+
+def _inputs(
+    group: h5py.Group, bounds: Bounds, skies: NDArray[np.intp] | None = None
+) -> Inputs:
+    """Tiles of some skies, or of all, and their scaled targets."""
+    theta = group["theta"][:]
+    rows = np.arange(len(theta)) if skies is None else skies
+    return Inputs.of_dataset(
+        group["tiles"], rows, bounds.scale(omega_m_s8(theta[rows]))
+    )
 
 
 def _summarise(
@@ -116,9 +173,7 @@ def _summarise(
     bounds: Bounds,
 ) -> None:
     """Write the summaries of one split, in physical units."""
-    tiles = group["tiles"][:]
-    mean = predict(config, result, tiles.reshape(-1, *tiles.shape[2:]))
-    summary = bounds.unscale(mean).reshape(*tiles.shape[:2], 2)
+    summary = bounds.unscale(predict(config, result, _inputs(group, bounds)))
     written = summaries.create_group(split)
     written["summary"] = summary.astype(np.float32)
     for name in ("theta", "sky", "cosmology"):

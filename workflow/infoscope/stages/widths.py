@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from infoscope.datasets import atomic_path, open_for_reading
-from infoscope.widths import Measurement, columns, measure
+from infoscope.widths import Measurement, Training, columns, measure
 
 
 def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
@@ -22,14 +23,15 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
         CSV file; {name}_columns.csv beside it explains its columns.
     """
     low, high = spec["prior"]["omega_m"]
-    table = measure([_read(path, spec["labels"]) for path in posteriors], high - low)
+    table = measure([read(path, spec["labels"]) for path in posteriors], high - low)
     explained = output.with_name(f"{output.stem}_columns.csv")
     for content, path in ((columns(), explained), (table, output)):
         with atomic_path(path) as temporary:
             content.to_csv(temporary, index=False)
 
 
-def _read(path: Path, labels: dict[str, str]) -> Measurement:
+def read(path: Path, labels: dict[str, str]) -> Measurement:
+    """Read what `infer_posterior` wrote."""
     with open_for_reading(path) as file:
         attributes = file.attrs
         degradation = str(attributes["degradation"])
@@ -41,6 +43,7 @@ def _read(path: Path, labels: dict[str, str]) -> Measurement:
             n_mocks=file["widths"].shape[1],
             width=file["width"][:],
             bootstrap=file["bootstrap"][:],
-            train_nll=float(attributes["train_nll"]),
-            validation_nll=float(attributes["validation_nll"]),
+            training=Training(
+                **{f.name: float(attributes[f.name]) for f in fields(Training)}
+            ),
         )
