@@ -6,7 +6,7 @@ import pytest
 
 from infoscope import batches
 from infoscope.batches import Inputs
-from infoscope.datasets import tiles_in_piece
+from infoscope.pieces import tiles_in_piece
 
 N_SKY, N_TILE, SIDE = 12, 12, 4
 

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.datasets import tiles_in_piece
+from infoscope.pieces import tiles_in_piece
 
 Array = NDArray[np.float32]
 

@@ -11,10 +11,11 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from infoscope import config
-from infoscope.datasets import create, open_for_reading, tiles_in_piece
+from infoscope.datasets import create, open_for_reading
 from infoscope.degradations import degrade
 from infoscope.errors import InfoscopeError
 from infoscope.operations import load
+from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of
 from infoscope.sky import Sky
 from infoscope.survey import Survey, nside_of
