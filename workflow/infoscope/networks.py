@@ -10,6 +10,8 @@ N_PARAMETERS = 2
 N_OUTPUTS = 5
 # Cholesky diagonals below this would let the determinant vanish.
 SMALLEST_DIAGONAL = 1e-3
+# Maps of this side are not averaged any further.
+COARSEST = 8
 # A feature that is the same for all inputs stays as it is.
 SMALLEST_STD = 1e-6
 
@@ -113,7 +115,8 @@ class CNN(nn.Module):
     Blocks of pixels become many features, because their means over the tile hold the
     power on small scales: each measures that of another combination of pixels and bins.
     Convolutions then combine neighbours, with few channels, for larger scales and for
-    shapes. What every layer has found is averaged over the tile and goes to the head.
+    shapes; after each block, maps larger than 8² are averaged over 2². What every layer
+    has found is averaged over the tile and goes to the head.
 
     Attributes
     ----------
@@ -144,6 +147,8 @@ class CNN(nn.Module):
             z = nn.gelu(nn.Conv(self.channels, (3, 3))(y))
             found += [y, z]
             x = x + z
+            if x.shape[1] > COARSEST:
+                x = nn.avg_pool(x, (2, 2), (2, 2))
         means = jnp.concatenate([maps.mean(axis=(1, 2)) for maps in found], axis=-1)
         return Head()(nn.gelu(nn.Dense(64)(Standardise()(means))))
 
