@@ -15,10 +15,10 @@ from infoscope.errors import InfoscopeError
 from infoscope.training import (
     Bounds,
     Standardisation,
-    augment,
     mean_error,
     predict,
     train,
+    turned,
 )
 
 SIDE = 16
@@ -171,12 +171,11 @@ def test_error_of_the_mean_loss_leaves_out_what_parameters_explain():
     assert few == pytest.approx((smooth + noise)[:8].std(ddof=1) / 8**0.5)
 
 
-def test_augmentation_reaches_the_eight_symmetries():
+def test_tiles_are_turned_by_the_eight_symmetries():
     tile = np.arange(9.0, dtype=np.float32).reshape(1, 3, 3, 1)
-    generator = np.random.default_rng(1)
-    seen = {augment(tile, generator).tobytes() for _ in range(200)}
-    turned = [np.rot90(tile, k, axes=(1, 2)) for k in range(4)]
-    expected = {t.tobytes() for t in turned} | {t[:, ::-1].tobytes() for t in turned}
+    seen = {turned(tile, symmetry).tobytes() for symmetry in range(8)}
+    turns = [np.rot90(tile, k, axes=(1, 2)) for k in range(4)]
+    expected = {t.tobytes() for t in turns} | {t[:, ::-1].tobytes() for t in turns}
     assert seen == expected
 
 
@@ -192,3 +191,15 @@ def test_bounds_are_the_corners_of_the_prior():
     np.testing.assert_allclose(bounds.scale(corners[:2]), [[-1, -1], [1, 1]])
     np.testing.assert_allclose(bounds.unscale(bounds.scale(corners)), corners, 1e-6)
     assert corners[2, 1] == pytest.approx(0.8)
+
+
+def test_summaries_do_not_depend_on_orientation():
+    result = trained(CNN.model_copy(update={"steps": 20}))
+    tiles, target = toy(20, 3)
+    tiles[:, 0] += 1  # a bright edge
+    found = [
+        predict(CNN, result, inputs(turned(tiles, symmetry), target))
+        for symmetry in range(8)
+    ]
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=1e-5)

@@ -148,7 +148,8 @@ class CNN(nn.Module):
             found += [y, z]
             x = x + z
             if x.shape[1] > COARSEST:
-                x = nn.avg_pool(x, (2, 2), (2, 2))
+                n, side, _, channels = x.shape
+                x = x.reshape(n, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4))
         means = jnp.concatenate([maps.mean(axis=(1, 2)) for maps in found], axis=-1)
         return Head()(nn.gelu(nn.Dense(64)(Standardise()(means))))
 

@@ -275,17 +275,19 @@ def inputs_of(config: EstimatorConfig, tiles: Inputs) -> Inputs:
     )
 
 
-def augment(tiles: Array, generator: np.random.Generator) -> Array:
-    """Apply one of the eight symmetries of the square, the same to a whole batch."""
-    # One symmetry a batch costs no copy; one a tile would.
-    if generator.random() < 0.5:
+def turned(tiles: Array, symmetry: int) -> Array:
+    """Turn or mirror tiles (n, side, side, n_bins) by symmetry 0 … 7 of the square."""
+    if symmetry & 1:
         tiles = tiles.transpose(0, 2, 1, 3)
-    rows, columns = generator.choice([1, -1], size=2)
+    rows, columns = (-1 if symmetry & bit else 1 for bit in (2, 4))
     return tiles[:, ::rows, ::columns]
 
 
 def predict(config: EstimatorConfig, result: Result, tiles: Inputs) -> Array:
     """Summaries of tiles, scaled to [−1, 1].
+
+    A network that sees tiles is asked about each in all eight orientations, and its
+    answers are averaged: cosmology has no orientation, and what depends on it is noise.
 
     Parameters
     ----------
@@ -309,10 +311,17 @@ def predict(config: EstimatorConfig, result: Result, tiles: Inputs) -> Array:
 
     inputs = inputs_of(config, tiles)
     means = [
-        np.asarray(forward(result.params, part))
+        np.mean([forward(result.params, x) for x in _orientations(part)], axis=0)
         for part in inputs.parts(PREDICTION_BATCH)
     ]
     return np.concatenate(means).reshape(len(tiles.skies), tiles.n_tile, -1)
+
+
+def _orientations(inputs: Array) -> list[Array]:
+    """Tiles in all orientations; features have only one."""
+    if inputs.ndim == 2:
+        return [inputs]
+    return [turned(inputs, symmetry) for symmetry in range(8)]
 
 
 def train(
@@ -415,7 +424,8 @@ def train(
         for number in range(state.step, stop):
             x, target = next(source)
             if not isinstance(config, PowerSpectrumConfig):
-                x = augment(x, np.random.default_rng([seed, number]))
+                # one symmetry a batch costs no copy; one a tile would
+                x = turned(x, int(np.random.default_rng([seed, number]).integers(8)))
             params, moments, value = step(params, moments, x, target, factor)
             values.append(value)
         finite = np.isfinite(losses := np.asarray(jnp.stack(values)))
