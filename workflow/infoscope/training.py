@@ -97,9 +97,11 @@ class Standardisation:
     @classmethod
     def of_inputs(cls, inputs: Array) -> Standardisation:
         """Measure the statistics over all axes but the last."""
-        axes = tuple(range(inputs.ndim - 1))
-        mean = inputs.mean(axis=axes, dtype=np.float64)
-        std = inputs.std(axis=axes, dtype=np.float64)
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        mean = rows.mean(axis=0, dtype=np.float64)
+        # `std` would need a copy of all inputs in double precision
+        square = np.einsum("nf,nf->f", rows, rows, dtype=np.float64) / len(rows)
+        std = np.sqrt(np.maximum(square - mean**2, 0))
         # A channel that a degradation made constant carries nothing: leave it at 0.
         constant = std <= 1e-6 * np.abs(mean)
         std = np.where(constant, 1.0, std)
