@@ -148,7 +148,7 @@ class CNN(nn.Module):
             found += [y, z]
             x = x + z
             if x.shape[1] > COARSEST:
-                x = nn.avg_pool(x, (2, 2), (2, 2))
+                x = nn.avg_pool(x, (2, 2), (2, 2))  # type: ignore[no-untyped-call]
         means = jnp.concatenate([maps.mean(axis=(1, 2)) for maps in found], axis=-1)
         return Head()(nn.gelu(nn.Dense(64)(Standardise()(means))))
 
