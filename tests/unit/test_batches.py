@@ -101,6 +101,12 @@ def test_a_batch_is_never_larger_than_the_data(dataset):
     assert len(numbers(batches.batches(inputs, 64, seed=3), 1)[0]) == N_TILE
 
 
+def test_a_batch_may_be_larger_than_a_pool(dataset, small_pool):
+    size = 5 * N_TILE
+    stream = batches.batches(inputs_of(dataset), size, seed=3)
+    assert [len(batch) for batch in numbers(stream, 4)] == [size] * 4
+
+
 def test_a_sample_is_all_or_a_pool(dataset, request):
     assert len(inputs_of(dataset).sample(1)) == N_SKY * N_TILE
     request.getfixturevalue("small_pool")

@@ -66,6 +66,25 @@ def test_alignment_is_switched_on_without_simulating_again(
     assert np.allclose(tiles[2] - tiles[0], 2 * (tiles[1] - tiles[0]), atol=1e-7)
 
 
+@pytest.mark.parametrize(("nside", "n_tile"), [(16, 48), (128, 16)])
+def test_a_chunk_has_tiles_of_one_sky_and_about_a_mebibyte(
+    tmp_path: Path, nside: int, n_tile: int
+) -> None:
+    skies = tmp_path / "skies.h5"
+    with create(skies, {}) as file:
+        maps = np.random.default_rng(1).standard_normal((2, 4, 12 * nside**2))
+        file["kappa"] = maps.astype(np.float32)
+        file["theta"] = np.zeros((2, 2))
+        file["cosmology"] = file["realisation"] = np.arange(2)
+        file["mean_z"] = np.array([0.3, 0.5, 0.75, 0.95])
+    degraded(skies, tmp_path / "tiles.h5", read=False, a_ia=0.0, tile_nside=2)
+    with open_for_reading(tmp_path / "tiles.h5") as file:
+        side = nside // 2
+        assert file["tiles"].shape == (2, 48, side, side, 4)
+        assert file["tiles"].chunks == (1, n_tile, side, side, 4)
+        assert 4 * np.prod(file["tiles"].chunks) <= 2**20
+
+
 def test_results_do_not_depend_on_when_they_are_computed(
     skies: Path, tmp_path: Path
 ) -> None:

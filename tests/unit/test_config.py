@@ -90,6 +90,16 @@ def with_operation(**operation: Any) -> dict[str, Any]:
         ),
         (with_operation(operation="scale_noise", factor=-1), "operations.0.factor"),
         (with_operation(scale_mpc_h=3), "the key `operation` is missing"),
+        (
+            good(learning_curves={"degradations": ["other"]}),
+            "learning_curves.degradations: 'other' is not a degradation",
+        ),
+        # it would be all of it, to a per cent
+        (
+            good(learning_curves={"fractions": [0.5, 0.996]}),
+            "learning_curves.fractions",
+        ),
+        (good(learning_curves={"fractions": []}), "learning_curves.fractions"),
         ({"study": "x"}, "degradations: is missing"),
     ],
 )

@@ -35,7 +35,25 @@ def widths_table() -> pd.DataFrame:
                 row[metric] = 0.05 * (1 + slope * i) / (1 + j)
                 row[f"{metric}_ratio"] = 1 + slope * i / (1 + j)
                 row[f"{metric}_ratio_error"] = 0.02 * i
-            rows.append(row)
+            rows.append(row | {"convergence": "converged"})
+    return pd.DataFrame(rows)
+
+
+def curves_table(degradations: int) -> pd.DataFrame:
+    whole = {"cosmologies": 128, "skies": 4, "steps": 3000}
+    rows = [
+        {
+            "label": label, "estimator": estimator, "axis": axis,
+            "number": round(fraction * number) * (1 + (axis == "steps") * j),
+            "sigma_s8": (0.05 + 0.01 * i) * (1 + 0.1 / fraction) * (1 + j / 5),
+            "sigma_s8_error": 0.002,
+        }
+        for i, label in enumerate(list(LABELS.values())[:degradations])
+        for j, estimator in enumerate(ESTIMATORS)
+        for axis, number in whole.items()
+        # the training with all comes last in learning_curves.csv, but not here
+        for fraction in (1, 0.25, 0.5)
+    ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -123,6 +141,27 @@ def test_widths_have_a_row_for_each_degradation_in_order():
     assert names == ["CNN", "Power spectrum", "Fisher, Gaussian fields"]
 
 
+def test_what_did_not_converge_is_hollow():
+    table = widths_table()
+    cnn, spectra = (table.index[table.estimator == name] for name in ESTIMATORS)
+    table.loc[[cnn[2], cnn[5]], "convergence"] = ["falling", "overfit"]
+    table.loc[spectra[3], "convergence"] = "falling and overfit"
+    figure = figures.plot_widths(table, fisher_table())
+    for ax, metric in zip(figure.axes, ("sigma_s8", "area68"), strict=True):
+        hollow = [line for line in ax.lines if line.get_mfc() == "white"]
+        colours = [container[0].get_color() for container in ax.containers]
+        assert [line.get_mec() for line in hollow] == colours
+        for line, rows in zip(hollow, ([cnn[2], cnn[5]], [spectra[3]]), strict=True):
+            np.testing.assert_array_equal(
+                line.get_xdata(), table[f"{metric}_ratio"][rows]
+            )
+        # on the markers that have the error bars
+        places = set(zip(*ax.containers[0][0].get_data(), strict=True))
+        assert set(zip(*hollow[0].get_data(), strict=True)) <= places
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert names[-1] == "Not converged" and names.count("Not converged") == 1
+
+
 def test_fisher_is_a_line_for_each_reference_with_the_prior():
     left, right = figures.plot_widths(widths_table(), fisher_table()).axes
     for ax, forecast in ((left, 0.04), (right, 0.03)):
@@ -168,6 +207,35 @@ def test_flat_posterior_can_be_drawn():
     _, omega_m, sigma_8 = gaussian(1.0)
     flat = figures.Posterior("cnn", "Flat", np.ones((96, 96)), omega_m, sigma_8)
     figures.plot_contours([flat], (0.3, 0.8)).draw_without_rendering()
+
+
+@pytest.mark.parametrize("degradations", [1, 3])
+def test_learning_curves_have_a_line_for_each_estimator(degradations):
+    table = curves_table(degradations)
+    figure = figures.plot_learning_curves(table)
+    figure.draw_without_rendering()
+    assert [ax.get_xlabel() for ax in figure.axes] == [
+        "Training cosmologies", "Skies of each cosmology", "Gradient steps",
+    ]  # fmt: skip
+    for ax, axis in zip(figure.axes, ("cosmologies", "skies", "steps"), strict=True):
+        assert len(ax.containers) == 2 * degradations
+        x, y = ax.containers[0][0].get_data()
+        expected = table[(table["axis"] == axis) & (table.estimator == "cnn")][:3]
+        assert list(x) == sorted(expected.number)
+        assert list(y) == sorted(expected.sigma_s8, reverse=True)
+        ticks = [tick.get_text() for tick in ax.get_xticklabels()]
+        numbers = sorted(set(table.number[table["axis"] == axis]))
+        assert ticks == [str(number) for number in numbers]
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert len(names) == 2 * degradations
+    assert names[0] == ("CNN" if degradations == 1 else "CNN · Reference")
+
+
+def test_learning_curves_without_skies_have_two_panels():
+    table = curves_table(1)
+    figure = figures.plot_learning_curves(table[table["axis"] != "skies"])
+    labels = [ax.get_xlabel() for ax in figure.axes]
+    assert labels == ["Training cosmologies", "Gradient steps"]
 
 
 def test_tiles_share_one_colour_scale_in_units_of_sigma():
@@ -248,4 +316,12 @@ def test_run_history(tmp_path):
     ]
     output = tmp_path / "figures" / "history.png"
     plot.run_history(SPEC, paths, output)
+    assert written(output)
+
+
+def test_run_learning_curves(tmp_path):
+    table = tmp_path / "learning_curves.csv"
+    output = tmp_path / "figures" / "learning_curves.png"
+    curves_table(2).to_csv(table, index=False)
+    plot.run_learning_curves(SPEC, table, output)
     assert written(output)

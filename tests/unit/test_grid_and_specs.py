@@ -50,6 +50,53 @@ def test_spec_ignores_what_the_stage_does_not_use() -> None:
     assert specs.degrade(one, "other", "test") == specs.degrade(two, "other", "test")
 
 
+def with_curves(fractions=(0.25, 0.5), **changes):
+    curves = {"degradations": ["other"], "fractions": list(fractions)}
+    return study(learning_curves=curves, **changes)
+
+
+def test_lessons_are_what_can_be_less() -> None:
+    # 128 cosmologies of 4 skies
+    assert specs.lessons(with_curves()) == [
+        "cosmologies_25", "cosmologies_50", "skies_25", "skies_50",
+        "steps_25", "steps_50",
+    ]  # fmt: skip
+    assert specs.lessons(with_curves([0.5, 0.501, 0.1])) == [
+        "cosmologies_10", "cosmologies_50", "skies_50", "steps_10", "steps_50",
+    ]  # fmt: skip
+    one_sky = with_curves(grid={"train": {"cosmologies": 4, "skies": 1}})
+    assert specs.lessons(one_sky) == [
+        "cosmologies_25", "cosmologies_50", "steps_25", "steps_50",
+    ]  # fmt: skip
+
+
+def test_a_lesson_has_less_of_one_thing() -> None:
+    some = with_curves([0.33])
+    whole = specs.train(some, "other", "cnn", 0)
+    assert whole["skies"] == {"cosmologies": 128, "skies": 4}
+    assert whole["estimator"]["steps"] == 4000
+
+    def less(lesson: str) -> dict:
+        return specs.train(some, "other", "cnn", 0, lesson)
+
+    assert less("cosmologies_33") == whole | {"skies": {"cosmologies": 42, "skies": 4}}
+    assert less("skies_33") == whole | {"skies": {"cosmologies": 128, "skies": 1}}
+    fewer_steps = whole["estimator"] | {"steps": 1320}
+    assert less("steps_33") == whole | {"estimator": fewer_steps}
+    assert specs.learning_curves(some)["numbers"]["cnn"] == {
+        "cosmologies": 128, "skies": 4, "steps": 4000,
+        "cosmologies_33": 42, "skies_33": 1, "steps_33": 1320,
+    }  # fmt: skip
+
+
+def test_learning_curves_change_no_training() -> None:
+    for estimator in ("cnn", "power_spectrum"):
+        one, two = study(), with_curves()
+        assert specs.train(one, "other", estimator, 0) == specs.train(
+            two, "other", estimator, 0
+        )
+
+
 def test_code_digest_sees_code_and_not_comments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,7 +134,9 @@ def _plans(inputs: Inputs, size: int, seed: int, first: int) -> Iterator[_Plan]:
     n_pieces = len(inputs.skies) * inputs.n_tile // piece
     n_pools = 1
     if not isinstance(inputs.values, np.ndarray):
-        n_pools = math.ceil(inputs.n_bytes / POOL_BYTES)
+        # a pool has at least one batch, however large its inputs are
+        most = n_pieces // math.ceil(size / piece)
+        n_pools = min(math.ceil(inputs.n_bytes / POOL_BYTES), most)
     passed = 0
     for epoch in itertools.count():
         rng = np.random.default_rng([seed, epoch])

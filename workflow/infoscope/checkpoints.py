@@ -24,12 +24,13 @@ class Checkpoints:
     folder
         Where it is kept; its name tells apart trainings that differ in anything.
     every_seconds
-        States that come sooner after the last one are not written.
+        States that come sooner after the last one are not written; EVERY_SECONDS if
+        it is not given.
     """
 
-    def __init__(self, folder: Path, every_seconds: float = EVERY_SECONDS) -> None:
+    def __init__(self, folder: Path, every_seconds: float | None = None) -> None:
         self.folder = folder
-        self.every_seconds = every_seconds
+        self.every_seconds = EVERY_SECONDS if every_seconds is None else every_seconds
         self.last = time.monotonic()
         self.manager: ocp.CheckpointManager | None = None
 

@@ -292,11 +292,11 @@ class LearningCurvesConfig(Model):
     degradations: list[str] = Field(
         [], description="Degradations to train with less; none: no learning curves."
     )
-    fractions: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+    fractions: list[Annotated[float, Field(ge=0.01, le=0.99)]] = Field(
         [0.25, 0.5],
         min_length=1,
         description="Shares of the training cosmologies, of the skies of each, and of "
-        "the steps; one of the three is less at a time.",
+        "the steps, to a per cent; one of the three is less at a time.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 LARGEST_DROP = 0.02
 LARGEST_GAP = 0.1
 TAIL = 0.1
+CONVERGED = "converged"
 
 
 class Look(Protocol):
@@ -70,4 +71,4 @@ def verdict(drop: float, gap: float, gap_error: float) -> str:
         problems.append("falling")
     if gap - gap_error > LARGEST_GAP:
         problems.append("overfit")
-    return " and ".join(problems) or "converged"
+    return " and ".join(problems) or CONVERGED

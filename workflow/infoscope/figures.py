@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from infoscope.convergence import CONVERGED
 from infoscope.errors import InfoscopeError
 from infoscope.power_spectra import annulus_edges, binned_spectra
 from infoscope.widths import REFERENCE
@@ -32,7 +33,12 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MASS = 0.683
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
-ESTIMATORS = {"cnn": "CNN", "power_spectrum": "Power spectrum"}
+HOLLOW: dict[str, Any] = {"mfc": "white", "mew": 1.2, "ms": 4.5}
+ESTIMATORS = {
+    "cnn": "CNN",
+    "deeplss": "DeepLSS",
+    "power_spectrum": "Power spectrum",
+}
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,14 @@ def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     Returns
     -------
         Two panels: σ(S₈) and the area of the 68 % region, both divided by those of
-        the reference of the same estimator. Dotted lines are the Fisher matrix over
-        the same references.
+        the reference of the same estimator. Hollow markers are trainings that did not
+        converge. Dotted lines are the Fisher matrix over the same references.
     """
     forecast = fisher.set_index("prior").loc["box"]
     labels = list(dict.fromkeys(table["label"]))
     estimators = list(dict.fromkeys(table["estimator"]))
     rows = {label: row for row, label in enumerate(labels)}
+    hollow = table["convergence"] != CONVERGED
     offsets = 0.3 * (np.arange(len(estimators)) - (len(estimators) - 1) / 2)
     if len(estimators) > 2:
         offsets *= 2 / (len(estimators) - 1)
@@ -131,6 +138,14 @@ def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
                 capsize=2,
                 label=_estimator_label(name),
             )
+            ax.plot(
+                part[f"{metric}_ratio"][hollow],
+                (part["label"].map(rows) + offsets[i])[hollow],
+                MARKERS[i % len(MARKERS)],
+                color=colour,
+                zorder=3,
+                **HOLLOW,
+            )
         ax.set_xlabel(xlabel)
         ax.locator_params(axis="x", nbins=5)
         ax.tick_params(axis="y", length=0)
@@ -141,6 +156,9 @@ def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     handles, names = axes[0].get_legend_handles_labels()
     handles.append(Line2D([], [], color="0.3", **FISHER_LINE))
     names.append("Fisher, Gaussian fields")
+    if hollow.any():
+        handles.append(Line2D([], [], color="0.3", marker="o", ls="none", **HOLLOW))
+        names.append("Not converged")
     figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     return figure
 
@@ -412,7 +430,10 @@ def plot_learning_curves(table: pd.DataFrame) -> Figure:
     estimators = list(dict.fromkeys(table["estimator"]))
     degradations = list(dict.fromkeys(table["label"]))
     colours = dict(zip(estimators, _colours(len(estimators)), strict=True))
-    figure = Figure(figsize=(0.8 + 2.6 * len(axis_names), 3.2), layout="constrained")
+    figure = Figure(
+        figsize=(0.8 + 2.6 * len(axis_names), 3.0 + 0.2 * len(degradations)),
+        layout="constrained",
+    )
     axes = figure.subplots(1, len(axis_names), sharey=True, squeeze=False)[0]
     for ax, name in zip(axes, axis_names, strict=True):
         for estimator in estimators:
@@ -433,12 +454,15 @@ def plot_learning_curves(table: pd.DataFrame) -> Figure:
                 )  # fmt: skip
         ax.set_xscale("log", base=2)
         ticks = sorted(set(table[table["axis"] == name]["number"]))
-        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45)
+        rotation = 90 if len(ticks) > 6 else 0
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=rotation)
         ax.minorticks_off()
         ax.set_xlabel(titles[name])
     axes[0].set_ylabel("σ(S₈)")
+    figure.align_xlabels()
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 3))
+    # a column for each estimator
+    figure.legend(handles, names, loc="outside upper center", ncols=len(estimators))
     return figure
 
 

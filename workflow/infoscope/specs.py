@@ -94,13 +94,25 @@ def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
 def lessons(study: Study) -> list[str]:
     """Trainings of a learning curve: what there is less of, and how many per cent."""
     grid = study.grid.train
-    percents = sorted(round(100 * part) for part in study.learning_curves.fractions)
+    percents = sorted({round(100 * part) for part in study.learning_curves.fractions})
     return [
         f"{axis}_{percent}"
         for axis, whole in (("cosmologies", grid.cosmologies), ("skies", grid.skies))
         for percent in percents
         if 1 <= round(whole * percent / 100) < whole
     ] + [f"steps_{percent}" for percent in percents]
+
+
+def _less(study: Study, estimator: str, lesson: str) -> tuple[str, int]:
+    """Say what a training has less of, and how many."""
+    axis, _, percent = lesson.partition("_")
+    whole = _whole(study, estimator)[axis]
+    return axis, max(1, round(whole * int(percent) / 100))
+
+
+def _whole(study: Study, estimator: str) -> dict[str, int]:
+    grid = study.grid.train.model_dump(mode="json")
+    return grid | {"steps": study.estimators[estimator].steps}
 
 
 def train(
@@ -111,9 +123,8 @@ def train(
     chosen = study.estimators[estimator].model_dump(mode="json")
     skies = study.grid.train.model_dump(mode="json")
     if lesson:
-        axis, _, percent = lesson.partition("_")
-        part = chosen if axis == "steps" else skies
-        part[axis] = max(1, round(part[axis] * int(percent) / 100))
+        axis, number = _less(study, estimator, lesson)
+        (chosen if axis == "steps" else skies)[axis] = number
     return {
         "estimator": chosen,
         "estimator_name": estimator,
@@ -140,12 +151,12 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
 
 def learning_curves(study: Study) -> dict[str, Any]:
     """Spec of `measure_learning_curves`."""
-    steps = {name: estimator.steps for name, estimator in study.estimators.items()}
-    return {
-        "labels": labels(study),
-        "grid": study.grid.train.model_dump(mode="json"),
-        "steps": steps,
+    numbers = {
+        name: _whole(study, name)
+        | {lesson: _less(study, name, lesson)[1] for lesson in lessons(study)}
+        for name in study.estimators
     }
+    return {"labels": labels(study), "numbers": numbers}
 
 
 def widths(study: Study) -> dict[str, Any]:

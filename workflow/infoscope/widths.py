@@ -121,7 +121,7 @@ def measure(measurements: Sequence[Measurement], prior_omega_m: float) -> pd.Dat
 
 
 def measure_curves(
-    measurements: Sequence[Measurement], trained_with: Sequence[tuple[str, float]]
+    measurements: Sequence[Measurement], trained_with: Sequence[tuple[str, int]]
 ) -> pd.DataFrame:
     """Tabulate the widths of learning curves.
 

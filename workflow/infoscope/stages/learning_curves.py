@@ -18,8 +18,8 @@ def run(
     Parameters
     ----------
     spec
-        labels by degradation; grid, the cosmologies and skies of all, and steps by
-        estimator.
+        labels by degradation; numbers by estimator: of all cosmologies, skies and
+        steps, and of what there is less of in {axis}_{percent}.
     less
         Posteriors …/{estimator}/{axis}_{percent}.h5 of trainings with less.
     whole
@@ -27,23 +27,15 @@ def run(
     output
         CSV file.
     """
-    curves = list(dict.fromkeys(path.stem.rpartition("_")[0] for path in less))
+    curves = dict.fromkeys(path.stem.partition("_")[0] for path in less)
+    points = [(path, path.stem) for path in less]
+    points += [(path, axis) for path in whole for axis in curves]
     measurements, trained_with = [], []
-    for path in less:
+    for path, name in points:
         measurement = read(path, spec["labels"])
-        axis, _, percent = path.stem.rpartition("_")
-        number = _all(spec, measurement.estimator)[axis] * int(percent) / 100
+        number = spec["numbers"][measurement.estimator][name]
         measurements.append(measurement)
-        trained_with.append((axis, number))
-    for path in whole:
-        measurement = read(path, spec["labels"])
-        for axis in curves:
-            measurements.append(measurement)
-            trained_with.append((axis, _all(spec, measurement.estimator)[axis]))
+        trained_with.append((name.partition("_")[0], number))
     table = measure_curves(measurements, trained_with)
     with atomic_path(output) as temporary:
         table.to_csv(temporary, index=False)
-
-
-def _all(spec: dict[str, Any], estimator: str) -> dict[str, int]:
-    return spec["grid"] | {"steps": spec["steps"][estimator]}

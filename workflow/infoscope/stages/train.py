@@ -122,9 +122,9 @@ def _check_gpu(wanted: int) -> None:
     found = sum(device.platform == "gpu" for device in jax.devices())
     if found < wanted:
         raise InfoscopeError(
-            f"the rule train_estimator asks for {wanted} GPU but JAX sees {found}: "
-            'install its CUDA build (pip install "jax[cuda12]") or set the resource '
-            "`gpu` of the rule to 0"
+            f"the rule asks for {wanted} GPU but JAX sees {found}: install JAX's CUDA "
+            'build (pip install "jax[cuda12]") or set the resource `gpu` of the rule '
+            "to 0"
         )
 
 

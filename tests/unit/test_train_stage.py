@@ -1,0 +1,180 @@
+"""The training of one estimator, from a data set to its files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from infoscope import checkpoints, specs
+from infoscope.cli import main
+from infoscope.config import SPLITS, parse_study
+from infoscope.stages import train
+
+ESTIMATOR = {
+    "kind": "power_spectrum",
+    "n_ell": 4,
+    "hidden": 8,
+    "steps": 40,
+    "batch_size": 16,
+}
+STUDY = parse_study(
+    {
+        "study": "x",
+        "degradations": {"reference": {}},
+        "estimators": {"spectra": ESTIMATOR},
+        "grid": {"train": {"cosmologies": 6, "skies": 2}},
+        "training": {"evaluate_every": 10},
+    }
+)
+SPEC = specs.train(STUDY, "reference", "spectra", 0)
+
+
+def write(path: Path, shard: str = "digest") -> Path:
+    """Skies of white noise in two bins: six cosmologies, two skies of each."""
+    generator = np.random.default_rng(1)
+    with h5py.File(path, "w") as file:
+        for split in SPLITS:
+            group = file.create_group(split)
+            group["tiles"] = generator.standard_normal((12, 3, 8, 8, 2), np.float32)
+            group["theta"] = generator.uniform([0.15, 0.5], [0.45, 1.2], (12, 2))
+            group["sky"] = np.arange(12)
+            group["cosmology"] = np.repeat(np.arange(6), 2)
+            group.attrs["0000"] = shard
+    return path
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the output of a training that stopped after 30 of 40 steps."""
+    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0)
+    output = tmp_path / "seed_0" / "summaries.h5"
+
+    def stop(line: str, *values: object) -> None:
+        if line.startswith("step 30/"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train.logger, "info", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(SPEC, write(tmp_path / "data.h5"), output)
+    assert kept(output) and not output.exists()
+    return output
+
+
+def kept(output: Path) -> list[Path]:
+    return list(output.parent.glob(".checkpoint-*"))
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_only_the_first_skies_of_the_first_cosmologies_are_used(
+    tmp_path: Path,
+) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as group:
+        # shards follow each other; skies of a cosmology need not
+        group["cosmology"] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 3]
+
+        def used(cosmologies: int, skies: int) -> list[int]:
+            limits = {"cosmologies": cosmologies, "skies": skies}
+            return list(train.used_skies(group, limits))
+
+        assert used(9, 9) == list(range(11))
+        assert used(9, 1) == [0, 3, 6, 10]
+        assert used(2, 2) == [0, 1, 3, 4]
+        assert used(1, 4) == [0, 1, 2, 9]
+
+
+def test_a_training_with_less_sees_less(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "infoscope")
+    spec = SPEC | {"skies": {"cosmologies": 4, "skies": 1}}
+    train.run(spec, write(tmp_path / "data.h5"), tmp_path / "summaries.h5")
+    assert "4 training skies, 12 validation skies of 3 tiles" in lines(caplog)[0]
+
+
+def test_losses_are_recorded(tmp_path: Path) -> None:
+    output = tmp_path / "summaries.h5"
+    train.run(SPEC, write(tmp_path / "data.h5"), output)
+    history = pd.read_csv(tmp_path / "history.csv")
+    best = history.loc[history.validation_nll.idxmin()]
+    with h5py.File(output) as file:
+        for name in ("train_nll", "validation_nll", "validation_error"):
+            assert file.attrs[name] == pytest.approx(best[name])
+        # steps 10, 20 and 30 come before the last tenth
+        early = history.validation_nll[:3].min()
+        expected = early - history.validation_nll.min()
+        assert file.attrs["final_drop"] == pytest.approx(expected)
+        assert file.attrs["best_step"] == best.step
+
+
+def test_an_interrupted_training_goes_on(
+    interrupted: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # left by a training that was asked for before
+    shutil.copytree(kept(interrupted)[0], interrupted.with_name(".checkpoint-old"))
+    caplog.set_level("INFO", "infoscope")
+    train.run(SPEC, interrupted.parents[1] / "data.h5", interrupted)
+    assert "goes on from the checkpoint at step 30" in lines(caplog)
+    assert interrupted.exists() and not kept(interrupted)
+
+
+@pytest.mark.parametrize("change", ["spec", "skies", "code", "data"])
+def test_a_checkpoint_of_another_training_is_not_used(
+    interrupted: Path,
+    change: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec, dataset = dict(SPEC), interrupted.parents[1] / "data.h5"
+    if change == "spec":
+        spec["estimator"] = spec["estimator"] | {"learning_rate": 1e-3}
+    elif change == "skies":
+        spec["skies"] = {"cosmologies": 6, "skies": 1}
+    elif change == "code":
+        monkeypatch.setenv("INFOSCOPE_CODE", "another")
+    else:
+        write(dataset, "another")
+    caplog.set_level("INFO", "infoscope")
+    train.run(spec, dataset, interrupted)
+    assert not any("goes on" in line for line in lines(caplog))
+    assert "step 10/40" in " ".join(lines(caplog))
+    assert not kept(interrupted)
+
+
+def test_a_failed_training_leaves_no_checkpoint(
+    interrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = interrupted.parents[1] / "data.h5"
+    with h5py.File(dataset, "r+") as file:
+        file["train/tiles"][:] = np.nan
+    files = ["--dataset", str(dataset), "--output", str(interrupted)]
+    assert main(["train", "--spec", json.dumps(SPEC), *files]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "spectra on reference, seed 0: the training loss is not finite" in last
+    assert not kept(interrupted) and not interrupted.exists()
+
+
+def test_a_gpu_that_is_not_there_is_one_line_with_a_remedy(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    present = sum(device.platform == "gpu" for device in jax.devices())
+    monkeypatch.setenv("INFOSCOPE_GPUS", str(present + 1))
+    files = ["--dataset", str(write(tmp_path / "data.h5"))]
+    files += ["--output", str(tmp_path / "summaries.h5")]
+    assert main(["train", "--spec", json.dumps(SPEC), *files]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert 'pip install "jax[cuda12]"' in error and "resource `gpu`" in error
+    assert not (tmp_path / "summaries.h5").exists()
