@@ -187,6 +187,77 @@ def test_own_operation(finished) -> None:
         own.unlink()
 
 
+CURVES = {
+    # half of the cosmologies and half of the steps; there is one sky only
+    "train_with_less": 4,
+    "infer_with_less": 4,
+    "measure_learning_curves": 1,
+    "plot_learning_curves": 1,
+}
+
+
+def with_curves(config: dict[str, Any]) -> None:
+    config["learning_curves"] = {"degradations": ["reference"], "fractions": [0.5]}
+
+
+@pytest.fixture(scope="module")
+def curves(finished):
+    """Complete the learning curves of a finished study."""
+    config = changed(finished, with_curves)
+    # nothing else runs again: neither a training nor another figure
+    assert finished.would_run(config) == CURVES
+    text = finished.snakemake("--cores", "2", config=config)
+    assert finished.returncode == 0, text
+    return config
+
+
+def test_learning_curves(finished, curves) -> None:
+    assert finished.would_run(curves) == {}
+    results = finished.folder / "results/ci"
+    table = pd.read_csv(results / "learning_curves.csv")
+    rows = zip(
+        table.degradation, table.estimator, table.axis, table.number, strict=True
+    )
+    assert set(rows) == {
+        ("reference", estimator, axis, number)
+        for estimator, steps in (("cnn", 20), ("power_spectrum", 40))
+        for axis, whole in (("cosmologies", 8), ("steps", steps))
+        for number in (whole // 2, whole)
+    }
+    assert len(table) == 8
+    assert (table[["sigma_s8", "sigma_s8_error"]] > 0).all(axis=None)
+    # all of it is the training of the study, and less is another one
+    widths = pd.read_csv(results / "widths.csv").query("degradation == 'reference'")
+    for row in table.itertuples():
+        (whole,) = widths.sigma_s8[widths.estimator == row.estimator]
+        steps = {"cnn": 20, "power_spectrum": 40}[row.estimator]
+        is_whole = row.number == {"cosmologies": 8, "steps": steps}[row.axis]
+        assert (row.sigma_s8 == pytest.approx(whole)) == is_whole
+    less = results / "learning_curves/reference/cnn/cosmologies_50/seed_0/summaries.h5"
+    with h5py.File(less) as file:
+        assert '"skies": {"cosmologies": 4, "skies": 1}' in file.attrs["spec"]
+    for kind in ("png", "pdf"):
+        figure = results / f"figures/learning_curves.{kind}"
+        assert figure.stat().st_size > 10_000
+
+
+def test_deleted_result_of_a_learning_curve_is_noticed(finished, curves) -> None:
+    path = finished.folder / "results/ci/learning_curves/reference/cnn/steps_50.h5"
+    hidden = path.with_suffix(".hidden")
+    path.rename(hidden)
+    try:
+        jobs = finished.would_run(curves)
+    finally:
+        hidden.rename(path)
+    assert jobs == {
+        "infer_with_less": 1, "measure_learning_curves": 1, "plot_learning_curves": 1,
+    }  # fmt: skip
+
+
+def test_removed_learning_curves_run_nothing(finished, curves) -> None:
+    assert finished.would_run() == {}
+
+
 def test_cores_and_resources_run_nothing(finished) -> None:
     text = finished.snakemake(
         "-n", "--cores", "7", "--set-resources", "train_estimator:mem_mb=9",

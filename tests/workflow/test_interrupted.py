@@ -1,0 +1,104 @@
+"""A training that is killed goes on where it was, and ends as if it never had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from infoscope import specs
+from infoscope.config import parse_study
+
+from .conftest import Checkout
+
+pytestmark = pytest.mark.slow
+
+# the command line, with a checkpoint at every look
+LAUNCHER = """
+import sys
+from infoscope import checkpoints, cli
+checkpoints.EVERY_SECONDS = 0
+sys.exit(cli.main())
+"""
+STEPS = 400
+
+
+def command(finished: Checkout, output: Path) -> list[str]:
+    spec = specs.train(parse_study(finished.config), "reference", "cnn", 0)
+    spec["estimator"]["steps"] = STEPS
+    spec["training"] = {"evaluate_every": 5, "patience": STEPS}
+    dataset = finished.folder / "results/ci/datasets/reference.h5"
+    return [
+        sys.executable, "-c", LAUNCHER, "train", "--spec", json.dumps(spec),
+        "--dataset", str(dataset), "--output", str(output),
+    ]  # fmt: skip
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+
+    def add(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = np.asarray(item).tobytes()
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return found
+
+
+def test_a_killed_training_ends_as_if_it_never_was(
+    finished: Checkout, tmp_path: Path
+) -> None:
+    environment = os.environ | {
+        "PYTHONPATH": str(finished.folder / "workflow"),
+        "NPROC": "1",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    folder = tmp_path / "seed_0"
+    killed = command(finished, folder / "summaries.h5")
+    with subprocess.Popen(
+        killed, env=environment, stderr=subprocess.DEVNULL
+    ) as training:
+        # the number of a step is the name of a folder that is complete
+        while not list(folder.glob(".checkpoint-*/[0-9]*[0-9]")):
+            assert training.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        training.send_signal(signal.SIGKILL)
+    assert training.returncode == -signal.SIGKILL
+    assert not (folder / "summaries.h5").exists()
+    assert not (folder / "history.csv").exists()
+
+    def run(arguments: list[str]) -> list[str]:
+        done = subprocess.run(
+            arguments, env=environment, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr.splitlines()
+
+    log = run(killed)
+    (resumed,) = (line for line in log if "goes on from the checkpoint" in line)
+    step = int(resumed.rpartition(" ")[2])
+    assert 0 < step < STEPS
+    assert sum(" step " in line for line in log) == 1 + (STEPS - step) // 5
+
+    whole = tmp_path / "uninterrupted"
+    assert not any(
+        "goes on" in line for line in run(command(finished, whole / "summaries.h5"))
+    )
+    for name in ("history.csv", "weights.msgpack"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    one, other = (contents(path / "summaries.h5") for path in (folder, whole))
+    assert one.keys() >= {"fiducial/summary", "test/summary", "validation/summary"}
+    assert one == other
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "history.csv", "summaries.h5", "weights.msgpack",
+    ]  # fmt: skip
