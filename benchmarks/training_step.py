@@ -1,8 +1,9 @@
 """Tiles per second of the CNN's training step: a Python loop against lax.scan.
 
-    PYTHONPATH=workflow python benchmarks/training_step.py [side]
+    PYTHONPATH=workflow python benchmarks/training_step.py [side ...]
 
-Set NPROC=1 for the speed on one thread.
+Set NPROC=1 for the speed on one thread. The peak that speeds are compared with is that
+of a large matrix product on the same threads.
 """
 
 from __future__ import annotations
@@ -15,63 +16,125 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 
-from infoscope.config import CNNConfig
-from infoscope.networks import CNN, gaussian_nll
+from infoscope.config import CNNConfig, DeepLSSConfig
+from infoscope.networks import COARSEST, N_OUTPUTS, negative_log_likelihood
+from infoscope.training import CLIP_NORM, WEIGHT_DECAY, network_of
 
 N_BINS = 4
 STEPS = 20
+LEARNING_RATE = 1e-3
+# Side of the matrices whose product measures the peak.
+PRODUCT = 4096
+# Features before the head of the CNN.
+DENSE = 64
+
+Carry = Any
+Step = Callable[[Carry, tuple[jax.Array, jax.Array]], tuple[Carry, jax.Array]]
 
 
-def flop_of_step(config: CNNConfig, side: int) -> float:
-    """Floating-point operations of a forward and a backward pass of a batch."""
-    positions = (side // config.stem) ** 2
-    stem = config.stem**2 * N_BINS * config.channels
-    convolutions = config.blocks * 2 * 9 * config.channels**2
-    return 6.0 * positions * (stem + convolutions) * config.batch_size
+def flop_of_step(config: CNNConfig | DeepLSSConfig, side: int) -> float:
+    """Count the operations of the forward and the backward pass of a batch.
+
+    Of products alone, two for a multiplication. To each of the forward pass belong two
+    of the backward pass, but only one where tiles come in: they need no gradient.
+    """
+    match config:
+        case CNNConfig(features=features, channels=channels):
+            width = side // config.stem
+            pixels = config.stem**2 * N_BINS
+            first = width**2 * pixels * (features + channels)
+            later = width**2 * features * channels
+            for _ in range(config.blocks):
+                later += width**2 * 2 * 9 * channels**2
+                if width > COARSEST:
+                    width //= 2
+            found = features + 2 * config.blocks * channels
+            later += found * DENSE + DENSE * N_OUTPUTS
+        case DeepLSSConfig(channels=channels):
+            half = channels // 2
+            first = (side // 2) ** 2 * 25 * N_BINS * half
+            convolutions = 25 * half * channels + config.blocks * 2 * 9 * channels**2
+            later = (side // 4) ** 2 * convolutions + channels * N_OUTPUTS
+    return config.batch_size * (4.0 * first + 6.0 * later)
 
 
-def main(side: int) -> None:
-    """Time both loops and print a line for each."""
-    config = CNNConfig()
-    network = CNN(config.stem, config.channels, config.blocks)
-    shape = (STEPS, config.batch_size, side, side, N_BINS)
-    tiles = jax.random.normal(jax.random.key(0), shape)
-    target = jnp.zeros((config.batch_size, 2))
-    params = network.init(jax.random.key(1), tiles[0])
-    optimizer = optax.adam(1e-3)
+def step_of(network: nn.Module) -> tuple[optax.GradientTransformation, Step]:
+    """Return the optimiser of a training and its step, not compiled."""
+    optimizer = optax.chain(
+        optax.clip_by_global_norm(CLIP_NORM),
+        optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
+    )
 
-    def step(carry: Any, x: jax.Array) -> tuple[Any, jax.Array]:
+    def step(
+        carry: Carry, batch: tuple[jax.Array, jax.Array]
+    ) -> tuple[Carry, jax.Array]:
         params, state = carry
-        value, gradient = jax.value_and_grad(
-            lambda p: gaussian_nll(network.apply(p, x), target)
-        )(params)
-        updates, state = optimizer.update(gradient, state)
+        x, target = batch
+
+        def loss(params: Any) -> jax.Array:
+            outputs: Any = network.apply(params, x)
+            return negative_log_likelihood(outputs, target).mean()
+
+        value, gradient = jax.value_and_grad(loss)(params)
+        updates, state = optimizer.update(gradient, state, params)
         return (optax.apply_updates(params, updates), state), value
 
+    return optimizer, step
+
+
+def best_of_three(run: Callable[[], Any]) -> float:
+    """Seconds of the fastest run, after one that compiles."""
+    jax.block_until_ready(run())
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        jax.block_until_ready(run())
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def peak() -> float:
+    """Operations per second of a product of two matrices."""
+    matrix = jax.random.normal(jax.random.key(0), (PRODUCT, PRODUCT))
+    product = jax.jit(jnp.matmul)
+    return 2 * PRODUCT**3 / best_of_three(lambda: product(matrix, matrix))
+
+
+def main(side: int, at_most: float) -> None:
+    """Time both loops and print a line for each."""
+    config = CNNConfig()
+    network = network_of(config)
+    shape = (STEPS, config.batch_size, side, side, N_BINS)
+    tiles = jax.random.normal(jax.random.key(1), shape)
+    targets = jax.random.uniform(jax.random.key(2), (*shape[:2], 2), minval=-1)
+    params = network.init(jax.random.key(3), tiles[0])
+    optimizer, step = step_of(network)
+    start = (params, optimizer.init(params))
+    batches = list(zip(tiles, targets, strict=True))
     compiled = jax.jit(step)
 
-    def loop(carry: Any) -> Any:
-        for x in tiles:
-            carry, _ = compiled(carry, x)
+    def loop() -> Carry:
+        carry = start
+        for batch in batches:
+            carry, _ = compiled(carry, batch)
         return carry
 
-    def scan(carry: Any) -> Any:
-        return jax.lax.scan(step, carry, tiles)[0]
-
-    ways: dict[str, Callable[[Any], Any]] = {"loop": loop, "scan": jax.jit(scan)}
-    start = (params, optimizer.init(params))
+    scan = jax.jit(lambda carry: jax.lax.scan(step, carry, (tiles, targets))[0])
+    ways: dict[str, Callable[[], Carry]] = {"loop": loop, "scan": lambda: scan(start)}
     for name, run in ways.items():
-        jax.block_until_ready(run(start))
-        began = time.perf_counter()
-        jax.block_until_ready(run(start))
-        seconds = (time.perf_counter() - began) / STEPS
+        seconds = best_of_three(run) / STEPS
+        speed = flop_of_step(config, side) / seconds
         print(
-            f"{name}: {config.batch_size / seconds:8.0f} tiles/s "
-            f"{flop_of_step(config, side) / seconds / 1e9:6.1f} GFLOP/s",
+            f"side {side:3d}, {name}: {config.batch_size / seconds:8.0f} tiles/s "
+            f"{speed / 1e9:6.1f} GFLOP/s {speed / at_most:6.1%} of the peak",
             flush=True,
         )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 32)
+    measured = peak()
+    print(f"peak: {measured / 1e9:.1f} GFLOP/s", flush=True)
+    for side in [int(value) for value in sys.argv[1:]] or [32, 64, 128]:
+        main(side, measured)

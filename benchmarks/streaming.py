@@ -1,0 +1,211 @@
+"""Speed of a training from a data set that does not fit into memory.
+
+    PYTHONPATH=workflow python benchmarks/streaming.py SIZE_GB FOLDER
+
+Writes SIZE_GB of tiles, as a study does, into FOLDER unless they are there. Then, each
+in a process of its own, reads them in the batches of a training, trains the CNN on
+them, and trains it on 0.4 GB of them, which stay in memory. The clock runs from the
+second quarter of an epoch to its end, without compilation; the next pool, see
+`batches.POOL_BYTES`, is being read when it starts, so take many of them (4 GB or more).
+
+Where it says `disk`, the pages of the files were dropped from the system's cache
+before, and `read` is what the process got from the disk by the clock; a hypervisor may
+have a cache of its own. Where it says `cache`, the files were read once before, which
+helps if they fit into memory. Peaks of memory do not include the system's cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from infoscope import batches, datasets, training
+from infoscope.config import CNNConfig, TrainingConfig
+from infoscope.pieces import tiles_in_piece
+
+SHAPE = (48, 128, 128, 4)
+SKY_BYTES = 4 * math.prod(SHAPE)
+PIECE = tiles_in_piece(SHAPE[0], SKY_BYTES // SHAPE[0])
+SKIES_IN_MEMORY = 32
+SHARD_SKIES = 64
+SEED = 1
+LOOKS = 4
+
+
+def write_shard(path: Path, n_sky: int, seed: int) -> None:
+    """Write noise as `degrade_maps` writes tiles."""
+    rng = np.random.default_rng(seed)
+    with datasets.create(path, {}) as file:
+        tiles = file.create_dataset(
+            "tiles",
+            (n_sky, *SHAPE),
+            np.float32,
+            chunks=(1, PIECE, *SHAPE[1:]),
+            fletcher32=True,
+        )
+        for sky in range(n_sky):
+            tiles[sky] = rng.standard_normal(SHAPE, np.float32)
+        file["theta"] = rng.uniform(-1, 1, (n_sky, 2))
+        file["cosmology"] = file["sky"] = np.arange(n_sky)
+        file.attrs["digest"] = str(seed)
+
+
+def write(path: Path, n_sky: int) -> None:
+    """Write a data set with one sky to validate."""
+    shards: dict[str, list[Path]] = {"train": [], "validation": []}
+    for split, total in (("train", n_sky), ("validation", 1)):
+        for start in range(0, total, SHARD_SKIES):
+            shard = path.parent / split / f"{start}.h5"
+            write_shard(shard, min(SHARD_SKIES, total - start), start)
+            shards[split].append(shard)
+    datasets.collect(shards, path, {})
+
+
+def inputs_of(path: Path, split: str, n_sky: int | None = None) -> batches.Inputs:
+    """Use the first skies of a split; its file stays open."""
+    group = datasets.open_for_reading(path)[split]
+    target = group["theta"][:n_sky].astype(np.float32)
+    return batches.Inputs.of_dataset(group["tiles"], np.arange(len(target)), target)
+
+
+def prepare_cache(path: Path, cached: bool) -> None:
+    """Bring the shards into the system's cache, or drop them from it."""
+    for shard in path.parent.glob("*/*.h5"):
+        with shard.open("rb") as file:
+            if cached:
+                while file.read(2**24):
+                    pass
+            else:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a process has used until now."""
+
+    seconds: float
+    cpu_seconds: float
+    disk_bytes: int
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Take the time."""
+        blocks = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+        return cls(time.perf_counter(), time.process_time(), 512 * blocks)
+
+
+def steps_of_epoch(n_sky: int, batch_size: int) -> int:
+    """Count the steps of an epoch: a pool leaves out what fills no batch."""
+    n_pools = math.ceil(n_sky * SKY_BYTES / batches.POOL_BYTES)
+    pools = np.array_split(np.arange(n_sky * SHAPE[0] // PIECE), n_pools)
+    return sum(len(pool) * PIECE // batch_size for pool in pools)
+
+
+def measure(what: str, path: Path, n_sky: int) -> dict[str, float]:
+    """Read or train for an epoch of the data set, or as many steps from memory."""
+    every = steps_of_epoch(n_sky, CNNConfig().batch_size) // LOOKS
+    config = CNNConfig(steps=LOOKS * every)
+    in_memory = what == "train in memory"
+    tiles = inputs_of(path, "train", SKIES_IN_MEMORY if in_memory else None)
+    moments = []
+    if what == "read":
+        source = batches.batches(tiles, config.batch_size, SEED)
+        for step in range(1, config.steps + 1):
+            next(source)
+            if step % every == 0:
+                moments.append(Moment.now())
+    else:
+        training.train(
+            config,
+            TrainingConfig(evaluate_every=every, patience=LOOKS),
+            tiles,
+            inputs_of(path, "validation"),
+            SEED,
+            lambda _: moments.append(Moment.now()),
+        )
+    first, last = moments[0], moments[-1]
+    seconds = last.seconds - first.seconds
+    n_tiles = (LOOKS - 1) * every * config.batch_size
+    return {
+        "tiles_per_second": n_tiles / seconds,
+        "bytes_per_second": n_tiles * SKY_BYTES / SHAPE[0] / seconds,
+        "epochs": n_tiles / len(tiles.skies) / SHAPE[0],
+        "disk_bytes": last.disk_bytes - first.disk_bytes,
+        "cores": (last.cpu_seconds - first.cpu_seconds) / seconds,
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+
+
+def run(what: str, cached: bool, threads: int, path: Path, n_sky: int) -> float:
+    """Measure in a process of its own, print a line and return the tiles/s."""
+    prepare_cache(path, cached)
+    threads_of = {"NPROC": str(threads), "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(
+        [sys.executable, __file__, str(n_sky), str(path), "--worker", what],
+        env={**os.environ, **threads_of},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    print(
+        f"{what:16s} {'cache' if cached else 'disk':5s} {threads:7d} "
+        f"{found['tiles_per_second']:8.0f} {found['bytes_per_second'] / 1e6:7.0f} "
+        f"{found['epochs']:7.2f} {found['disk_bytes'] / 1e9:8.2f} "
+        f"{found['cores']:6.2f} {found['peak_bytes'] / 1e9:8.2f}",
+        flush=True,
+    )
+    return found["tiles_per_second"]
+
+
+def main(size_gb: float, folder: Path) -> None:
+    """Write the data set and print a line for each measurement."""
+    n_sky = math.ceil(size_gb * 1e9 / SKY_BYTES)
+    if n_sky * SKY_BYTES <= 3 * batches.POOL_BYTES:
+        sys.exit(f"SIZE_GB: more than {3 * batches.POOL_BYTES / 1e9:.1f}, please")
+    path = folder / f"{n_sky}_skies" / "dataset.h5"
+    if not path.exists():
+        began = time.perf_counter()
+        write(path, n_sky)
+        os.sync()
+        print(f"written in {time.perf_counter() - began:.0f} s", flush=True)
+    print(f"{n_sky} skies of {SHAPE[0]} tiles, {n_sky * SKY_BYTES / 1e9:.1f} GB")
+    print(
+        "what             from  threads  tiles/s    MB/s  epochs  read/GB  cores  peak/GB"
+    )
+    for cached in (False, True):
+        run("read", cached, 1, path, n_sky)
+    for threads in (1, 2):
+        streamed = {
+            cached: run("train", cached, threads, path, n_sky)
+            for cached in (False, True)
+        }
+        memory = run("train in memory", True, threads, path, n_sky)
+        print(
+            f"from disk {streamed[False] / memory:.2f} and from the cache "
+            f"{streamed[True] / memory:.2f} of the speed in memory",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("size", type=float, metavar="SIZE_GB")
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(measure(options.worker, options.folder, int(options.size))))
+    else:
+        main(options.size, options.folder)
