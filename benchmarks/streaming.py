@@ -182,7 +182,8 @@ def main(size_gb: float, folder: Path) -> None:
         print(f"written in {time.perf_counter() - began:.0f} s", flush=True)
     print(f"{n_sky} skies of {SHAPE[0]} tiles, {n_sky * SKY_BYTES / 1e9:.1f} GB")
     print(
-        "what             from  threads  tiles/s    MB/s  epochs  read/GB  cores  peak/GB"
+        "what             from  threads  tiles/s    MB/s  epochs  read/GB  cores"
+        "  peak/GB"
     )
     for cached in (False, True):
         run("read", cached, 1, path, n_sky)

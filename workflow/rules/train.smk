@@ -17,13 +17,14 @@ rule train_estimator:
     resources:
         mem_mb=4000,
         runtime=240,
-        # a profile raises it where there are GPUs: profiles/default/config.yaml
+        # --set-resources train_estimator:gpu=1 where there are GPUs
         gpu=0,
     params:
         spec=train_spec,
         code=specs.code("train"),
     shell:
-        "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads} python -m infoscope train"
+        "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
+        " python -m infoscope train"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --dataset {input.dataset:q}"
