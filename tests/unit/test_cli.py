@@ -106,10 +106,14 @@ def test_memory_does_not_grow_with_the_number_of_skies(tmp_path: Path) -> None:
             file["mean_z"] = np.array([0.3, 0.5, 0.75, 0.95])
         del maps
         degraded(skies, tmp_path / "warm.h5", **spec)
-        tracemalloc.start()
-        degraded(skies, tmp_path / "out.h5", read=False, **spec)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+        tried = []
+        # what other tests have left in threads may be freed, or allocated, meanwhile
+        for _ in range(3):
+            tracemalloc.start()
+            degraded(skies, tmp_path / "out.h5", read=False, **spec)
+            tried.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        peaks.append(min(tried))
     # a sky of four bins at nside 64 is 1.6 MB in double precision
     assert peaks[0] > 2e6
     assert peaks[1] == pytest.approx(peaks[0], rel=0.05)
