@@ -61,7 +61,7 @@ def layer_of(weights: dict[str, Tensor]) -> nn.Module:
     if "shift" in weights:
         return Standardise(**weights)
     kernel = weights["kernel"]
-    layer: nn.Linear | nn.Conv2d
+    layer: Any
     if kernel.ndim == 2:
         layer = nn.Linear(*kernel.shape)
         kernel = kernel.T
@@ -74,7 +74,7 @@ def layer_of(weights: dict[str, Tensor]) -> nn.Module:
         kernel = kernel.permute(3, 2, 0, 1)
     with torch.no_grad():
         layer.weight.copy_(kernel)
-        layer.bias.copy_(weights["bias"])  # type: ignore[union-attr]
+        layer.bias.copy_(weights["bias"])
     return layer
 
 
@@ -190,7 +190,7 @@ def measure(way: str, threads: int, seconds: float, path: Path) -> dict[str, Any
         settings = json.loads(str(file["settings"]))
         data = {k: torch.from_numpy(file[k]) for k in file.files if k != "settings"}
     weights = {k: values for k, values in data.items() if k not in NOT_WEIGHTS}
-    network: nn.Module
+    network: Any
     if settings["kind"] == "cnn":
         network = CNN(settings["stem"], settings["blocks"], weights)
     else:
@@ -205,9 +205,9 @@ def measure(way: str, threads: int, seconds: float, path: Path) -> dict[str, Any
         fused=True,
     )
 
-    def step() -> Tensor:
+    def step() -> Any:
         optimizer.zero_grad()
-        loss = negative_log_likelihood(forward(x), target).mean()
+        loss: Any = negative_log_likelihood(forward(x), target).mean()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), settings["clip_norm"])
         optimizer.step()

@@ -71,23 +71,22 @@ def write(path: Path, n_sky: int) -> None:
     datasets.collect(shards, path, {})
 
 
-def inputs_of(path: Path, split: str, n_sky: int | None = None) -> batches.Inputs:
+def inputs_of(path: Path, split: str, n_sky: int) -> batches.Inputs:
     """Use the first skies of a split; its file stays open."""
     group = datasets.open_for_reading(path)[split]
     target = group["theta"][:n_sky].astype(np.float32)
     return batches.Inputs.of_dataset(group["tiles"], np.arange(len(target)), target)
 
 
-def prepare_cache(path: Path, cached: bool) -> None:
+def prepare_cache(path: Path, source: str) -> None:
     """Bring the shards into the system's cache, or drop them from it."""
     for shard in path.parent.glob("*/*.h5"):
         with shard.open("rb") as file:
-            if cached:
-                while file.read(2**24):
-                    pass
-            else:
-                os.fsync(file.fileno())
+            os.fsync(file.fileno())
+            if source == "disk":
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            while source == "cache" and file.read(2**24):
+                pass
 
 
 @dataclass(frozen=True)
@@ -112,17 +111,17 @@ def steps_of_epoch(n_sky: int, batch_size: int) -> int:
     return sum(len(pool) * PIECE // batch_size for pool in pools)
 
 
-def measure(what: str, path: Path, n_sky: int) -> dict[str, float]:
+def measure(what: str, source: str, path: Path, n_sky: int) -> dict[str, float]:
     """Read or train for an epoch of the data set, or as many steps from memory."""
     every = steps_of_epoch(n_sky, CNNConfig().batch_size) // LOOKS
     config = CNNConfig(steps=LOOKS * every)
-    in_memory = what == "train in memory"
-    tiles = inputs_of(path, "train", SKIES_IN_MEMORY if in_memory else None)
+    used = SKIES_IN_MEMORY if source == "memory" else n_sky
+    tiles = inputs_of(path, "train", used)
     moments = []
     if what == "read":
-        source = batches.batches(tiles, config.batch_size, SEED)
+        batch = batches.batches(tiles, config.batch_size, SEED)
         for step in range(1, config.steps + 1):
-            next(source)
+            next(batch)
             if step % every == 0:
                 moments.append(Moment.now())
     else:
@@ -130,7 +129,7 @@ def measure(what: str, path: Path, n_sky: int) -> dict[str, float]:
             config,
             TrainingConfig(evaluate_every=every, patience=LOOKS),
             tiles,
-            inputs_of(path, "validation"),
+            inputs_of(path, "validation", 1),
             SEED,
             lambda _: moments.append(Moment.now()),
         )
@@ -147,12 +146,12 @@ def measure(what: str, path: Path, n_sky: int) -> dict[str, float]:
     }
 
 
-def run(what: str, cached: bool, threads: int, path: Path, n_sky: int) -> float:
+def run(what: str, source: str, threads: int, path: Path, n_sky: int) -> float:
     """Measure in a process of its own, print a line and return the tiles/s."""
-    prepare_cache(path, cached)
+    prepare_cache(path, source)
     threads_of = {"NPROC": str(threads), "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(
-        [sys.executable, __file__, str(n_sky), str(path), "--worker", what],
+        [sys.executable, __file__, str(n_sky), str(path), "--worker", what, source],
         env={**os.environ, **threads_of},
         stdout=subprocess.PIPE,
         text=True,
@@ -160,7 +159,7 @@ def run(what: str, cached: bool, threads: int, path: Path, n_sky: int) -> float:
     )
     found: dict[str, float] = json.loads(done.stdout)
     print(
-        f"{what:16s} {'cache' if cached else 'disk':5s} {threads:7d} "
+        f"{what:5s} {source:6s} {threads:7d} "
         f"{found['tiles_per_second']:8.0f} {found['bytes_per_second'] / 1e6:7.0f} "
         f"{found['epochs']:7.2f} {found['disk_bytes'] / 1e9:8.2f} "
         f"{found['cores']:6.2f} {found['peak_bytes'] / 1e9:8.2f}",
@@ -178,24 +177,19 @@ def main(size_gb: float, folder: Path) -> None:
     if not path.exists():
         began = time.perf_counter()
         write(path, n_sky)
-        os.sync()
         print(f"written in {time.perf_counter() - began:.0f} s", flush=True)
     print(f"{n_sky} skies of {SHAPE[0]} tiles, {n_sky * SKY_BYTES / 1e9:.1f} GB")
-    print(
-        "what             from  threads  tiles/s    MB/s  epochs  read/GB  cores"
-        "  peak/GB"
-    )
-    for cached in (False, True):
-        run("read", cached, 1, path, n_sky)
+    print("what  from   threads  tiles/s    MB/s  epochs  read/GB  cores  peak/GB")
+    for source in ("disk", "cache"):
+        run("read", source, 1, path, n_sky)
     for threads in (1, 2):
-        streamed = {
-            cached: run("train", cached, threads, path, n_sky)
-            for cached in (False, True)
+        speed = {
+            source: run("train", source, threads, path, n_sky)
+            for source in ("disk", "cache", "memory")
         }
-        memory = run("train in memory", True, threads, path, n_sky)
         print(
-            f"from disk {streamed[False] / memory:.2f} and from the cache "
-            f"{streamed[True] / memory:.2f} of the speed in memory",
+            f"from the disk {speed['disk'] / speed['memory']:.2f}, from the cache "
+            f"{speed['cache'] / speed['memory']:.2f} of the speed from memory",
             flush=True,
         )
 
@@ -204,9 +198,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("size", type=float, metavar="SIZE_GB")
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        print(json.dumps(measure(options.worker, options.folder, int(options.size))))
+        n_sky = int(options.size)
+        what, source = options.worker
+        print(json.dumps(measure(what, source, options.folder, n_sky)))
     else:
         main(options.size, options.folder)
