@@ -53,6 +53,11 @@ class Training:
         gap = self.validation_nll - self.train_nll
         return verdict(self.final_drop, gap, self.validation_error)
 
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """Losses and verdict, as the tables have them."""
+        return vars(self) | {"convergence": self.verdict}
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -152,8 +157,7 @@ def measure_curves(
         }
         for i, metric in enumerate(METRICS):
             row |= {metric: float(width[i]), f"{metric}_error": float(error[i])}
-        row |= vars(measurement.training)
-        row["convergence"] = measurement.training.verdict
+        row |= measurement.training.columns
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -221,8 +225,7 @@ def _row(
         row[f"{metric}_error"] = float(error[i])
         row[f"{metric}_ratio"] = float(ratio[i])
         row[f"{metric}_ratio_error"] = float(ratio_error[i])
-    row |= vars(measurement.training)
-    row["convergence"] = measurement.training.verdict
+    row |= measurement.training.columns
     row["prior_fraction_omega_m"] = float(
         width[METRICS.index("sigma_omega_m")] / (prior_omega_m / np.sqrt(12))
     )
