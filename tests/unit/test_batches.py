@@ -107,10 +107,10 @@ def test_a_batch_may_be_larger_than_a_pool(dataset, small_pool):
     assert [len(batch) for batch in numbers(stream, 4)] == [size] * 4
 
 
-def test_a_sample_is_all_or_a_pool(dataset, request):
-    assert len(inputs_of(dataset).sample(1)) == N_SKY * N_TILE
+def test_the_first_pool_has_all_or_what_fits(dataset, request):
+    assert len(inputs_of(dataset).first_pool(1)[0]) == N_SKY * N_TILE
     request.getfixturevalue("small_pool")
-    assert len(inputs_of(dataset).sample(1)) == 3 * N_TILE
+    assert len(inputs_of(dataset).first_pool(1)[0]) == 3 * N_TILE
 
 
 @pytest.mark.parametrize(

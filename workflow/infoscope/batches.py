@@ -57,6 +57,11 @@ class Inputs:
         return cls.of_array(read, target)
 
     @property
+    def in_memory(self) -> bool:
+        """Whether `values` are an array, or else a data set in a file."""
+        return isinstance(self.values, np.ndarray)
+
+    @property
     def n_tile(self) -> int:
         """Tiles of a sky."""
         return int(self.values.shape[1])
@@ -78,9 +83,10 @@ class Inputs:
             rows = [self.values[sky] for sky in self.skies[start : start + step]]
             yield np.concatenate(rows)
 
-    def sample(self, seed: int) -> Array:
-        """All inputs, or as many random pieces as fit into a pool."""
-        return _load(self, next(_plans(self, 1, seed, 0)).pieces)[0]
+    def first_pool(self, seed: int) -> tuple[Array, NDArray[np.intp]]:
+        """Read what training begins with, all inputs if they fit, and their order."""
+        plan = next(_plans(self, 1, seed, 0))
+        return _load(self, plan.pieces)[0], plan.batches.ravel()
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def batches(
     pool, in whose random order batches come; the next pool is read meanwhile.
     """
     plans = _plans(inputs, min(size, len(inputs.skies) * inputs.n_tile), seed, first)
-    if isinstance(inputs.values, np.ndarray):
+    if inputs.in_memory:
         every = np.arange(len(inputs.skies))
         values, target = _load(inputs, every)
         for plan in plans:
@@ -123,7 +129,7 @@ def batches(
 
 def _piece(inputs: Inputs) -> int:
     """Count the inputs that are read together."""
-    if isinstance(inputs.values, np.ndarray):
+    if inputs.in_memory:
         return inputs.n_tile
     return tiles_in_piece(inputs.n_tile, 4 * math.prod(inputs.shape))
 
@@ -133,7 +139,7 @@ def _plans(inputs: Inputs, size: int, seed: int, first: int) -> Iterator[_Plan]:
     piece = _piece(inputs)
     n_pieces = len(inputs.skies) * inputs.n_tile // piece
     n_pools = 1
-    if not isinstance(inputs.values, np.ndarray):
+    if not inputs.in_memory:
         # a pool has at least one batch, however large its inputs are
         most = n_pieces // math.ceil(size / piece)
         n_pools = min(math.ceil(inputs.n_bytes / POOL_BYTES), most)

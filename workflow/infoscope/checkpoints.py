@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import orbax.checkpoint as ocp
-
-logger = logging.getLogger(__name__)
 
 # A shorter training is done again sooner than it would be worth its checkpoints.
 EVERY_SECONDS = 30.0

@@ -150,8 +150,6 @@ class Result:
         Statistics of the training inputs.
     history
         Evaluations, in order.
-    best_step
-        Step of the weights.
     stopped
         Whether patience ran out or all steps were made.
     """
@@ -159,13 +157,17 @@ class Result:
     params: Params
     standardisation: Standardisation
     history: list[Look]
-    best_step: int
     stopped: Literal["patience", "steps"]
 
     @property
     def best(self) -> Look:
         """The evaluation at the best step."""
         return best_of(self.history)
+
+    @property
+    def best_step(self) -> int:
+        """Step of the weights."""
+        return self.best.step
 
 
 def best_of(history: list[Look]) -> Look:
@@ -367,7 +369,9 @@ def train(
     """
     train_inputs = inputs_of(config, train_tiles)
     validation_inputs = inputs_of(config, validation_tiles)
-    standardise = Standardisation.of_inputs(train_inputs.sample(seed))
+    # read once for the scales of inputs and the first weights
+    pool, order = train_inputs.first_pool(seed)
+    standardise = Standardisation.of_inputs(pool)
     network = network_of(config)
     schedule = optax.warmup_cosine_decay_schedule(
         init_value=0.0,
@@ -449,7 +453,8 @@ def train(
         best_params = params if best_of(history) is look else state.best_params
         return State(params, moments, best_params, history, state.restarts)
 
-    state = _start(network, optimizer, train_inputs, standardise, seed)
+    state = _start(network, optimizer, standardise(pool[order[:START_BATCH]]), seed)
+    del pool
     if checkpoints is not None:
         state = _resumed(state, checkpoints, log)
     resumed_at, began = state.step, time.monotonic()
@@ -486,7 +491,6 @@ def train(
         params=jax.device_get(state.best_params),
         standardisation=standardise,
         history=state.history,
-        best_step=best_of(state.history).step,
         stopped="steps" if state.step >= config.steps else "patience",
     )
 
@@ -494,13 +498,11 @@ def train(
 def _start(
     network: nn.Module,
     optimizer: optax.GradientTransformation,
-    inputs: Inputs,
-    standardise: Standardisation,
+    first: Array,
     seed: int,
 ) -> State:
     key = jax.random.key(int(np.random.default_rng(seed).integers(2**31)))
-    example, _ = next(batches(inputs, START_BATCH, seed))
-    params: Params = jax.jit(network.init)(key, standardise(example))
+    params: Params = jax.jit(network.init)(key, first)
     return State(params, optimizer.init(params), params)
 
 
