@@ -91,11 +91,30 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
             file[name] = np.stack([getattr(seed, name) for seed in inferred])
         for name in ("omega_m", "sigma_8"):
             file[name] = grid_axis(spec["prior"][name], size)
+        file["samples"] = _samples(spec, inferred[0].density)
+        file.attrs["calibration"] = "calibrated"
         file.attrs["metric"] = list(METRICS)
         for name, key in NAMES.items():
             file.attrs[name] = spec[key]
         for name, mean in zip(LOSSES, np.mean(losses, axis=0), strict=True):
             file.attrs[name] = mean
+
+
+def _samples(spec: dict[str, Any], density: Array) -> Array:
+    """Draw (20000, 2) parameters: cells by their probability, uniform within."""
+    rng = np.random.default_rng(seed_of(spec["study_seed"], "samples"))
+    axes = _axes(spec, spec["posterior"]["grid_size"])
+    cells = rng.choice(density.size, size=20_000, p=density.ravel())
+    jitter = rng.uniform(-0.5, 0.5, (2, cells.size))
+    return np.stack(
+        [
+            axis[i] + (axis[1] - axis[0]) * move
+            for axis, i, move in zip(
+                axes, np.unravel_index(cells, density.shape), jitter, strict=True
+            )
+        ],
+        axis=1,
+    )
 
 
 def _read(file: Any, split: str, path: Path) -> Skies:
