@@ -6,7 +6,9 @@ import copy
 import os
 from typing import Any
 
+import getdist
 import h5py
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -27,6 +29,7 @@ CHAIN = {
     "collect_dataset": 1,
     "train_estimator": 2,
     "infer_posterior": 2,
+    "export_chain": 2,
 }
 
 
@@ -100,12 +103,15 @@ def test_more_cosmologies_run_new_shards_and_what_uses_them(finished) -> None:
         "collect_dataset": 2,
         "train_estimator": 4,
         "infer_posterior": 4,
+        "export_chain": 4,
     }
 
 
 def test_more_seeds_run_new_trainings(finished) -> None:
     config = changed(finished, lambda c: c["training"].update(seeds=2))
-    expected = {"train_estimator": 4, "infer_posterior": 4, **AGGREGATES}
+    expected = AGGREGATES | {
+        "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
+    }  # fmt: skip
     del expected["plot_tiles"]
     assert finished.would_run(config) == expected
 
@@ -121,10 +127,30 @@ def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
     assert path.read_bytes() == content
     assert jobs == {
         "infer_posterior": 1,
+        "export_chain": 1,
         "measure_widths": 1,
         "plot_widths": 1,
         "plot_contours": 1,
     }
+
+
+@pytest.mark.parametrize("suffix", ["1.txt", "paramnames", "ranges"])
+def test_deleted_file_of_a_chain_is_noticed(finished, suffix: str) -> None:
+    path = finished.folder / f"results/ci/chains/reference/cnn.{suffix}"
+    hidden = path.with_name("hidden")
+    path.rename(hidden)
+    try:
+        jobs = finished.would_run()
+    finally:
+        hidden.rename(path)
+    assert jobs == {"export_chain": 1}
+
+
+def test_chains_are_those_of_the_posteriors(finished) -> None:
+    results = finished.folder / "results/ci"
+    chain = getdist.loadMCSamples(str(results / "chains/reference/cnn"), no_cache=True)
+    with h5py.File(results / "posteriors/reference/cnn.h5") as file:
+        np.testing.assert_allclose(chain.samples[:, :2], file["samples"], rtol=5e-6)
 
 
 def test_comment_runs_nothing(finished, edited) -> None:
@@ -142,7 +168,9 @@ def test_fresh_checkout_runs_nothing(finished) -> None:
 
 def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None:
     edited("workflow/infoscope/training.py", lambda text: text + "\n\nNEW = 1\n")
-    expected = {"train_estimator": 4, "infer_posterior": 4, **AGGREGATES}
+    expected = AGGREGATES | {
+        "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
+    }  # fmt: skip
     del expected["plot_tiles"]
     assert finished.would_run() == expected
 

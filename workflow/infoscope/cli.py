@@ -20,6 +20,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "collect": ("collect", "run", {"shards": "+"}),
     "train": ("train", "run", {"dataset": None}),
     "infer": ("infer", "run", {"summaries": "+"}),
+    "export-chain": ("chains", "run", {"posterior": None}),
     "widths": ("widths", "run", {"posteriors": "+"}),
     "learning-curves": ("learning_curves", "run", {"less": "+", "whole": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),

@@ -149,6 +149,11 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
     }
 
 
+def chain(study: Study) -> dict[str, Any]:
+    """Spec of `export_chain`."""
+    return {"prior": study.cosmology.prior.model_dump(mode="json")}
+
+
 def learning_curves(study: Study) -> dict[str, Any]:
     """Spec of `measure_learning_curves`."""
     numbers = {

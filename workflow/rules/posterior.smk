@@ -36,6 +36,36 @@ use rule infer_posterior as infer_with_less with:
         f"{RESULTS}/benchmarks/infer_with_less/{{degradation}}_{{estimator}}_{{lesson}}.tsv"
 
 
+rule export_chain:
+    input:
+        rules.infer_posterior.output,
+    output:
+        # {estimator}_2.txt would be the second chain of {estimator}, hence the dot
+        chain=f"{RESULTS}/chains/{{degradation}}/{{estimator}}.1.txt",
+        names=f"{RESULTS}/chains/{{degradation}}/{{estimator}}.paramnames",
+        ranges=f"{RESULTS}/chains/{{degradation}}/{{estimator}}.ranges",
+    log:
+        f"{RESULTS}/logs/export_chain/{{degradation}}_{{estimator}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/export_chain/{{degradation}}_{{estimator}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.chain(STUDY)),
+        code=specs.code("chains"),
+    shell:
+        "python -m infoscope export-chain"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --posterior {input:q}"
+        " --output {output.chain:q}"
+        " > {log:q} 2>&1"
+
+
 rule measure_widths:
     input:
         expand(
