@@ -1,13 +1,17 @@
 """Figures of synthetic results."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
-from infoscope import figures, harmonics
+from infoscope import chains, figures, harmonics
 from infoscope.errors import InfoscopeError
 from infoscope.stages import plot
 from infoscope.survey import to_tiles
@@ -24,6 +28,7 @@ LABELS = {
 }
 ESTIMATORS = ("cnn", "power_spectrum")
 SPEC = {"labels": LABELS, "fiducial": {"omega_m": 0.2915, "sigma_8": 0.7835}}
+TRUTH = {"omega_m": 0.2915, "sigma_8": 0.7835, "s_8": 0.7723}
 
 
 def widths_table() -> pd.DataFrame:
@@ -62,36 +67,27 @@ def fisher_table() -> pd.DataFrame:
     return pd.DataFrame({"prior": ["none", "box"], **widths})
 
 
-def gaussian(width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Posterior that is narrow in S_8 and wide in Ω_m."""
-    omega_m = np.linspace(0.15, 0.45, 96)
-    sigma_8 = np.linspace(0.5, 1.2, 96)
-    om, s8 = np.meshgrid(omega_m, sigma_8, indexing="ij")
-    s_8 = s8 * np.sqrt(om / 0.3)
-    density = np.exp(
-        -0.5 * (((s_8 - 0.772) / width) ** 2 + ((om - 0.2915) / 0.06) ** 2)
-    )
-    return density, omega_m, sigma_8
-
-
-def write_posterior(folder: Path, name: str, estimator: str, width: float) -> Path:
-    path = folder / "posteriors" / name / f"{estimator}.h5"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    density, omega_m, sigma_8 = gaussian(width)
-    with h5py.File(path, "w") as file:
-        file["density"] = np.stack([0 * density, density, 0 * density])
-        file["omega_m"], file["sigma_8"] = omega_m, sigma_8
-        file["width"] = np.outer([2.0, 1.5, 1.0], [1, 1, 1, 1, 1]) * width
-        file.attrs["metric"] = [
-            "sigma_s8",
-            "sigma_omega_m",
-            "sigma_sigma8",
-            "area68",
-            "fom",
-        ]
-        file.attrs["degradation"] = name
-        file.attrs["estimator"] = file.attrs["kind"] = estimator
+def write_chain(
+    folder: Path, name: str, width: float, calibration: str = "calibrated"
+) -> Path:
+    """Chain that is narrow in S_8 and wide in Ω_m."""
+    root = folder / "chains" / name / "cnn"
+    root.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(1)
+    omega_m = rng.normal(0.2915, 0.06, 8000)
+    sigma_8 = rng.normal(0.772, width, 8000) / np.sqrt(np.abs(omega_m) / 0.3)
+    samples = np.stack([omega_m, sigma_8], axis=1)
+    inside = np.all((samples > (0.15, 0.5)) & (samples < (0.45, 1.2)), axis=1)
+    prior = {"omega_m": (0.15, 0.45), "sigma_8": (0.5, 1.2)}
+    root.with_suffix(".paramnames").write_text(chains.names())
+    root.with_suffix(".ranges").write_text(chains.ranges(prior))
+    path = root.with_suffix(chains.SUFFIX)
+    path.write_text(chains.chain(samples[inside], calibration))
     return path
+
+
+def read_chains(paths: list[Path]) -> list[figures.Chain]:
+    return [plot.read_chain(SPEC, path) for path in paths]
 
 
 def write_dataset(folder: Path, name: str, index: int) -> Path:
@@ -174,39 +170,86 @@ def test_fisher_is_a_line_for_each_reference_with_the_prior():
         assert all(ax.get_xlim()[0] < x < ax.get_xlim()[1] for x in places)
 
 
-@pytest.mark.parametrize("mass", [0.683, 0.95])
-def test_level_encloses_its_mass(mass):
-    density = gaussian(0.05)[0]
-    level = figures.mass_level(density, mass)
-    enclosed = density[density >= level].sum() / density.sum()
-    assert enclosed == pytest.approx(mass, abs=0.01)
+def triangle(drawn: list[figures.Chain]) -> Figure:
+    return figures.plot_triangle(drawn, "cnn", TRUTH)
 
 
-def test_level_needs_mass():
-    with pytest.raises(InfoscopeError, match="no mass"):
-        figures.mass_level(np.zeros((8, 8)))
+def test_triangle_has_a_panel_for_each_parameter_and_pair(tmp_path):
+    names = ("reference", "lowpass_10", "phases")
+    drawn = read_chains([write_chain(tmp_path, name, 0.03) for name in names])
+    figure = triangle(drawn)
+    assert len(figure.axes) == 6
+    bottom = [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()]
+    left = [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
+    assert bottom == [r"$\Omega_m$", r"$\sigma_8$", "$S_8$"]
+    assert sorted(left) == ["$S_8$", r"$\sigma_8$"]
+    pairs = [ax for ax in figure.axes if ax.collections]
+    assert len(pairs) == 3
+    reference, *others = (to_rgb(line["color"]) for line in figures.line_styles(names))
+    for ax in pairs:
+        drawn_colours = [to_rgb(lines.get_edgecolor()[0]) for lines in ax.collections]
+        assert drawn_colours == [reference, *others]
+        # one region each, in one piece
+        assert [len(lines.get_paths()) for lines in ax.collections] == [1, 1, 1]
+    assert reference == to_rgb("black") and len({reference, *others}) == 3
+    (legend,) = figure.legends
+    assert legend.get_title().get_text() == "CNN"
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["Reference", "Low-pass 10 Mpc/h", "Random phases", "Truth"]
+    # axes end at the prior
+    assert figure.axes[0].get_xlim() == pytest.approx((0.15, 0.45))
 
 
-@pytest.mark.parametrize("n_estimators", [1, 2])
-def test_contours_have_a_panel_for_each_estimator(n_estimators):
-    posteriors = [
-        figures.Posterior(estimator, label, *gaussian(0.02))
-        for estimator in ESTIMATORS[:n_estimators]
-        for label in ("Reference", "Random phases")
+def test_truth_is_in_every_panel(tmp_path):
+    figure = triangle(read_chains([write_chain(tmp_path, "reference", 0.03)]))
+    for ax in figure.axes:
+        across = {
+            round(line.get_xdata()[0], 6) for line in ax.lines
+            if len(set(line.get_xdata())) == 1
+        }  # fmt: skip
+        (parameter,) = across
+        assert parameter in [round(value, 6) for value in TRUTH.values()]
+
+
+def test_calibration_is_said(tmp_path):
+    calibrations = ("corrected", "withheld", "calibrated")
+    paths = [
+        write_chain(tmp_path, name, 0.03, calibration)
+        for name, calibration in zip(list(LABELS)[:3], calibrations, strict=True)
     ]
-    figure = figures.plot_contours(posteriors, (0.2915, 0.7835))
-    assert len(figure.axes) == n_estimators
-    names = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert names == ["Reference", "Random phases", "Truth"]
-    # The density's first axis is Ω_m: the region follows σ_8 ∝ Ω_m^(-1/2).
-    lines = figure.axes[0].collections[0].get_paths()[0].vertices
-    assert np.corrcoef(lines.T)[0, 1] < -0.5
+    figure = triangle(read_chains(paths))
+    (legend,) = figure.legends
+    labels = [text.get_text().replace("\n", " ") for text in legend.get_texts()]
+    assert labels == [
+        "Reference (corrected)",
+        "Low-pass 10 Mpc/h: withheld (miscalibrated)",
+        "Low-pass 30 Mpc/h",
+        "Truth",
+    ]
+    assert [line.get_linestyle() for line in legend.get_lines()][1] == "None"
+    assert {len(ax.collections) for ax in figure.axes} == {0, 2}
 
 
-def test_flat_posterior_can_be_drawn():
-    _, omega_m, sigma_8 = gaussian(1.0)
-    flat = figures.Posterior("cnn", "Flat", np.ones((96, 96)), omega_m, sigma_8)
-    figures.plot_contours([flat], (0.3, 0.8)).draw_without_rendering()
+def test_all_withheld_is_a_legend(tmp_path):
+    paths = [write_chain(tmp_path, name, 0.03, "withheld") for name in list(LABELS)[:2]]
+    figure = triangle(read_chains(paths))
+    assert not figure.axes and len(figure.legends[0].get_texts()) == 3
+
+
+def test_long_legend_is_beside_the_triangle(tmp_path):
+    (chain,) = read_chains([write_chain(tmp_path, "reference", 0.03)])
+    many = [chain] + [replace(chain, degradation=f"other_{i}") for i in range(60)]
+    figure = triangle(many)
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    panels = [ax.get_window_extent() for ax in figure.axes]
+    assert legend.x0 > max(panel.x1 for panel in panels)
+    assert legend.y0 > 0 and legend.x1 < figure.bbox.x1
+    styles = {
+        (line["color"], str(line["ls"]))
+        for line in figures.line_styles([chain.degradation for chain in many[:36]])
+    }
+    assert len(styles) == 36
 
 
 @pytest.mark.parametrize("degradations", [1, 3])
@@ -288,16 +331,19 @@ def test_run_widths(tmp_path):
     assert written(output)
 
 
-def test_run_contours_draws_the_seed_of_median_width(tmp_path):
-    # The other seeds are empty: drawing them would be an error.
+def test_run_triangle_gives_the_same_bytes_again(tmp_path):
     paths = [
-        write_posterior(tmp_path, name, estimator, 0.012 * (1 + i) * (1 + j / 2))
+        write_chain(tmp_path, name, 0.03 * (1 + i))
         for i, name in enumerate(("reference", "lowpass_30", "phases"))
-        for j, estimator in enumerate(ESTIMATORS)
     ]
-    output = tmp_path / "figures" / "contours.png"
-    plot.run_contours(SPEC, paths, output)
-    assert written(output)
+    outputs = [tmp_path / name / "triangle_cnn.png" for name in ("one", "other")]
+    for output in outputs:
+        plot.run_triangle(SPEC, paths, output)
+        assert written(output)
+    for suffix in (".png", ".pdf"):
+        one, other = (path.with_suffix(suffix).read_bytes() for path in outputs)
+        assert one == other
+    assert not plt.get_fignums()
 
 
 def test_run_tiles(tmp_path):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 AGGREGATES = {
     "measure_widths": 1,
     "plot_widths": 1,
-    "plot_contours": 1,
+    "plot_triangle": 2,
     "plot_tiles": 1,
     "plot_history": 1,
 }
@@ -54,7 +54,9 @@ def test_results_of_the_study(finished) -> None:
     assert list(columns["column"]) == list(table.columns)
     fisher = pd.read_csv(results / "fisher.csv")
     assert list(fisher.prior) == ["none", "box"]
-    for figure in ("widths", "contours", "tiles", "history"):
+    for figure in (
+        "widths", "triangle_cnn", "triangle_power_spectrum", "tiles", "history",
+    ):  # fmt: skip
         assert (results / f"figures/{figure}.png").stat().st_size > 10_000
 
 
@@ -130,7 +132,7 @@ def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
         "export_chain": 1,
         "measure_widths": 1,
         "plot_widths": 1,
-        "plot_contours": 1,
+        "plot_triangle": 1,
     }
 
 
@@ -143,7 +145,7 @@ def test_deleted_file_of_a_chain_is_noticed(finished, suffix: str) -> None:
         jobs = finished.would_run()
     finally:
         hidden.rename(path)
-    assert jobs == {"export_chain": 1}
+    assert jobs == {"export_chain": 1, "plot_triangle": 1}
 
 
 def test_chains_are_those_of_the_posteriors(finished) -> None:
@@ -300,7 +302,7 @@ def test_report_is_one_page_with_captions(finished) -> None:
     page = (finished.folder / "report.html").read_text()
     for name in (
         "widths.png",
-        "contours.png",
+        "triangle_cnn.png",
         "tiles.png",
         "history.png",
         "fisher.csv",

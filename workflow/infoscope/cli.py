@@ -25,7 +25,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "learning-curves": ("learning_curves", "run", {"less": "+", "whole": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),
     "plot-widths": ("plot", "run_widths", {"table": None, "fisher": None}),
-    "plot-contours": ("plot", "run_contours", {"posteriors": "+"}),
+    "plot-triangle": ("plot", "run_triangle", {"chains": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"datasets": "+"}),
     "plot-history": ("plot", "run_history", {"histories": "+"}),
     "plot-learning-curves": ("plot", "run_learning_curves", {"table": None}),

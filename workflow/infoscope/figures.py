@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from getdist import MCSamples
+from getdist import plots as getdist_plots
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
@@ -31,7 +35,16 @@ P = ParamSpec("P")
 STYLE = Path(__file__).parents[2] / "resources" / "infoscope.mplstyle"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-MASS = 0.683
+FAINT = (6, 7, 8)  # colours of the palette that are lost in thin lines
+TRIANGLE_WIDTH = 5.5
+TRUTH_LINE: dict[str, Any] = {"color": "0.6", "ls": "-", "lw": 0.7}
+CORNER: dict[str, Any] = {
+    "loc": "upper right",
+    "bbox_to_anchor": (0.99, 0.99),
+    "alignment": "left",
+    "handlelength": 2.5,
+    "title_fontsize": 9,
+}
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
 HOLLOW: dict[str, Any] = {"mfc": "white", "mew": 1.2, "ms": 4.5}
 ESTIMATORS = {
@@ -42,26 +55,29 @@ ESTIMATORS = {
 
 
 @dataclass(frozen=True)
-class Posterior:
-    """The posterior of one mock observation.
+class Chain:
+    """Samples of the posterior of the mean mock under one degradation.
 
     Attributes
     ----------
-    estimator
-        Name of the estimator; each has a panel.
-    label
-        Label of the degradation.
-    density
-        Density on the grid, the first axis along `omega_m`.
-    omega_m, sigma_8
-        Evenly spaced axes of the grid.
+    degradation, label
+        Name and label of the degradation.
+    calibration
+        How the posterior was calibrated; what is not "calibrated" is said.
+    samples
+        The samples, or None if they are withheld.
     """
 
-    estimator: str
+    degradation: str
     label: str
-    density: FloatArray
-    omega_m: FloatArray
-    sigma_8: FloatArray
+    calibration: str
+    samples: MCSamples | None
+
+    @property
+    def legend(self) -> str:
+        """Label, and what a reader has to know of the calibration."""
+        notes = {"corrected": " (corrected)", "withheld": ": withheld (miscalibrated)"}
+        return self.label + notes.get(self.calibration, "")
 
 
 def style() -> AbstractContextManager[None]:
@@ -163,84 +179,101 @@ def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     return figure
 
 
-def mass_level(density: FloatArray, mass: float = MASS) -> float:
-    """Find the density whose contour encloses a given mass.
-
-    Parameters
-    ----------
-    density
-        Density on a grid of cells of equal area.
-    mass
-        Fraction of the total mass.
-
-    Returns
-    -------
-        The level.
-    """
-    ordered = np.sort(np.asarray(density, dtype=float), axis=None)[::-1]
-    enclosed = np.cumsum(ordered)
-    if not enclosed[-1] > 0:
-        raise InfoscopeError("a posterior has no mass: nothing to draw")
-    found = int(np.searchsorted(enclosed / enclosed[-1], mass))
-    return float(ordered[min(found, ordered.size - 1)])
-
-
 @_styled
-def plot_contours(
-    posteriors: Sequence[Posterior], fiducial: tuple[float, float]
+def plot_triangle(
+    chains: Sequence[Chain], estimator: str, truth: Mapping[str, float]
 ) -> Figure:
-    """Plot the 68 % regions of posteriors, one panel an estimator.
+    """Plot posteriors of (Ω_m, σ_8, S_8) with GetDist.
 
     Parameters
     ----------
-    posteriors
-        What to draw; a degradation has the same colour in all panels.
-    fiducial
-        (Ω_m, σ_8) of the mock observations.
+    chains
+        One for each degradation; what is withheld is in the legend only.
+    estimator
+        Name of the estimator, the title of the legend.
+    truth
+        Parameters of the mock observation, by their names in the chains.
 
     Returns
     -------
-        The figure.
+        68 % regions below the diagonal, and marginal densities on it. A degradation
+        has the same line in the figures of all estimators.
     """
-    estimators = list(dict.fromkeys(p.estimator for p in posteriors))
-    labels = list(dict.fromkeys(p.label for p in posteriors))
-    colours = dict(zip(labels, _colours(len(labels)), strict=True))
-    dashes = {label: DASHES[i % len(DASHES)] for i, label in enumerate(labels)}
-
-    figure = Figure(
-        figsize=(0.6 + 3.3 * len(estimators), 3.6 + 0.2 * ceil(len(labels) / 3)),
-        layout="constrained",
-    )
-    axes = figure.subplots(1, len(estimators), sharex=True, sharey=True, squeeze=False)
-    for ax, estimator in zip(axes[0], estimators, strict=True):
-        for posterior in posteriors:
-            if posterior.estimator == estimator:
-                _draw_contours(
-                    ax, posterior, colours[posterior.label], dashes[posterior.label]
-                )
-        ax.plot(*fiducial, marker="+", ms=10, mew=1.4, color="black", ls="none")
-        ax.set_title(_estimator_label(estimator))
-        ax.set_xlabel("Ωₘ")
-    axes[0, 0].set_ylabel("σ₈")
-    handles = [
-        Line2D([], [], color=colours[label], ls=dashes[label], label=label)
-        for label in labels
+    lines = line_styles([chain.degradation for chain in chains])
+    drawn = [
+        (chain.samples, line)
+        for chain, line in zip(chains, lines, strict=True)
+        if chain.samples is not None
     ]
-    handles.append(
-        Line2D([], [], color="black", marker="+", ms=8, ls="none", label="Truth")
+    plotter = getdist_plots.get_subplot_plotter(
+        width_inch=TRIANGLE_WIDTH, scaling=False, rc_sizes=True
     )
-    columns = min(len(handles), 3)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    plotter.settings.num_plot_contours = 1
+    plotter.settings.line_labels = False
+    if drawn:
+        plotter.triangle_plot(
+            [samples for samples, _ in drawn],
+            list(truth),
+            line_args=[line for _, line in drawn],
+            contour_args=[line for _, line in drawn],
+            markers=truth,
+            marker_args=TRUTH_LINE,
+        )
+    else:
+        plotter.make_figure(nx=1)
+    figure: Figure = plotter.fig
+    handles = []
+    for chain, line in zip(chains, lines, strict=True):
+        shown = line if chain.samples else {"ls": "none"}
+        handles.append(Line2D([], [], label=_wrapped(chain.legend), **shown))
+    handles.append(Line2D([], [], label="Truth", **TRUTH_LINE))
+    _add_legend(figure, plotter.gridspec, handles, _estimator_label(estimator))
+    # GetDist makes figures with pyplot, which would keep them
+    plt.close(figure)
     return figure
 
 
-def _draw_contours(ax: Axes, posterior: Posterior, colour: Any, dash: Any) -> None:
-    """Draw the 68 % region of a posterior."""
-    grid = (posterior.omega_m, posterior.sigma_8, posterior.density.T)
-    level = mass_level(posterior.density)
-    ax.contour(
-        *grid, levels=[level], colors=[colour], linestyles=[dash], linewidths=[1.5]
+def _add_legend(
+    figure: Figure, panels: GridSpec, handles: list[Line2D], title: str
+) -> None:
+    """Put a legend into the free corner of a triangle, or beside it if it is long."""
+    legend = figure.legend(handles=handles, title=title, **CORNER)
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
+    if legend.get_window_extent().height < 0.6 * height * figure.dpi:
+        return
+    legend.remove()
+    columns = ceil(len(handles) / 25)
+    legend = figure.legend(handles=handles, title=title, ncols=columns, **CORNER)
+    figure.draw_without_rendering()
+    box = legend.get_window_extent()
+    wider = 1 + 1.05 * box.width / figure.dpi / width
+    taller = max(1.0, 1.05 * box.height / figure.dpi / height)
+    figure.set_size_inches(width * wider, height * taller)
+    edges = panels.get_subplot_params(figure)
+    panels.update(
+        left=edges.left / wider,
+        right=edges.right / wider,
+        bottom=1 - (1 - edges.bottom) / taller,
+        top=1 - (1 - edges.top) / taller,
     )
+
+
+def line_styles(degradations: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a line for each degradation: the reference is thick and black."""
+    colours = [colour for i, colour in enumerate(_colours(10)) if i not in FAINT]
+    others = [name for name in degradations if name != REFERENCE]
+    lines: dict[str, dict[str, Any]] = {
+        REFERENCE: {"color": "black", "ls": "-", "lw": 1.8}
+    }
+    for i, name in enumerate(others):
+        # 7 colours and 5 dashes: 35 lines before one comes again
+        lines[name] = {
+            "color": colours[i % len(colours)],
+            "ls": DASHES[i % len(DASHES)],
+            "lw": 1.2,
+        }
+    return [lines[name] for name in degradations]
 
 
 @dataclass(frozen=True)

@@ -32,24 +32,30 @@ rule plot_widths:
         " > {log:q} 2>&1"
 
 
-rule plot_contours:
+rule plot_triangle:
     input:
-        expand(
-            rules.infer_posterior.output,
+        chains=expand(
+            rules.export_chain.output.chain,
             degradation=STUDY.degradations,
-            estimator=STUDY.estimators,
+            allow_missing=True,
+        ),
+        # GetDist finds them beside the chains
+        others=expand(
+            [rules.export_chain.output.names, rules.export_chain.output.ranges],
+            degradation=STUDY.degradations,
+            allow_missing=True,
         ),
     output:
         png=report(
-            f"{RESULTS}/figures/contours.png",
+            f"{RESULTS}/figures/triangle_{{estimator}}.png",
             category="Figures",
-            caption="../report/contours.rst",
+            caption="../report/triangle.rst",
         ),
-        pdf=f"{RESULTS}/figures/contours.pdf",
+        pdf=f"{RESULTS}/figures/triangle_{{estimator}}.pdf",
     log:
-        f"{RESULTS}/logs/plot_contours.log",
+        f"{RESULTS}/logs/plot_triangle/{{estimator}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/plot_contours.tsv"
+        f"{RESULTS}/benchmarks/plot_triangle/{{estimator}}.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -60,10 +66,10 @@ rule plot_contours:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),
     shell:
-        "python -m infoscope plot-contours"
+        "python -m infoscope plot-triangle"
         " --spec {params.spec:q}"
         " --code {params.code}"
-        " --posteriors {input:q}"
+        " --chains {input.chains:q}"
         " --output {output.png:q}"
         " > {log:q} 2>&1"
 
