@@ -10,11 +10,12 @@ import pytest
 
 from infoscope import chains as text
 from infoscope.datasets import create
-from infoscope.posterior import METRICS, grid_axis, widths
+from infoscope.posterior import METRICS, Grid, widths
 from infoscope.stages import chains
 
 PRIOR = {"omega_m": (0.15, 0.45), "sigma_8": (0.5, 1.2)}
-AXES = [grid_axis(interval, 96) for interval in PRIOR.values()]
+GRID = Grid.of_prior(PRIOR, 96)
+AXES = GRID.axes
 
 
 def probabilities(width: float) -> np.ndarray:
@@ -74,7 +75,7 @@ def test_getdist_reads_what_was_written(tmp_path: Path, calibration: str) -> Non
 def test_getdist_measures_the_widths_of_the_grid(tmp_path: Path, width: float) -> None:
     """Widths of the table come from the grid: not from samples, nor with GetDist."""
     grid = probabilities(width)
-    expected = dict(zip(METRICS, widths(grid[None], *AXES)[0], strict=True))
+    expected = dict(zip(METRICS, widths(grid.reshape(1, -1), GRID)[0], strict=True))
     chain = loaded(exported(tmp_path, draws(grid)))
     for name, metric in (
         ("s_8", "sigma_s8"),

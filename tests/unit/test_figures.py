@@ -35,13 +35,28 @@ def widths_table() -> pd.DataFrame:
     rows = []
     for i, (name, label) in enumerate(LABELS.items()):
         for j, estimator in enumerate(ESTIMATORS):
-            row = {"degradation": name, "label": label, "estimator": estimator}
             for metric, slope in (("sigma_s8", 0.2), ("area68", 0.3)):
-                row[metric] = 0.05 * (1 + slope * i) / (1 + j)
-                row[f"{metric}_ratio"] = 1 + slope * i / (1 + j)
-                row[f"{metric}_ratio_error"] = 0.02 * i
-            rows.append(row | {"convergence": "converged"})
+                rows.append(
+                    {
+                        "degradation": name, "label": label, "estimator": estimator,
+                        "metric": metric,
+                        "value": 0.05 * (1 + slope * i) / (1 + j),
+                        "ratio": 1 + slope * i / (1 + j),
+                        "ratio_error": 0.02 * i,
+                        "prior_limited": metric == "area68" and i > 3,
+                        "calibration": "calibrated",
+                        "convergence": "converged",
+                    }
+                )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def marked(table: pd.DataFrame, estimator: str, rows: list[int], **columns) -> None:
+    """Set columns of some degradations of an estimator, for all metrics."""
+    names = [list(LABELS)[row] for row in rows]
+    chosen = table.degradation.isin(names) & (table.estimator == estimator)
+    for column, value in columns.items():
+        table.loc[chosen, column] = value
 
 
 def curves_table(degradations: int) -> pd.DataFrame:
@@ -52,6 +67,7 @@ def curves_table(degradations: int) -> pd.DataFrame:
             "number": round(fraction * number) * (1 + (axis == "steps") * j),
             "sigma_s8": (0.05 + 0.01 * i) * (1 + 0.1 / fraction) * (1 + j / 5),
             "sigma_s8_error": 0.002,
+            "calibration": "calibrated",
         }
         for i, label in enumerate(list(LABELS.values())[:degradations])
         for j, estimator in enumerate(ESTIMATORS)
@@ -132,30 +148,48 @@ def test_widths_have_a_row_for_each_degradation_in_order():
         assert len(ax.containers) == len(ESTIMATORS)
         assert all(len(c[0].get_xdata()) == len(LABELS) for c in ax.containers)
     assert left.get_xlabel() == "σ(S₈) / σ(S₈) of the reference"
-    assert "prior-limited" in right.get_title()
+    assert "prior" in right.get_title() and not left.get_title()
     names = [t.get_text() for t in figure.legends[0].get_texts()]
     assert names == ["CNN", "Power spectrum", "Fisher, Gaussian fields"]
 
 
 def test_what_did_not_converge_is_hollow():
     table = widths_table()
-    cnn, spectra = (table.index[table.estimator == name] for name in ESTIMATORS)
-    table.loc[[cnn[2], cnn[5]], "convergence"] = ["falling", "overfit"]
-    table.loc[spectra[3], "convergence"] = "falling and overfit"
+    marked(table, "cnn", [2, 5], convergence="falling")
+    marked(table, "power_spectrum", [3], convergence="falling and overfit")
     figure = figures.plot_widths(table, fisher_table())
     for ax, metric in zip(figure.axes, ("sigma_s8", "area68"), strict=True):
         hollow = [line for line in ax.lines if line.get_mfc() == "white"]
         colours = [container[0].get_color() for container in ax.containers]
         assert [line.get_mec() for line in hollow] == colours
-        for line, rows in zip(hollow, ([cnn[2], cnn[5]], [spectra[3]]), strict=True):
-            np.testing.assert_array_equal(
-                line.get_xdata(), table[f"{metric}_ratio"][rows]
-            )
+        shown = table[(table.metric == metric) & (table.convergence != "converged")]
+        for line, estimator in zip(hollow, ESTIMATORS, strict=True):
+            expected = shown[shown.estimator == estimator].ratio
+            np.testing.assert_array_equal(line.get_xdata(), expected)
         # on the markers that have the error bars
         places = set(zip(*ax.containers[0][0].get_data(), strict=True))
         assert set(zip(*hollow[0].get_data(), strict=True)) <= places
     names = [t.get_text() for t in figure.legends[0].get_texts()]
     assert names[-1] == "Not converged" and names.count("Not converged") == 1
+
+
+def test_what_was_corrected_or_withheld_is_marked():
+    table = widths_table()
+    marked(table, "cnn", [2], calibration="corrected")
+    missing = {"value": np.nan, "ratio": np.nan, "ratio_error": np.nan}
+    marked(table, "cnn", [0, 4], calibration="withheld", **missing)
+    figure = figures.plot_widths(table, fisher_table())
+    for ax in figure.axes:
+        edged = [line for line in ax.lines if line.get_mec() == "black"]
+        assert [list(line.get_ydata()) for line in edged] == [[2 - 0.15]]
+        texts = [text for text in ax.texts if "withheld" in text.get_text()]
+        assert [text.xy[1] for text in texts] == [0 - 0.15, 4 - 0.15]
+        # without a reference there is nothing to compare with
+        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+        assert len(dotted) == 1
+    figure.draw_without_rendering()
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert names[-1] == "Corrected"
 
 
 def test_fisher_is_a_line_for_each_reference_with_the_prior():
@@ -250,6 +284,49 @@ def test_long_legend_is_beside_the_triangle(tmp_path):
         for line in figures.line_styles([chain.degradation for chain in many[:36]])
     }
     assert len(styles) == 36
+
+
+def write_posterior(folder: Path, name: str, estimator: str, verdict: str) -> Path:
+    path = folder / name / f"{estimator}.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    level = np.arange(1, 100) / 100
+    shape = (3, 99, 7)
+    with h5py.File(path, "w") as file:
+        file["level"] = level
+        file["coverage"] = np.broadcast_to(level[:, None] + 0.01, shape)
+        file["coverage_error"] = np.full(shape, 0.02)
+        file["ranks"] = np.full((3, 20, 3), 1.1)
+        file.attrs["degradation"], file.attrs["estimator"] = name, estimator
+        file.attrs["calibration"] = verdict
+    return path
+
+
+def test_run_calibration_has_two_panels_for_each_posterior(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        figures, "plot_calibration", lambda all: drawn.extend(all) or Figure()
+    )
+    verdicts = {"reference": "calibrated", "lowpass_10": "corrected"}
+    paths = [
+        write_posterior(tmp_path, name, estimator, verdict)
+        for name, verdict in verdicts.items()
+        for estimator in ESTIMATORS
+    ]
+    output = tmp_path / "figures/calibration.png"
+    plot.run_calibration(SPEC, paths, output)
+    assert written(output)
+    monkeypatch.undo()
+    figure = figures.plot_calibration(drawn)
+    figure.draw_without_rendering()
+    assert len(figure.axes) == 2 * 2 * 2
+    titles = [ax.get_title(loc="left") for ax in figure.axes[::2]]
+    labels = ["Reference", "Low-pass 10 Mpc/h (corrected)"]
+    assert titles == [label for label in labels for _ in ESTIMATORS]
+    coverage, ranks = figure.axes[:2]
+    curves = [line for line in coverage.lines if len(line.get_xdata()) == 99]
+    assert len(curves) == 4
+    np.testing.assert_allclose(curves[0].get_ydata(), 0.01)
+    assert len(ranks.patches) == 3
 
 
 @pytest.mark.parametrize("degradations", [1, 3])

@@ -14,7 +14,6 @@ from infoscope import fisher, simulators, specs
 from infoscope.cli import main
 from infoscope.config import GaussianConfig, Parameters, Prior, parse_study
 from infoscope.matter import Matter
-from infoscope.posterior import METRICS
 from infoscope.simulators.shells import shell_edges
 from infoscope.survey import Survey, read_nz
 
@@ -142,7 +141,9 @@ def test_widths_without_prior_are_those_of_the_matrix() -> None:
     to_s8 = np.array([[1, 0], [0.8 / 0.6, 1]])
     in_sigma_8 = np.linalg.inv(to_s8.T @ matrix @ to_s8)
     found = dict(
-        zip(METRICS, fisher.widths_without_prior(matrix, FIDUCIAL), strict=True)
+        zip(
+            fisher.PREDICTED, fisher.widths_without_prior(matrix, FIDUCIAL), strict=True
+        )
     )
     assert found["sigma_s8"] == pytest.approx(np.linalg.inv(matrix)[1, 1] ** 0.5)
     assert found["sigma_omega_m"] == pytest.approx(in_sigma_8[0, 0] ** 0.5)
@@ -166,6 +167,7 @@ def test_noise_without_end_leaves_the_prior() -> None:
         0.3 / 12**0.5,
         0.7 / 12**0.5,
         0.683 * 0.3 * 0.7,
+        0.954 * 0.3 * 0.7,
         1 / (0.683 * 0.3 * 0.7),
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-3)
@@ -182,7 +184,7 @@ def test_stage_writes_a_row_for_each_prior(tmp_path: Path) -> None:
         tables[noise] = pd.read_csv(output).set_index("prior")
     table = tables["before"]
     assert list(table.index) == ["none", "box"]
-    assert list(table.columns[:5]) == list(METRICS)
+    assert list(table.columns[:6]) == list(fisher.PREDICTED)
     assert (table.ell_min == 4).all() and (table.ell_max == 32).all()
     element = table.loc["none", ["fisher_omega_m_omega_m", "fisher_omega_m_s8"]]
     matrix = np.array([element, [element.iloc[1], table.fisher_s8_s8.iloc[0]]], float)

@@ -3,96 +3,127 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infoscope.calibration import CURVES, LEVELS
+from infoscope.comparison import SeedScatter, compare
 from infoscope.errors import InfoscopeError
+from infoscope.inference import CALIBRATED, CORRECTED, WITHHELD
+from infoscope.posterior import METRICS
 from infoscope.stages import learning_curves
 from infoscope.stages import widths as stage
-from infoscope.widths import Measurement, Training, columns, measure, measure_curves
+from infoscope.widths import measure, measure_curves
 
-CONVERGED = Training(-1.0, -0.95, 0.01, 0.0)
+from .test_comparison import TRAINING, measurement
 
-
-def measurement(
-    degradation,
-    scale=1.0,
-    n_seeds=2,
-    seed_scatter=0.0,
-    sky_scatter=0.1,
-    training=CONVERGED,
-    estimator="cnn",
-):
-    rng = np.random.default_rng(3)  # shared skies: the same for all degradations
-    skies = 1 + sky_scatter * rng.standard_normal((1, 40, 1))
-    seeds = 1 + seed_scatter * np.linspace(-1, 1, n_seeds) if n_seeds > 1 else [1.0]
-    width = scale * np.outer(seeds, [0.05, 0.04, 0.08, 0.01, 100.0])
-    return Measurement(
-        degradation=degradation,
-        label=degradation.title(),
-        estimator=estimator,
-        kind=estimator,
-        n_mocks=10,
-        width=width,
-        bootstrap=width[:, None] * skies,
-        training=training,
-    )
+PRIOR = np.array([0.24, 0.09, 0.2, 0.15, 0.2, 7.0, 0.0])
 
 
-def test_ratios_are_paired():
-    table = measure([measurement("cut", 2.0), measurement("reference")], 0.3)
-    assert list(table.degradation) == ["cut", "reference"]
-    cut = table.iloc[0]
-    assert cut.sigma_s8_ratio == pytest.approx(2)
-    assert cut.sigma_s8_ratio_error == pytest.approx(0, abs=1e-12)
-    assert cut.sigma_s8_error / cut.sigma_s8 == pytest.approx(0.1, rel=0.3)
-    assert cut.prior_fraction_omega_m == pytest.approx(0.08 / (0.3 / np.sqrt(12)))
+def measured(rows, margin=0.05):
+    table = measure(rows, PRIOR, margin)
+    return table.set_index(["degradation", "metric"])
 
 
-def test_seed_scatter_is_pooled():
+def test_has_a_row_for_each_measurement_and_metric():
+    rows = [measurement("reference"), measurement("cut", 2.0)]
+    table = measure(rows, PRIOR, 0.05)
+    assert list(table.metric) == 2 * list(METRICS)
+    assert list(table.degradation) == ["reference"] * 7 + ["cut"] * 7
+    cut = table[table.degradation == "cut"].set_index("metric")
+    assert cut.ratio["sigma_s8"] == pytest.approx(2)
+    assert cut.verdict["sigma_s8"] == "wider"
+    assert set(table.verdict[table.degradation == "reference"]) == {"reference"}
+
+
+def test_more_information_is_narrower():
+    rows = [measurement("reference"), measurement("cut", 2.0, sky_scatter=0.01)]
+    # every metric of the toy doubles
+    table = measured(rows)
+    assert table.verdict["cut", "information"] == "narrower"
+    assert table.verdict["cut", "fom"] == "narrower"
+    assert table.verdict["cut", "area95"] == "wider"
+
+
+def test_errors_have_two_parts():
     rows = [
-        measurement("reference", seed_scatter=0.0, sky_scatter=0.0),
-        measurement("cut", 2.0, seed_scatter=0.1, sky_scatter=0.0),
+        measurement("reference", seed_scatter=0.02),
+        measurement("cut", 2.0, seed_scatter=0.02),
     ]
-    table = measure(rows, 0.3)
-    own = 2 * 0.1**2  # variance of ±0.1 with one degree of freedom
-    pooled = own / 2
-    relative = table.sigma_s8_error / table.sigma_s8
-    np.testing.assert_allclose(relative, np.sqrt([pooled / 2, own / 2]))
-    expected = 2 * np.sqrt((pooled + own) / 2)
-    assert table.sigma_s8_ratio_error[1] == pytest.approx(expected)
-    assert table.sigma_s8_ratio_error[0] == 0
+    row = measured(rows).loc["cut", "sigma_s8"]
+    assert row.error == pytest.approx(np.hypot(row.error_seeds, row.error_skies))
+    # ±0.02 are a standard deviation of 0.02 √2, that of the mean of two is 0.02
+    assert row.error_seeds / row.value == pytest.approx(0.02, rel=0.01)
+    assert row.error_skies / row.value == pytest.approx(0.1, rel=0.3)
 
 
-def test_one_seed_has_no_seed_error():
-    table = measure([measurement("reference", n_seeds=1, sky_scatter=0.0)], 0.3)
-    assert table.n_seeds[0] == 1
-    assert table.sigma_s8_error[0] == pytest.approx(0)
+def test_verdicts_are_corrected_for_their_number():
+    """2.5 errors convince alone, but not among many."""
+    shift = 0.025
+    rows = [measurement("reference", seed_scatter=0.0, sky_scatter=0.0)]
+    for i in range(1, 20):
+        row = measurement(f"cut_{i}", 1 + shift, sky_scatter=0.0)
+        noise = np.random.default_rng(i).standard_normal((1, 200, 1))
+        noise /= noise.std(ddof=1)
+        row.bootstrap[:] *= np.exp(0.01 * noise)
+        rows.append(row)
+    assert measured(rows[:2]).verdict["cut_1", "sigma_s8"] == "wider"
+    many = measured(rows)
+    assert many.verdict["cut_1", "sigma_s8"] == "equivalent"
+    p_values = [table.p_value["cut_1", "sigma_s8"] for table in (many, measured(rows))]
+    assert p_values[0] == p_values[1] < 0.05
+
+
+def test_withheld_widths_are_not_shown():
+    rows = [
+        measurement("reference"),
+        measurement("bad", 2.0, calibration=WITHHELD),
+        measurement("mended", 2.0, calibration=CORRECTED),
+    ]
+    table = measured(rows)
+    numbers = ["value", "error", "ratio", "ratio_error", "prior_fraction", "p_value"]
+    assert table.loc["bad"][numbers].isna().all(axis=None)
+    assert set(table.loc["bad"].verdict) == {"withheld"}
+    assert set(table.loc["bad"].calibration) == {"withheld"}
+    assert table.value["mended", "sigma_s8"] > 0
+    assert set(table.loc["mended"].calibration) == {"corrected"}
+
+
+def test_nothing_is_compared_with_a_withheld_reference():
+    rows = [measurement("reference", calibration=WITHHELD), measurement("cut", 2.0)]
+    table = measured(rows)
+    assert table.loc["cut"].ratio.isna().all()
+    assert set(table.loc["cut"].verdict) == {"withheld"}
+    assert table.value["cut", "sigma_s8"] > 0
+
+
+def test_prior_limits_regions_where_it_limits_a_parameter():
+    # the toy has σ(Ω_m) = 0.04 and σ(σ_8) = 0.08
+    table = measured([measurement("reference"), measurement("cut", 2.0)])
+    limited = table.prior_limited
+    assert not limited["reference"].any()
+    assert limited["cut", "sigma_omega_m"] and limited["cut", "area95"]
+    assert not limited["cut", "sigma_s8"] and not limited["cut", "information"]
+    fraction = table.prior_fraction
+    assert fraction["cut", "sigma_omega_m"] == pytest.approx(0.08 / 0.09, rel=1e-3)
+
+
+def test_ensemble_is_compared_with_single_trainings():
+    row = measurement("reference")
+    row.ensemble[:] *= 0.9
+    found = measured([row]).loc["reference", "sigma_s8"]
+    assert found.ensemble_ratio == pytest.approx(0.9)
+    # the resamplings are the same
+    assert found.ensemble_ratio_error == pytest.approx(0, abs=1e-12)
 
 
 def test_needs_the_reference():
     with pytest.raises(InfoscopeError, match="reference"):
-        measure([measurement("cut")], 0.3)
+        measure([measurement("cut")], PRIOR, 0.05)
 
 
-def test_columns_are_all_explained():
-    table = measure([measurement("reference")], 0.3)
-    assert list(columns().column) == list(table.columns)
-
-
-def test_convergence_has_its_numbers_and_a_word():
-    trainings = (
-        CONVERGED,
-        Training(-1.0, -0.95, 0.01, 0.03),
-        Training(-1.0, -0.85, 0.02, 0.0),
-        Training(-1.0, -0.85, 0.06, 0.0),
-    )
-    names = ("reference", "a", "b", "c")
-    rows = [
-        measurement(name, training=training)
-        for name, training in zip(names, trainings, strict=True)
-    ]
-    table = measure(rows, 0.3)
-    assert list(table.convergence) == ["converged", "falling", "overfit", "converged"]
-    for column in ("train_nll", "validation_nll", "validation_error", "final_drop"):
-        assert list(table[column]) == [getattr(t, column) for t in trainings]
+def test_convergence_is_a_word():
+    rows = [measurement("reference"), measurement("cut", final_drop=0.03)]
+    table = measured(rows)
+    assert set(table.loc["reference"].convergence) == {"converged"}
+    assert set(table.loc["cut"].convergence) == {"falling"}
 
 
 def test_curves_have_the_errors_of_the_table():
@@ -107,10 +138,21 @@ def test_curves_have_the_errors_of_the_table():
     assert list(curves.number) == [2, 4, 4]
     assert list(curves.estimator) == ["cnn", "cnn", "power_spectrum"]
     assert list(curves.convergence) == ["converged"] * 3
-    table = measure(rows, 0.3)
+    table = measure(rows, PRIOR, 0.05)
     for metric in ("sigma_s8", "area68"):
-        for column in (metric, f"{metric}_error"):
-            np.testing.assert_allclose(curves[column], table[column])
+        part = table[table.metric == metric]
+        np.testing.assert_allclose(curves[metric], part.value)
+        np.testing.assert_allclose(curves[f"{metric}_error"], part.error)
+
+
+def test_a_training_on_several_curves_counts_once():
+    less, whole = (measurement("a", seed_scatter=s) for s in (0.1, 0.02))
+    once = measure_curves([less, whole], [("skies", 2), ("skies", 4)])
+    rows = [less, whole, whole]
+    twice = measure_curves(rows, [("skies", 2), ("skies", 4), ("steps", 8)])
+    assert once.sigma_s8_error[0] == twice.sigma_s8_error[0]
+    scatter = SeedScatter([less, whole])
+    assert compare(less, whole, "sigma_s8", scatter).freedom > 2
 
 
 def test_curves_need_a_number_for_each_row():
@@ -121,9 +163,18 @@ def test_curves_need_a_number_for_each_row():
 def write(path, row):
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
-        file["widths"] = np.ones((2, 10, 5))
-        file["width"], file["bootstrap"] = row.width, row.bootstrap
-        for name in ("degradation", "estimator", "kind"):
+        width = np.concatenate([row.width, row.ensemble[None]])
+        resampled = [*row.bootstrap, row.ensemble_bootstrap]
+        n = len(width)
+        file["width"], file["bootstrap"] = width, np.stack(resampled)
+        file["widths"] = np.ones((n, 10, len(METRICS)))
+        file["coverage"] = np.tile(LEVELS[:, None], (n, 1, len(CURVES)))
+        file["power"], file["score"] = np.ones(n), np.full(n, 2.5)
+        file["information"] = np.full(n, 2.6)
+        file.attrs["training"] = [*map(str, range(n - 1)), "ensemble"]
+        file.attrs["fiducial_skies"] = 2
+        file.attrs["calibration_p_value"] = 0.5
+        for name in ("degradation", "estimator", "kind", "calibration"):
             file.attrs[name] = getattr(row, name)
         file.attrs.update(vars(row.training))
     return path
@@ -163,17 +214,39 @@ def test_learning_curves_end_with_the_whole_training(tmp_path):
     }
 
 
-def test_stage_writes_both_tables(tmp_path):
-    paths = [
-        write(tmp_path / f"{row.degradation}.h5", row)
-        for row in (measurement("reference"), measurement("cut", 2.0))
+def test_stage_writes_all_tables(tmp_path):
+    rows = [
+        measurement("reference"),
+        measurement("cut", 2.0),
+        measurement("bad", calibration=WITHHELD),
     ]
+    paths = [write(tmp_path / f"{row.degradation}.h5", row) for row in rows]
     spec = {
-        "labels": {"reference": "Reference", "cut": "Cut"},
+        "labels": {"reference": "Reference", "cut": "Cut", "bad": "Bad"},
         "prior": {"omega_m": [0.15, 0.45], "sigma_8": [0.5, 1.2]},
+        "equivalence": 0.05,
     }
     stage.run(spec, paths, tmp_path / "widths.csv")
-    table = pd.read_csv(tmp_path / "widths.csv")
-    assert list(table.degradation) == ["reference", "cut"]
-    assert list(table.label) == ["Reference", "Cut"]
-    assert list(pd.read_csv(tmp_path / "widths_columns.csv").column) == list(table)
+    explained = pd.read_csv(tmp_path / "columns.csv")
+    tables = {}
+    for name in ("widths", "mocks", "diagnostics"):
+        table = tables[name] = pd.read_csv(tmp_path / f"{name}.csv")
+        part = explained[explained.table == f"{name}.csv"]
+        assert list(part.column) == list(table)
+        assert list(dict.fromkeys(table.label)) == ["Reference", "Cut", "Bad"]
+    mocks = tables["mocks"]
+    assert len(mocks) == 3 * 3 * 10
+    assert list(mocks.sky[:10]) == [0] * 5 + [1] * 5
+    assert list(mocks.tile[:10]) == 2 * list(range(5))
+    assert set(mocks.training) == {"0", "1", "ensemble"}
+    shown = mocks.set_index("degradation")[list(METRICS)].notna()
+    assert shown.loc["cut"].all(axis=None) and not shown.loc["bad"].any(axis=None)
+    diagnostics = tables["diagnostics"].set_index("degradation")
+    assert diagnostics.coverage68_tarp["cut"] == pytest.approx(0.68)
+    assert list(diagnostics.calibration) == [CALIBRATED, CALIBRATED, WITHHELD]
+    assert diagnostics.train_nll["cut"] == TRAINING["train_nll"]
+    # 0.3 × 0.7, and the standard deviation of a uniform distribution
+    widths = tables["widths"].set_index(["degradation", "metric"])
+    of_prior = widths.value / widths.prior_fraction
+    assert of_prior["cut", "area68"] == pytest.approx(0.683 * 0.21, rel=1e-3)
+    assert of_prior["cut", "sigma_omega_m"] == pytest.approx(0.3 / 12**0.5, rel=1e-3)

@@ -21,6 +21,7 @@ AGGREGATES = {
     "measure_widths": 1,
     "plot_widths": 1,
     "plot_triangle": 2,
+    "plot_calibration": 1,
     "plot_tiles": 1,
     "plot_history": 1,
 }
@@ -45,17 +46,22 @@ def changed(checkout, change) -> dict[str, Any]:
 def test_results_of_the_study(finished) -> None:
     results = finished.folder / "results/ci"
     table = pd.read_csv(results / "widths.csv")
-    assert len(table) == 4
+    assert len(table) == 4 * 7
     assert set(table.degradation) == {"reference", "shuffle_pixels"}
-    assert (table[["sigma_s8", "sigma_s8_error"]] > 0).all(axis=None)
-    reference = table[table.degradation == "reference"]
-    assert (reference.sigma_s8_ratio == 1).all()
-    columns = pd.read_csv(results / "widths_columns.csv")
-    assert list(columns["column"]) == list(table.columns)
+    shown = table[table.calibration != "withheld"]
+    assert (shown[["value", "error"]] > 0).all(axis=None)
+    reference = shown[shown.degradation == "reference"]
+    assert (reference.ratio == 1).all()
+    assert len(pd.read_csv(results / "diagnostics.csv")) == 4
+    # two fiducial skies of 12 tiles
+    assert len(pd.read_csv(results / "mocks.csv")) == 4 * 24
+    columns = pd.read_csv(results / "columns.csv")
+    assert set(columns.table) == {"widths.csv", "mocks.csv", "diagnostics.csv"}
     fisher = pd.read_csv(results / "fisher.csv")
     assert list(fisher.prior) == ["none", "box"]
     for figure in (
-        "widths", "triangle_cnn", "triangle_power_spectrum", "tiles", "history",
+        "widths", "triangle_cnn", "triangle_power_spectrum", "calibration", "tiles",
+        "history",
     ):  # fmt: skip
         assert (results / f"figures/{figure}.png").stat().st_size > 10_000
 
@@ -257,9 +263,10 @@ def test_learning_curves(finished, curves) -> None:
     assert len(table) == 8
     assert (table[["sigma_s8", "sigma_s8_error"]] > 0).all(axis=None)
     # all of it is the training of the study, and less is another one
-    widths = pd.read_csv(results / "widths.csv").query("degradation == 'reference'")
+    widths = pd.read_csv(results / "widths.csv")
+    widths = widths.query("degradation == 'reference' and metric == 'sigma_s8'")
     for row in table.itertuples():
-        (whole,) = widths.sigma_s8[widths.estimator == row.estimator]
+        (whole,) = widths.value[widths.estimator == row.estimator]
         steps = {"cnn": 20, "power_spectrum": 40}[row.estimator]
         is_whole = row.number == {"cosmologies": 8, "steps": steps}[row.axis]
         assert (row.sigma_s8 == pytest.approx(whole)) == is_whole

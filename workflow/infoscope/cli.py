@@ -26,6 +26,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "fisher": ("fisher", "run", {"nz_file": None}),
     "plot-widths": ("plot", "run_widths", {"table": None, "fisher": None}),
     "plot-triangle": ("plot", "run_triangle", {"chains": "+"}),
+    "plot-calibration": ("plot", "run_calibration", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"datasets": "+"}),
     "plot-history": ("plot", "run_history", {"histories": "+"}),
     "plot-learning-curves": ("plot", "run_learning_curves", {"table": None}),

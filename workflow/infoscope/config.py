@@ -307,7 +307,14 @@ class PosteriorConfig(Model):
         96, ge=24, le=1024, description="Grid points along each parameter."
     )
     bootstraps: int = Field(
-        30, ge=2, description="Bootstrap resamples of skies for the error."
+        100, ge=2, description="Bootstrap resamples of skies for the error."
+    )
+    equivalence: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="A ratio of widths below 1 + this, and above its "
+        "inverse, counts as equivalent to 1 if its error is small enough to say so.",
     )
 
 

@@ -47,6 +47,7 @@ CORNER: dict[str, Any] = {
 }
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
 HOLLOW: dict[str, Any] = {"mfc": "white", "mew": 1.2, "ms": 4.5}
+CORRECTED_EDGE: dict[str, Any] = {"mec": "black", "mew": 1.0, "ms": 5.5}
 ESTIMATORS = {
     "cnn": "CNN",
     "deeplss": "DeepLSS",
@@ -103,7 +104,7 @@ def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Rows of widths.csv, one for each degradation and estimator.
+        Rows of widths.csv, one for each degradation, estimator and metric.
     fisher
         Rows of fisher.csv: the one with the prior is drawn.
 
@@ -111,71 +112,178 @@ def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     -------
         Two panels: σ(S₈) and the area of the 68 % region, both divided by those of
         the reference of the same estimator. Hollow markers are trainings that did not
-        converge. Dotted lines are the Fisher matrix over the same references.
+        converge, black edges are posteriors whose calibration was corrected, and those
+        that are withheld are written. Dotted lines are the Fisher matrix over the same
+        references.
     """
     forecast = fisher.set_index("prior").loc["box"]
     labels = list(dict.fromkeys(table["label"]))
     estimators = list(dict.fromkeys(table["estimator"]))
-    rows = {label: row for row, label in enumerate(labels)}
-    hollow = table["convergence"] != CONVERGED
+    colours = _colours(len(estimators))
     offsets = 0.3 * (np.arange(len(estimators)) - (len(estimators) - 1) / 2)
     if len(estimators) > 2:
         offsets *= 2 / (len(estimators) - 1)
 
     figure = Figure(figsize=(7.2, 1.3 + 0.34 * len(labels)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    panels = (
-        ("sigma_s8", "σ(S₈) / σ(S₈) of the reference", None),
-        (
-            "area68",
-            "68 % area / 68 % area of the reference",
-            "Ωₘ is prior-limited: differences are understated",
-        ),
-    )
-    for ax, (metric, xlabel, note) in zip(axes, panels, strict=True):
+    panels = {
+        "sigma_s8": "σ(S₈) / σ(S₈) of the reference",
+        "area68": "68 % area / 68 % area of the reference",
+    }
+    for ax, (metric, xlabel) in zip(axes, panels.items(), strict=True):
         for row in range(0, len(labels), 2):
             ax.axhspan(row - 0.5, row + 0.5, color="0.96", lw=0, zorder=0)
         ax.axvline(1, color="0.3", lw=0.9, ls="--", zorder=1)
-        for i, (name, colour) in enumerate(
-            zip(estimators, _colours(len(estimators)), strict=True)
-        ):
-            part = table[table["estimator"] == name]
-            reference = part.loc[part["degradation"] == REFERENCE, metric].item()
-            ax.axvline(forecast[metric] / reference, color=colour, **FISHER_LINE)
-            ax.errorbar(
-                part[f"{metric}_ratio"],
-                part["label"].map(rows) + offsets[i],
-                xerr=part[f"{metric}_ratio_error"],
-                fmt=MARKERS[i % len(MARKERS)],
-                color=colour,
-                mec="white",
-                mew=0.5,
-                elinewidth=1.2,
-                capsize=2,
-                label=_estimator_label(name),
-            )
-            ax.plot(
-                part[f"{metric}_ratio"][hollow],
-                (part["label"].map(rows) + offsets[i])[hollow],
-                MARKERS[i % len(MARKERS)],
-                color=colour,
-                zorder=3,
-                **HOLLOW,
-            )
+        shown = table[table["metric"] == metric]
+        for i, name in enumerate(estimators):
+            part = shown[shown["estimator"] == name]
+            reference = part.loc[part["degradation"] == REFERENCE, "value"].item()
+            if not np.isnan(reference):
+                line = forecast[metric] / reference
+                ax.axvline(line, color=colours[i], **FISHER_LINE)
+            places = part["label"].map(labels.index) + offsets[i]
+            _draw_ratios(ax, part, places, MARKERS[i % len(MARKERS)], colours[i])
+            ax.containers[-1].set_label(_estimator_label(name))
         ax.set_xlabel(xlabel)
         ax.locator_params(axis="x", nbins=5)
         ax.tick_params(axis="y", length=0)
-        if note is not None:
+        if shown["prior_limited"].any():
+            note = "Limited by the prior: differences are understated"
             ax.set_title(note, fontsize=8, color="0.3")
     axes[0].set_yticks(range(len(labels)), labels)
     axes[0].set_ylim(len(labels) - 0.5, -0.5)
     handles, names = axes[0].get_legend_handles_labels()
-    handles.append(Line2D([], [], color="0.3", **FISHER_LINE))
-    names.append("Fisher, Gaussian fields")
-    if hollow.any():
-        handles.append(Line2D([], [], color="0.3", marker="o", ls="none", **HOLLOW))
-        names.append("Not converged")
+    marks = {
+        "Fisher, Gaussian fields": FISHER_LINE,
+        "Not converged": {"marker": "o", "ls": "none"} | HOLLOW,
+        "Corrected": {"marker": "o", "ls": "none"} | CORRECTED_EDGE,
+    }
+    if (table["convergence"] == CONVERGED).all():
+        del marks["Not converged"]
+    if (table["calibration"] != "corrected").all():
+        del marks["Corrected"]
+    for name, mark in marks.items():
+        handles.append(Line2D([], [], color="0.3", **mark))
+        names.append(name)
     figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    return figure
+
+
+def _draw_ratios(
+    ax: Axes, part: pd.DataFrame, places: pd.Series, marker: str, colour: Any
+) -> None:
+    """Draw the ratios of one estimator, with what is wrong with them."""
+    ax.errorbar(
+        part["ratio"], places, xerr=part["ratio_error"], fmt=marker, color=colour,
+        mec="white", mew=0.5, elinewidth=1.2, capsize=2,
+    )  # fmt: skip
+    for marked, look in (
+        (part["convergence"] != CONVERGED, HOLLOW),
+        (part["calibration"] == "corrected", CORRECTED_EDGE),
+    ):
+        if marked.any():
+            x, y = part["ratio"][marked], places[marked]
+            ax.plot(x, y, marker, color=colour, zorder=3, **look)
+    for place in places[part["calibration"] == "withheld"]:
+        ax.annotate(
+            "withheld: miscalibrated", (1, place), xytext=(4, 0), color=colour,
+            textcoords="offset points", va="center", fontsize=6,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What held-out test skies say about the posteriors of an estimator.
+
+    Attributes
+    ----------
+    label, estimator
+        Label of the degradation and name of the estimator.
+    verdict
+        How the posteriors were calibrated.
+    level
+        Credibilities (n_level,).
+    coverage, error
+        Share of truths (n_training, n_level, n_curve) inside regions of these
+        credibilities, by `calibration.CURVES`, and standard errors.
+    ranks
+        Densities (n_training, n_bin, n_parameter) of ranks of the truth.
+    """
+
+    label: str
+    estimator: str
+    verdict: str
+    level: FloatArray
+    coverage: FloatArray
+    error: FloatArray
+    ranks: FloatArray
+
+
+@_styled
+def plot_calibration(calibrations: Sequence[Calibration]) -> Figure:
+    """Plot coverage and ranks on test skies.
+
+    Parameters
+    ----------
+    calibrations
+        One for each degradation and estimator.
+
+    Returns
+    -------
+        A row for each degradation and two panels for each estimator: coverage minus
+        credibility, with a band of two standard errors about 0, and histograms of
+        ranks. All curves are means over trainings.
+    """
+    labels = list(dict.fromkeys(c.label for c in calibrations))
+    estimators = list(dict.fromkeys(c.estimator for c in calibrations))
+    # TARP and the intervals; each parameter has the colour of its intervals for ranks
+    names = ("TARP", "Ωₘ", "S₈", "σ₈")
+    colours = [(0.0, 0.0, 0.0), *_colours(3)]
+
+    figure = Figure(
+        figsize=(0.8 + 3.6 * len(estimators), 0.9 + 1.05 * len(labels)),
+        layout="constrained",
+    )
+    axes = figure.subplots(
+        len(labels), 2 * len(estimators), sharex="col", sharey="col", squeeze=False
+    )
+    for calibration in calibrations:
+        column = 2 * estimators.index(calibration.estimator)
+        left, right = axes[labels.index(calibration.label), column : column + 2]
+        level = calibration.level
+        error = calibration.error.mean(axis=0)[:, 0]
+        left.fill_between(level, -2 * error, 2 * error, color="0.9", lw=0)
+        coverage = calibration.coverage.mean(axis=0)
+        ranks = calibration.ranks.mean(axis=0)
+        for i, colour in enumerate(colours):
+            left.plot(level, coverage[:, i] - level, color=colour, lw=1)
+            if i > 0:
+                edges = np.linspace(0, 1, len(ranks) + 1)
+                right.stairs(ranks[:, i - 1], edges, color=colour, lw=1)
+        for ax, reference in ((left, 0), (right, 1)):
+            ax.axhline(reference, color="0.3", lw=0.7, ls="--", zorder=0)
+            ax.tick_params(labelsize=7)
+        title = calibration.label
+        if calibration.verdict != "calibrated":
+            title += f" ({calibration.verdict})"
+        left.set_title(title, fontsize=8, loc="left")
+    for i, name in enumerate(estimators):
+        top, bottom = axes[0, 2 * i], axes[-1, 2 * i]
+        top.annotate(
+            _estimator_label(name), (0, 1), xytext=(0, 20), weight="bold",
+            xycoords="axes fraction", textcoords="offset points", fontsize=9,
+        )  # fmt: skip
+        bottom.set(xlabel="Credibility", xlim=(0, 1))
+        axes[-1, 2 * i + 1].set(
+            xlabel="Rank of the truth", xlim=(0, 1), ylim=(0.6, 1.4)
+        )
+        limit = max(0.06, *(np.abs(ax.get_ylim()).max() for ax in axes[:, 2 * i]))
+        bottom.set_ylim(-limit, limit)
+    figure.supylabel("Coverage − credibility (left), density (right)", fontsize=9)
+    handles = [
+        Line2D([], [], color=c, label=n) for n, c in zip(names, colours, strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(names))
     return figure
 
 
@@ -479,6 +587,9 @@ def plot_learning_curves(table: pd.DataFrame) -> Figure:
                 curve = _estimator_label(estimator)
                 if len(degradations) > 1:
                     curve += f" · {label}"
+                bad = sorted(set(part["calibration"]) - {"calibrated"})
+                if bad:
+                    curve += f" (some {' or '.join(bad)})"
                 ax.errorbar(
                     part["number"], part["sigma_s8"], part["sigma_s8_error"],
                     color=colours[estimator], ls=DASHES[i % len(DASHES)],

@@ -20,7 +20,7 @@ from scipy.stats import qmc
 from infoscope.config import CosmologyConfig, Parameters, Prior
 from infoscope.cosmology import omega_m_s8
 from infoscope.matter import Matter
-from infoscope.posterior import MASS, grid_axis, widths
+from infoscope.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
 from infoscope.simulators.shells import (
     born_weights,
     intrinsic_alignment_weights,
@@ -36,6 +36,8 @@ Array = NDArray[np.float64]
 STEP = 0.04
 GRID_SIZE = 256
 MOCKS = 256
+# the information of a posterior depends on a prior, and its mean on all of it
+PREDICTED = METRICS[:-1]
 
 
 def convergence_spectra(
@@ -156,16 +158,17 @@ def widths_without_prior(matrix: Array, fiducial: Parameters) -> Array:
 
     Returns
     -------
-        Metrics (5,) in the order of `posterior.METRICS`.
+        Metrics (6,) in the order of `PREDICTED`.
     """
     omega_m, sigma_8 = fiducial.omega_m, fiducial.sigma_8
     # σ_8 = S_8 √(0.3 / Ω_m)
     jacobian = np.array([[1, 0], [-sigma_8 / (2 * omega_m), sqrt(0.3 / omega_m)]])
     covariance = np.linalg.inv(matrix)
     of_sigma_8 = jacobian @ covariance @ jacobian.T
-    area = -2 * pi * log(1 - MASS) * sqrt(np.linalg.det(of_sigma_8))
+    one_sigma = 2 * pi * sqrt(np.linalg.det(of_sigma_8))
+    areas = [-log(1 - mass) * one_sigma for mass in MASSES]
     variances = [covariance[1, 1], covariance[0, 0], of_sigma_8[1, 1]]
-    return np.array([*np.sqrt(variances), area, 1 / area])
+    return np.array([*np.sqrt(variances), *areas, 1 / areas[0]])
 
 
 def widths_in_prior(matrix: Array, fiducial: Parameters, prior: Prior) -> Array:
@@ -186,19 +189,20 @@ def widths_in_prior(matrix: Array, fiducial: Parameters, prior: Prior) -> Array:
 
     Returns
     -------
-        Metrics (5,) in the order of `posterior.METRICS`.
+        Metrics (6,) in the order of `PREDICTED`.
     """
-    axes = [grid_axis(box, GRID_SIZE) for box in (prior.omega_m, prior.sigma_8)]
-    theta = omega_m_s8(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1))
+    grid = Grid.of_prior(prior.model_dump(), GRID_SIZE)
+    theta = omega_m_s8(grid.theta)
     truth = omega_m_s8(np.array([fiducial.omega_m, fiducial.sigma_8]))
     scatter = qmc.MultivariateNormalQMC(truth, np.linalg.inv(matrix), rng=0)
 
     def of_mock(maximum: Array) -> Array:
         offset = theta - maximum
-        log = -np.einsum("abi,ij,abj->ab", offset, matrix, offset) / 2
+        log = -np.einsum("ai,ij,aj->a", offset, matrix, offset) / 2
         # the maximum may lie far outside of the prior
-        posterior = np.exp(log - log.max())
-        return widths((posterior / posterior.sum())[None], *axes)[0]
+        posterior = np.exp(np.maximum(log - log.max(), SMALLEST_LOG))
+        return widths((posterior / posterior.sum())[None], grid)[0]
 
-    median: Array = np.median([of_mock(m) for m in scatter.random(MOCKS)], axis=0)
+    mocks = [of_mock(maximum) for maximum in scatter.random(MOCKS)]
+    median: Array = np.median(mocks, axis=0)[: len(PREDICTED)]
     return median

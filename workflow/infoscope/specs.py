@@ -144,7 +144,7 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
         "estimator_name": estimator,
         "kind": study.estimators[estimator].kind,
         "prior": study.cosmology.prior.model_dump(mode="json"),
-        "posterior": study.posterior.model_dump(mode="json"),
+        "posterior": study.posterior.model_dump(mode="json", exclude={"equivalence"}),
         "study_seed": study.seed,
     }
 
@@ -169,6 +169,7 @@ def widths(study: Study) -> dict[str, Any]:
     return {
         "labels": labels(study),
         "prior": study.cosmology.prior.model_dump(mode="json"),
+        "equivalence": study.posterior.equivalence,
     }
 
 

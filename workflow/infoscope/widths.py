@@ -1,127 +1,105 @@
-"""The table of widths: what each degradation costs, with errors."""
+"""The tables of results: what each degradation costs, and whether to believe it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from infoscope.convergence import verdict
+from infoscope.comparison import (
+    EQUIVALENT,
+    NARROWER,
+    SIGNIFICANCE,
+    UNDECIDED,
+    WIDER,
+    Ratio,
+    SeedScatter,
+    compare,
+    holm,
+)
 from infoscope.errors import InfoscopeError
+from infoscope.inference import CALIBRATED, CORRECTED, WITHHELD
+from infoscope.measurements import Measurement
 from infoscope.posterior import METRICS
 
 Array = NDArray[np.float64]
+Row = dict[str, str | int | float]
 
 REFERENCE = "reference"
+PRIOR_LIMITED = 0.7
+
 MEANINGS = {
-    "sigma_s8": ("1", "Standard deviation of the posterior of S_8 = σ_8 √(Ω_m/0.3)"),
-    "sigma_omega_m": ("1", "Standard deviation of the posterior of Ω_m"),
-    "sigma_sigma8": ("1", "Standard deviation of the posterior of σ_8"),
-    "area68": (
-        "1",
-        "Area in (Ω_m, σ_8) of the smallest region with 68.3 % of the mass",
-    ),
-    "fom": ("1", "Figure of merit 1 / area68"),
+    "sigma_s8": "standard deviation of the posterior of S_8 = σ_8 √(Ω_m/0.3)",
+    "sigma_omega_m": "standard deviation of the posterior of Ω_m",
+    "sigma_sigma8": "standard deviation of the posterior of σ_8",
+    "area68": "area in (Ω_m, σ_8) of the smallest region with 68.3 % of the mass",
+    "area95": "the same with 95.4 %",
+    "fom": "figure of merit 1 / area68",
+    "information": "expected information gain in bits, the mean over the prior of the "
+    "Kullback-Leibler divergence of the posterior from the prior",
 }
 
 
-@dataclass(frozen=True)
-class Training:
-    """Losses of the networks of an estimator in nat, averaged over seeds.
-
-    Attributes
-    ----------
-    train_nll, validation_nll
-        Losses at the best step.
-    validation_error
-        Standard error of `validation_nll`.
-    final_drop
-        Fall of the validation loss in the last tenth of the steps.
-    """
-
-    train_nll: float
-    validation_nll: float
-    validation_error: float
-    final_drop: float
-
-    @property
-    def verdict(self) -> str:
-        """Whether the trainings converged."""
-        gap = self.validation_nll - self.train_nll
-        return verdict(self.final_drop, gap, self.validation_error)
-
-    @property
-    def columns(self) -> dict[str, str | float]:
-        """Losses and verdict, as the tables have them."""
-        return vars(self) | {"convergence": self.verdict}
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Posterior widths under one degradation with one estimator.
-
-    Attributes
-    ----------
-    degradation, label, estimator, kind
-        Names of the degradation (in the config and in figures) and of the estimator
-        (in the config and its kind).
-    n_mocks
-        Number of mock observations.
-    width
-        Median widths (n_seed, n_metric).
-    bootstrap
-        The same for resampled skies (n_seed, n_boot, n_metric), with resamplings that
-        all degradations share.
-    training
-        How the networks were trained.
-    """
-
-    degradation: str
-    label: str
-    estimator: str
-    kind: str
-    n_mocks: int
-    width: Array
-    bootstrap: Array
-    training: Training
-
-
-def measure(measurements: Sequence[Measurement], prior_omega_m: float) -> pd.DataFrame:
-    """Tabulate widths, their ratios to the reference and errors of both.
-
-    The error of a width has two parts, added in quadrature: the scatter over trainings,
-    divided by the root of their number, and the scatter over bootstrap resamples of the
-    skies. Few seeds tell little about their own scatter, so that it is taken to be at
-    least the scatter pooled over all degradations of the estimator. With one seed the
-    first part is unknown and left out: see n_seeds. For a ratio the bootstrap is
-    paired: skies that degradations share do not make it uncertain.
+def measure(
+    measurements: Sequence[Measurement], of_prior: Array, margin: float
+) -> pd.DataFrame:
+    """Tabulate widths, their ratios to the reference, errors and verdicts.
 
     Parameters
     ----------
     measurements
-        One for each row.
-    prior_omega_m
-        Width of the uniform prior of Ω_m.
+        One for each degradation and estimator.
+    of_prior
+        Metrics (n_metric,) of the prior.
+    margin
+        Within 1 + margin a ratio is equivalent.
 
     Returns
     -------
-        One row for each measurement, in their order.
+        One row for each measurement and metric. Widths that are withheld are nan.
+
+    Raises
+    ------
+    InfoscopeError
+        If there is no reference.
     """
+    scatter = SeedScatter(measurements)
     references = {m.estimator: m for m in measurements if m.degradation == REFERENCE}
-    pooled = _pooled(measurements)
-    rows = []
     for measurement in measurements:
-        reference = references.get(measurement.estimator)
-        if reference is None:
+        if measurement.estimator not in references:
             raise InfoscopeError(
                 f"{measurement.estimator}: no posterior of the degradation {REFERENCE}"
             )
-        rows.append(
-            _row(measurement, reference, pooled[measurement.estimator], prior_omega_m)
-        )
+    rows: list[Row] = []
+    by_metric = {}
+    for metric in METRICS:
+        ratios = [
+            compare(m, references[m.estimator], metric, scatter) for m in measurements
+        ]
+        by_metric[metric] = ratios, _verdicts(measurements, ratios, margin)
+    for number, measurement in enumerate(measurements):
+        for metric, (ratios, verdicts) in by_metric.items():
+            ratio = ratios[number]
+            rows.append(
+                names(measurement)
+                | {"metric": metric}
+                | _width(measurement, metric, scatter)
+                | {
+                    "ratio": ratio.value,
+                    "ratio_error": ratio.error,
+                    "p_value": ratio.p_value,
+                    "verdict": verdicts[number],
+                }
+                | _ensemble(measurement, metric)
+                | _prior(measurement, metric, of_prior)
+                | {
+                    "calibration": measurement.calibration,
+                    "convergence": measurement.training.verdict,
+                    "n_seeds": measurement.n_seeds,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -133,7 +111,7 @@ def measure_curves(
     Parameters
     ----------
     measurements
-        One for each row.
+        One for each row; a training with all may be in several.
     trained_with
         For each of them, what the curve varies (cosmologies, skies or steps), and its
         number.
@@ -142,136 +120,174 @@ def measure_curves(
     -------
         One row for each measurement, in their order; errors as in `measure`.
     """
-    pooled = _pooled(measurements)
+    scatter = SeedScatter(list(dict.fromkeys(measurements)))
     rows = []
     for measurement, (axis, number) in zip(measurements, trained_with, strict=True):
-        width = measurement.width.mean(axis=0)
-        error = _error(measurement, pooled[measurement.estimator])
-        row: dict[str, str | int | float] = {
-            "degradation": measurement.degradation,
-            "label": measurement.label,
-            "estimator": measurement.estimator,
-            "axis": axis,
-            "number": number,
-            "n_seeds": len(measurement.width),
-        }
-        for i, metric in enumerate(METRICS):
-            row |= {metric: float(width[i]), f"{metric}_error": float(error[i])}
-        row |= measurement.training.columns
-        rows.append(row)
+        row = names(measurement) | {"axis": axis, "number": number}
+        row["n_seeds"] = measurement.n_seeds
+        for metric in METRICS:
+            width = _width(measurement, metric, scatter)
+            row |= {metric: width["value"], f"{metric}_error": width["error"]}
+        row["calibration"] = measurement.calibration
+        rows.append(row | measurement.training.columns)
     return pd.DataFrame(rows)
 
 
-def columns() -> pd.DataFrame:
-    """Tabulate column, unit and meaning of what `measure` returns."""
-    rows = [
-        ("degradation", "", "Name of the degradation in the config"),
-        ("label", "", "Name of the degradation in figures"),
-        ("estimator", "", "Name of the estimator in the config"),
-        ("kind", "", "Kind of the estimator"),
-        ("n_seeds", "", "Trainings; with 1, errors leave out their scatter"),
-        ("n_mocks", "", "Mock observations (tiles) over which medians are taken"),
-    ]
-    for metric, (unit, meaning) in MEANINGS.items():
-        rows += [
-            (metric, unit, f"{meaning}; median over mocks, mean over seeds"),
-            (f"{metric}_error", unit, f"1σ error of {metric} (seeds and skies)"),
-            (f"{metric}_ratio", "1", f"{metric} over that of {REFERENCE}"),
-            (
-                f"{metric}_ratio_error",
-                "1",
-                f"1σ error of {metric}_ratio (paired skies)",
-            ),
-        ]
-    rows += [
-        ("train_nll", "nat", "Training loss at the best step, mean over seeds"),
-        ("validation_nll", "nat", "Validation loss at the best step, mean over seeds"),
-        ("validation_error", "nat", "Standard error of validation_nll (skies)"),
-        ("final_drop", "nat", "Fall of the validation loss in the last tenth of steps"),
-        (
-            "convergence",
-            "",
-            "`falling`: the validation loss still fell, more steps would help; "
-            "`overfit`: it lies above the training loss, more skies would help",
-        ),
-        (
-            "prior_fraction_omega_m",
-            "1",
-            "sigma_omega_m over that of the prior; near 1, the prior sets the width",
-        ),
-    ]
-    return pd.DataFrame(rows, columns=["column", "unit", "meaning"])
+def names(measurement: Measurement) -> Row:
+    """Columns that say which measurement a row belongs to."""
+    keys = ("degradation", "label", "estimator", "kind")
+    return {key: getattr(measurement, key) for key in keys}
 
 
-def _row(
-    measurement: Measurement,
-    reference: Measurement,
-    pooled: Array,
-    prior_omega_m: float,
-) -> dict[str, str | int | float]:
-    width, error = measurement.width.mean(axis=0), _error(measurement, pooled)
-    ratio = width / reference.width.mean(axis=0)
-    ratio_error = _ratio_error(measurement, reference, ratio, pooled)
-    row: dict[str, str | int | float] = {
-        "degradation": measurement.degradation,
-        "label": measurement.label,
-        "estimator": measurement.estimator,
-        "kind": measurement.kind,
-        "n_seeds": len(measurement.width),
-        "n_mocks": measurement.n_mocks,
-    }
-    for i, metric in enumerate(METRICS):
-        row[metric] = float(width[i])
-        row[f"{metric}_error"] = float(error[i])
-        row[f"{metric}_ratio"] = float(ratio[i])
-        row[f"{metric}_ratio_error"] = float(ratio_error[i])
-    row |= measurement.training.columns
-    row["prior_fraction_omega_m"] = float(
-        width[METRICS.index("sigma_omega_m")] / (prior_omega_m / np.sqrt(12))
-    )
-    return row
-
-
-def _pooled(measurements: Sequence[Measurement]) -> dict[str, Array]:
-    """Relative variance over seeds (n_metric,) of each estimator, over all rows."""
+def _width(measurement: Measurement, metric: str, scatter: SeedScatter) -> Row:
+    """Mean over seeds and its error."""
+    i = METRICS.index(metric)
+    value = float(np.exp(measurement.log_width[i]))
+    seeds = value * float(np.sqrt(scatter.of(measurement).value[i]))
+    skies = value * float(measurement.log_bootstrap[:, i].std(ddof=1))
     return {
-        estimator: np.mean(
-            [_seed_variance(m) for m in measurements if m.estimator == estimator],
-            axis=0,
-        )
-        for estimator in dict.fromkeys(m.estimator for m in measurements)
+        "value": value,
+        "error": float(np.hypot(seeds, skies)),
+        "error_seeds": seeds,
+        "error_skies": skies,
     }
 
 
-def _seed_variance(measurement: Measurement) -> Array:
-    """Relative variance (n_metric,) over seeds; zero if there is only one."""
-    width = measurement.width
-    if len(width) < 2:
-        return np.zeros(width.shape[1])
-    variance: Array = width.var(axis=0, ddof=1) / width.mean(axis=0) ** 2
-    return variance
+def _verdicts(
+    measurements: Sequence[Measurement], ratios: Sequence[Ratio], margin: float
+) -> list[str]:
+    """Verdicts on one metric, corrected for the number of degradations."""
+    found = [REFERENCE] * len(ratios)
+    for estimator in dict.fromkeys(m.estimator for m in measurements):
+        tested = [
+            i
+            for i, m in enumerate(measurements)
+            if m.estimator == estimator and m.degradation != REFERENCE
+        ]
+        shown = [i for i in tested if not np.isnan(ratios[i].value)]
+        adjusted = holm([ratios[i].p_value for i in shown])
+        p_values = dict(zip(shown, adjusted, strict=True))
+        for i in tested:
+            found[i] = ratios[i].verdict(margin, p_values.get(i))
+    return found
 
 
-def _seed_part(measurement: Measurement, pooled: Array) -> Array:
-    """Relative variance (n_metric,) of the mean over seeds."""
-    largest: Array = np.maximum(_seed_variance(measurement), pooled)
-    return largest / len(measurement.width)
+def _ensemble(measurement: Measurement, metric: str) -> Row:
+    """Width of the ensemble over that of a single training; errors are of skies."""
+    i = METRICS.index(metric)
+    single = measurement.width[:, i].mean()
+    resampled = measurement.bootstrap[:, :, i].mean(axis=0)
+    return {
+        "ensemble_ratio": float(measurement.ensemble[i] / single),
+        "ensemble_ratio_error": float(
+            (measurement.ensemble_bootstrap[:, i] / resampled).std(ddof=1)
+        ),
+    }
 
 
-def _error(measurement: Measurement, pooled: Array) -> Array:
-    width = measurement.width.mean(axis=0)
-    skies = measurement.bootstrap.mean(axis=0).std(axis=0, ddof=1)
-    error: Array = np.sqrt(width**2 * _seed_part(measurement, pooled) + skies**2)
-    return error
+def _prior(measurement: Measurement, metric: str, of_prior: Array) -> Row:
+    """How far the prior sets a width; areas are limited where a parameter is.
+
+    A Gaussian likelihood in the middle of a uniform prior has 0.7 of the width of the
+    prior where the prior narrows the posterior by 5 %.
+    """
+    if metric == "information":  # the prior has none
+        return {"prior_fraction": np.nan, "prior_limited": False}
+    of_posterior = np.exp(measurement.log_width)
+    by_name = {
+        name: float(of_posterior[i] / of_prior[i])
+        for i, name in enumerate(METRICS)
+        if name != "information"
+    }
+    regions = ("sigma_omega_m", "sigma_sigma8")
+    limiting = (metric,) if metric.startswith("sigma") else regions
+    fraction = by_name[metric]
+    return {
+        "prior_fraction": 1 / fraction if metric == "fom" else fraction,
+        "prior_limited": max(by_name[name] for name in limiting) > PRIOR_LIMITED,
+    }
 
 
-def _ratio_error(
-    measurement: Measurement, reference: Measurement, ratio: Array, pooled: Array
-) -> Array:
-    if measurement is reference:
-        return np.zeros_like(ratio)
-    resampled = measurement.bootstrap.mean(axis=0) / reference.bootstrap.mean(axis=0)
-    seeds = _seed_part(measurement, pooled) + _seed_part(reference, pooled)
-    skies = resampled.std(axis=0, ddof=1)
-    error: Array = np.sqrt(ratio**2 * seeds + skies**2)
-    return error
+def columns() -> pd.DataFrame:
+    """Tabulate table, column and meaning of all columns that are written."""
+    metrics = "; ".join(f"`{name}`: {meaning}" for name, meaning in MEANINGS.items())
+    identity = {
+        "degradation": "Name of the degradation in the config",
+        "label": "Name of the degradation in figures",
+        "estimator": "Name of the estimator in the config",
+        "kind": "Kind of the estimator",
+    }
+    calibration = (
+        f"`{CALIBRATED}`: ranks and coverage of held-out test skies agree with the "
+        f"posteriors; `{CORRECTED}`: they did not, the likelihood was raised to a "
+        f"power, and then they did; `{WITHHELD}`: that did not help"
+    )
+    convergence = (
+        "`falling`: the validation loss still fell, more steps would help; "
+        "`overfit`: it lies above the training loss, more skies would help"
+    )
+    tables = {
+        "widths.csv": identity
+        | {
+            "metric": metrics,
+            "value": "Median over mock observations (of `information`, mean over the "
+            f"prior), mean over seeds; empty if `calibration` is `{WITHHELD}`",
+            "error": "Standard error of the value: the next two, in quadrature",
+            "error_seeds": "Scatter over trainings, pooled over the degradations of "
+            "the estimator, over the root of their number; with one it is not known, "
+            "and 0",
+            "error_skies": "Scatter over bootstrap resamples of test skies and mocks",
+            "ratio": f"Value over that of the degradation `{REFERENCE}`",
+            "ratio_error": "Standard error of the ratio; skies are resampled in pairs",
+            "p_value": "Two-sided p of Welch's t-test that ln(ratio) is 0",
+            "verdict": f"`{WIDER}` or `{NARROWER}`: that test, with Holm's correction "
+            "for the degradations of the estimator and metric, rejects a ratio of 1 at "
+            f"{SIGNIFICANCE:.0%}; `{EQUIVALENT}`: it does not, and two one-sided tests "
+            "at the same level put the ratio within the margin "
+            f"posterior.equivalence; else `{UNDECIDED}`",
+            "ensemble_ratio": "Value of the mean summary of all seeds over `value`",
+            "ensemble_ratio_error": "Its standard error (skies)",
+            "prior_fraction": "Value over that of the prior (of `fom`: the inverse)",
+            "prior_limited": f"Whether that is above {PRIOR_LIMITED}, so that the "
+            "prior narrows the posterior; of areas: that of Ω_m or of σ_8",
+            "calibration": calibration,
+            "convergence": convergence,
+            "n_seeds": "Trainings",
+        },
+        "mocks.csv": identity
+        | {
+            "training": "Number of the seed, or `ensemble`: the mean summary of all",
+            "sky": "Number of the fiducial sky",
+            "tile": "Number of the tile, the mock observation, in its sky",
+        }
+        | {name: f"Of its posterior: {meaning}" for name, meaning in MEANINGS.items()}
+        | {"information": "Divergence of its posterior from the prior, in bits"},
+        "diagnostics.csv": identity
+        | {
+            "train_nll": "Training loss at the best step in nat, mean over seeds",
+            "validation_nll": "The same of the validation skies",
+            "validation_error": "Standard error of validation_nll (skies)",
+            "final_drop": "Fall of validation_nll in the last tenth of the steps",
+            "convergence": convergence,
+            "calibration": calibration,
+            "calibration_p_value": "p of the largest deviation of any coverage or rank "
+            "curve from the diagonal, if the truth is within 0.02 of it (multiplier "
+            "bootstrap over skies); 0.01 rejects",
+            "power": "Exponent of the likelihood; 1 unless it was corrected",
+            "information": "Expected information gain in bits",
+            "score": "Mean log₂ of posterior over prior at the truth; at most the "
+            "mutual information, and less than `information` if overconfident",
+            "largest_deviation": "Largest deviation of a curve from the diagonal",
+            "largest_deviation_of": "Which curve that is",
+            "coverage68_tarp": "Share of truths in 68 % regions (TARP)",
+            "coverage68_omega_m": "Share of truths in 68 % intervals of Ω_m",
+            "coverage68_s8": "The same of S_8",
+            "coverage68_sigma8": "The same of σ_8",
+        },
+    }
+    rows = [
+        (table, column, meaning)
+        for table, meanings in tables.items()
+        for column, meaning in meanings.items()
+    ]
+    return pd.DataFrame(rows, columns=["table", "column", "meaning"])

@@ -77,7 +77,13 @@ rule measure_widths:
         table=report(
             f"{RESULTS}/widths.csv", category="Results", caption="../report/table.rst"
         ),
-        columns=f"{RESULTS}/widths_columns.csv",
+        mocks=f"{RESULTS}/mocks.csv",
+        diagnostics=report(
+            f"{RESULTS}/diagnostics.csv",
+            category="Results",
+            caption="../report/diagnostics.rst",
+        ),
+        columns=f"{RESULTS}/columns.csv",
     log:
         f"{RESULTS}/logs/measure_widths.log",
     benchmark:

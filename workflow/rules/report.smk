@@ -74,6 +74,42 @@ rule plot_triangle:
         " > {log:q} 2>&1"
 
 
+rule plot_calibration:
+    input:
+        expand(
+            rules.infer_posterior.output,
+            degradation=STUDY.degradations,
+            estimator=STUDY.estimators,
+        ),
+    output:
+        png=report(
+            f"{RESULTS}/figures/calibration.png",
+            category="Figures",
+            caption="../report/calibration.rst",
+        ),
+        pdf=f"{RESULTS}/figures/calibration.pdf",
+    log:
+        f"{RESULTS}/logs/plot_calibration.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_calibration.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.plot(STUDY)),
+        code=specs.code("plot"),
+    shell:
+        "python -m infoscope plot-calibration"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --posteriors {input:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
 rule plot_tiles:
     input:
         expand(rules.collect_dataset.output, degradation=STUDY.degradations),

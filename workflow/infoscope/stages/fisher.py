@@ -11,6 +11,7 @@ import numpy as np
 from infoscope.config import CosmologyConfig
 from infoscope.datasets import atomic_path
 from infoscope.fisher import (
+    PREDICTED,
     fisher_matrix,
     modes_of_a_tile,
     noise_spectrum,
@@ -18,7 +19,6 @@ from infoscope.fisher import (
     widths_in_prior,
     widths_without_prior,
 )
-from infoscope.posterior import METRICS
 from infoscope.survey import read_nz
 
 
@@ -46,7 +46,7 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     rows = [
         {
             "prior": prior,
-            **dict(zip(METRICS, map(float, widths), strict=True)),
+            **dict(zip(PREDICTED, map(float, widths), strict=True)),
             "fisher_omega_m_omega_m": float(matrix[0, 0]),
             "fisher_omega_m_s8": float(matrix[0, 1]),
             "fisher_s8_s8": float(matrix[1, 1]),

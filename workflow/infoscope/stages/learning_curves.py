@@ -30,9 +30,10 @@ def run(
     curves = dict.fromkeys(path.stem.partition("_")[0] for path in less)
     points = [(path, path.stem) for path in less]
     points += [(path, axis) for path in whole for axis in curves]
+    found = {path: read(path, spec["labels"]) for path, _ in points}
     measurements, trained_with = [], []
     for path, name in points:
-        measurement = read(path, spec["labels"])
+        measurement = found[path]
         number = spec["numbers"][measurement.estimator][name]
         measurements.append(measurement)
         trained_with.append((name.partition("_")[0], number))

@@ -111,6 +111,37 @@ def run_history(
     _save(figures.plot_history(pd.concat(tables, ignore_index=True)), output)
 
 
+def run_calibration(
+    spec: Mapping[str, Any], posteriors: Sequence[Path], output: Path
+) -> None:
+    """Draw coverage and ranks of every degradation and estimator.
+
+    Parameters
+    ----------
+    spec
+        `labels` has the names to show, by degradation.
+    posteriors
+        Posterior files, in the order of the rows.
+    output
+        The PNG; a PDF is written beside it.
+    """
+    drawn = []
+    for path in posteriors:
+        with open_for_reading(path) as file:
+            drawn.append(
+                figures.Calibration(
+                    label=_label(spec, str(file.attrs["degradation"])),
+                    estimator=str(file.attrs["estimator"]),
+                    verdict=str(file.attrs["calibration"]),
+                    level=file["level"][:],
+                    coverage=file["coverage"][:],
+                    error=file["coverage_error"][:],
+                    ranks=file["ranks"][:],
+                )
+            )
+    _save(figures.plot_calibration(drawn), output)
+
+
 def run_learning_curves(spec: Mapping[str, Any], table: Path, output: Path) -> None:
     """Draw widths against what networks were trained with.
 

@@ -1,4 +1,4 @@
-"""Rule `measure_widths`: the table of posterior widths."""
+"""Rule `measure_widths`: the tables of posterior widths and of their diagnostics."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from infoscope.calibration import CURVES, LEVELS
 from infoscope.datasets import atomic_path, open_for_reading
-from infoscope.widths import Measurement, Training, columns, measure
+from infoscope.inference import WITHHELD
+from infoscope.measurements import Measurement, Training
+from infoscope.posterior import METRICS, Grid, widths
+from infoscope.widths import columns, measure, names
+
+PRIOR_CELLS = 512
 
 
 def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
@@ -16,18 +25,27 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
     Parameters
     ----------
     spec
-        prior, and labels by degradation.
+        prior, equivalence, and labels by degradation.
     posteriors
         Outputs of `infer_posterior`; rows come in their order.
     output
-        CSV file; {name}_columns.csv beside it explains its columns.
+        widths.csv. Beside it are written mocks.csv, a row for every mock observation
+        and training, diagnostics.csv, a row for each degradation and estimator, and
+        columns.csv, which explains the columns of all three.
     """
-    low, high = spec["prior"]["omega_m"]
-    table = measure([read(path, spec["labels"]) for path in posteriors], high - low)
-    explained = output.with_name(f"{output.stem}_columns.csv")
-    for content, path in ((columns(), explained), (table, output)):
-        with atomic_path(path) as temporary:
-            content.to_csv(temporary, index=False)
+    measurements = [read(path, spec["labels"]) for path in posteriors]
+    grid = Grid.of_prior(spec["prior"], PRIOR_CELLS)
+    of_prior = widths(np.full((1, grid.size**2), grid.size**-2.0), grid)[0]
+    found = list(zip(posteriors, measurements, strict=True))
+    tables = {
+        output.name: measure(measurements, of_prior, spec["equivalence"]),
+        "mocks.csv": pd.concat([_mocks(*pair) for pair in found], ignore_index=True),
+        "diagnostics.csv": pd.DataFrame([_diagnostics(*pair) for pair in found]),
+        "columns.csv": columns(),
+    }
+    for name, table in tables.items():
+        with atomic_path(output.with_name(name)) as temporary:
+            table.to_csv(temporary, index=False)
 
 
 def read(path: Path, labels: dict[str, str]) -> Measurement:
@@ -35,15 +53,61 @@ def read(path: Path, labels: dict[str, str]) -> Measurement:
     with open_for_reading(path) as file:
         attributes = file.attrs
         degradation = str(attributes["degradation"])
+        # with several seeds, the last training is their ensemble
+        seeds = [name != "ensemble" for name in attributes["training"]]
+        width, bootstrap = file["width"][:], file["bootstrap"][:]
         return Measurement(
             degradation=degradation,
             label=labels[degradation],
             estimator=str(attributes["estimator"]),
             kind=str(attributes["kind"]),
-            n_mocks=file["widths"].shape[1],
-            width=file["width"][:],
-            bootstrap=file["bootstrap"][:],
+            width=width[seeds],
+            bootstrap=bootstrap[seeds],
+            ensemble=width[-1],
+            ensemble_bootstrap=bootstrap[-1],
+            calibration=str(attributes["calibration"]),
             training=Training(
                 **{f.name: float(attributes[f.name]) for f in fields(Training)}
             ),
         )
+
+
+def _mocks(path: Path, measurement: Measurement) -> pd.DataFrame:
+    """Tabulate metrics of every mock observation under every training."""
+    with open_for_reading(path) as file:
+        metrics = file["widths"][:]
+        trainings = list(file.attrs["training"])
+        n_sky = int(file.attrs["fiducial_skies"])
+    if measurement.calibration == WITHHELD:
+        metrics = np.full_like(metrics, np.nan)
+    n_mock = metrics.shape[1]
+    sky, tile = np.divmod(np.arange(n_mock), n_mock // n_sky)
+    table = pd.DataFrame(metrics.reshape(-1, len(METRICS)), columns=list(METRICS))
+    identity = names(measurement) | {
+        "training": np.repeat(trainings, n_mock),
+        "sky": np.tile(sky, len(trainings)),
+        "tile": np.tile(tile, len(trainings)),
+    }
+    for i, (name, value) in enumerate(identity.items()):
+        table.insert(i, name, value)
+    return table
+
+
+def _diagnostics(path: Path, measurement: Measurement) -> dict[str, Any]:
+    """Losses and calibration; of trainings that differ, the mean or the worst."""
+    with open_for_reading(path) as file:
+        curves = file["coverage"][:]
+        row: dict[str, Any] = names(measurement) | measurement.training.columns
+        row["calibration"] = measurement.calibration
+        row["calibration_p_value"] = float(file.attrs["calibration_p_value"])
+        row["power"] = float(file["power"][:].mean())
+        row["information"] = float(file["information"][:].mean())
+        row["score"] = float(file["score"][:].mean())
+    deviations = np.abs(curves - LEVELS[:, None]).max(axis=(0, 1))
+    row["largest_deviation"] = float(deviations.max())
+    row["largest_deviation_of"] = CURVES[int(deviations.argmax())]
+    covered = curves[:, np.searchsorted(LEVELS, 0.68)].mean(axis=0)
+    for curve, share in zip(CURVES, covered, strict=True):
+        if not curve.startswith("rank"):
+            row[f"coverage68_{curve.removeprefix('interval_')}"] = float(share)
+    return row

@@ -1,0 +1,76 @@
+"""The error of a ratio is what ratios of repeated studies scatter by."""
+
+import numpy as np
+import pytest
+
+from infoscope.comparison import SeedScatter, compare
+from infoscope.inference import CALIBRATED
+from infoscope.measurements import Measurement, Training
+
+from .toy import Toy
+
+pytestmark = pytest.mark.slow
+
+STUDIES = 40
+# the noise of each degradation, and how much it differs between trainings
+SIZES = {"reference": 1.1, "cut": 1.4, "gone": 2.2}
+SEED_SCATTER = 0.02
+TRAINING = Training(-1.0, -1.0, 0.0, 0.0)
+
+
+def measurement(toy: Toy, name: str, study: int) -> Measurement:
+    """Two trainings on the same skies under a degradation."""
+    quality = np.random.default_rng([study, *name.encode()])
+    trainings = [
+        toy.inference(
+            np.random.default_rng([study, SIZES[name] > 2, SIZES[name] > 1.2]),
+            SIZES[name],
+            np.exp(SEED_SCATTER * quality.standard_normal()),
+            cells=32,
+            boots=20,
+        )
+        for _ in range(2)
+    ]
+    width = np.array([inference.width for inference in trainings])
+    bootstrap = np.array([inference.bootstrap() for inference in trainings])
+    return Measurement(
+        degradation=name,
+        label=name,
+        estimator="cnn",
+        kind="cnn",
+        width=width,
+        bootstrap=bootstrap,
+        ensemble=width[0],
+        ensemble_bootstrap=bootstrap[0],
+        calibration=CALIBRATED,
+        training=TRAINING,
+    )
+
+
+@pytest.fixture(scope="module")
+def ratios():
+    """Log ratio, error, p value and log width of each study and degradation."""
+    found = {name: [] for name in ("cut", "gone")}
+    for study in range(STUDIES):
+        toy = Toy(np.random.default_rng(study), n_test=128, n_tile=16)
+        measured = {name: measurement(toy, name, study) for name in SIZES}
+        scatter = SeedScatter(list(measured.values()))
+        for name, rows in found.items():
+            ratio = compare(measured[name], measured["reference"], "sigma_s8", scatter)
+            rows.append(
+                (np.log(ratio.value), ratio.log_error, measured[name].log_width[0])
+            )
+    return {name: np.array(rows).T for name, rows in found.items()}
+
+
+@pytest.mark.parametrize("name", ["cut", "gone"])
+def test_scatter_of_ratios_is_their_error(ratios, name):
+    log, error, _ = ratios[name]
+    scatter = log.std(ddof=1)
+    # 40 studies know the scatter to 11 %
+    assert 0.7 < np.sqrt((error**2).mean()) / scatter < 1.4
+
+
+def test_pairs_make_errors_smaller(ratios):
+    log, _, log_width = ratios["cut"]
+    assert log.std(ddof=1) < 0.8 * np.sqrt(2) * log_width.std(ddof=1)
