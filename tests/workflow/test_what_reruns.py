@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 AGGREGATES = {
     "measure_widths": 1,
+    "measure_claims": 1,
     "plot_widths": 1,
     "plot_triangle": 2,
     "plot_calibration": 1,
@@ -53,6 +54,9 @@ def test_results_of_the_study(finished) -> None:
     reference = shown[shown.degradation == "reference"]
     assert (reference.ratio == 1).all()
     assert len(pd.read_csv(results / "diagnostics.csv")) == 4
+    claims = pd.read_csv(results / "claims.csv")
+    assert list(claims.metric) == ["sigma_s8", "cost of train_estimator"]
+    assert claims.ratio.between(0, 10).all()
     # two fiducial skies of 12 tiles
     assert len(pd.read_csv(results / "mocks.csv")) == 4 * 24
     columns = pd.read_csv(results / "columns.csv")
@@ -91,6 +95,23 @@ def test_changed_label_runs_aggregates_only(finished) -> None:
         finished, lambda c: c["degradations"]["shuffle_pixels"].update(label="new")
     )
     assert finished.would_run(config) == AGGREGATES
+
+
+def test_changed_claims_run_their_table_only(finished) -> None:
+    config = changed(finished, lambda c: c["claims"].pop())
+    assert finished.would_run(config) == {"measure_claims": 1}
+    assert finished.would_run(changed(finished, lambda c: c.pop("claims"))) == {}
+
+
+def test_deleted_benchmarks_run_nothing(finished) -> None:
+    """The cost of a claim is read from them, but they are no results."""
+    folder = finished.folder / "results/ci/benchmarks"
+    hidden = folder.with_name("hidden")
+    folder.rename(hidden)
+    try:
+        assert finished.would_run() == {}
+    finally:
+        hidden.rename(folder)
 
 
 def test_changed_parameter_runs_one_chain(finished) -> None:

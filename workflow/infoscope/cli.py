@@ -22,6 +22,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "infer": ("infer", "run", {"summaries": "+"}),
     "export-chain": ("chains", "run", {"posterior": None}),
     "widths": ("widths", "run", {"posteriors": "+"}),
+    "claims": ("claims", "run", {"posteriors": "+", "benchmarks": None}),
     "learning-curves": ("learning_curves", "run", {"less": "+", "whole": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),
     "plot-widths": ("plot", "run_widths", {"table": None, "fisher": None}),

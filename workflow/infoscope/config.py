@@ -40,6 +40,25 @@ from infoscope.operations.values import (
 
 SPLITS = ("train", "validation", "test", "fiducial")
 NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
+# those of `posterior`, which imports too much to be imported here
+Metric = Literal[
+    "sigma_s8",
+    "sigma_omega_m",
+    "sigma_sigma8",
+    "area68",
+    "area95",
+    "fom",
+    "information",
+]
+Expectation = Literal["wider", "narrower", "equivalent"]
+# rules of which all jobs have ended when there are posteriors
+CostlyRule = Literal[
+    "simulate_skies",
+    "degrade_maps",
+    "collect_dataset",
+    "train_estimator",
+    "infer_posterior",
+]
 
 
 def _power_of_two(value: int) -> int:
@@ -179,6 +198,7 @@ BuiltIn = Annotated[
     Field(discriminator="operation"),
 ]
 AnyOperation = Annotated[BuiltIn, WrapValidator(_own_first)]
+Alignment = Annotated[float, Field(ge=-6, le=6)]
 
 
 class Degradation(Model):
@@ -188,6 +208,9 @@ class Degradation(Model):
     label: str | None = Field(None, description="Name in figures.")
     noise: NoiseOrder | None = Field(
         None, description="Overrides survey.noise for this degradation."
+    )
+    a_ia: Alignment | None = Field(
+        None, description="Overrides survey.a_ia for this degradation."
     )
 
 
@@ -209,9 +232,7 @@ class SurveyConfig(Model):
     noise: NoiseOrder = Field(
         "before", description="When shape noise is added: before or after operations."
     )
-    a_ia: float = Field(
-        0.0, ge=-6, le=6, description="NLA intrinsic-alignment amplitude A_IA."
-    )
+    a_ia: Alignment = Field(0.0, description="NLA intrinsic-alignment amplitude A_IA.")
     base_operations: list[AnyOperation] = Field(
         [],
         description="Operations applied first in every degradation, reference too.",
@@ -318,6 +339,90 @@ class PosteriorConfig(Model):
     )
 
 
+class Against(Model):
+    """The width that another one is compared with."""
+
+    degradation: str = Field("reference", description="Name of a degradation.")
+    estimator: str | None = Field(
+        None, description="Name of an estimator; null is the one that is compared."
+    )
+
+
+class ComparisonConfig(Model):
+    """What is expected of the ratio of two widths."""
+
+    degradation: str = Field(description="Name of a degradation.")
+    estimator: str = Field(description="Name of an estimator.")
+    against: Against = Field(Against(), description="What it is compared with.")
+    metric: Metric = Field("sigma_s8", description="Width that is compared.")
+    expect: Expectation = Field(
+        description="What the posterior is expected to be. (`narrower`: less of "
+        "`sigma_…` and `area…`, more of `fom` and `information`.)"
+    )
+    by: float | None = Field(
+        None,
+        gt=1,
+        description="Wider, or narrower, by more than this factor; null is any factor.",
+    )
+    within: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Equivalent within 1 + this and its inverse; null is "
+        "posterior.equivalence.",
+    )
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Degradation and estimator of both widths."""
+        other = self.against
+        return (
+            (self.degradation, self.estimator),
+            (other.degradation, other.estimator or self.estimator),
+        )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ComparisonConfig:
+        if self.by is not None and self.expect == "equivalent":
+            raise ValueError("by: is for wider and narrower; equivalent has `within`")
+        if self.within is not None and self.expect != "equivalent":
+            raise ValueError("within: is for equivalent; wider and narrower have `by`")
+        if self.compared[0] == self.compared[1]:
+            raise ValueError(
+                "against: is the same width; name another degradation or estimator"
+            )
+        return self
+
+
+class CostConfig(Model):
+    """What is expected of the time that one rule takes."""
+
+    rule: CostlyRule = Field(description="Name of the rule.")
+    share_above: float = Field(
+        gt=0,
+        lt=1,
+        description="Its jobs are expected to take more than this share of the "
+        "seconds of all jobs that lead to posteriors.",
+    )
+
+
+class Claim(Model):
+    """A statement that the study tests: by comparisons of widths, or by a cost."""
+
+    claim: str = Field(min_length=1, description="The statement, one sentence.")
+    source: str | None = Field(None, description="Where the statement is from.")
+    comparisons: list[ComparisonConfig] = Field(
+        [], description="All of them have to hold."
+    )
+    cost: CostConfig | None = Field(None, description="Instead of comparisons.")
+
+    @model_validator(mode="after")
+    def _tested(self) -> Claim:
+        if bool(self.comparisons) == (self.cost is not None):
+            raise ValueError("a claim has either comparisons or a cost")
+        return self
+
+
 def _default_estimators() -> dict[str, Estimator]:
     return {"cnn": CNNConfig(), "power_spectrum": PowerSpectrumConfig()}
 
@@ -346,6 +451,7 @@ class Study(Model):
         LearningCurvesConfig(), description="Learning curves."
     )
     posterior: PosteriorConfig = Field(PosteriorConfig(), description="Posteriors.")
+    claims: list[Claim] = Field([], description="Statements to test.")
 
     @field_validator("study")
     @classmethod
@@ -385,6 +491,24 @@ class Study(Model):
                 raise ValueError(
                     f"estimators.{name}.n_ell: must be at most {side // 2}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _claims_name_what_there_is(self) -> Study:
+        for i, claim in enumerate(self.claims):
+            for j, comparison in enumerate(claim.comparisons):
+                for side, (degradation, estimator) in zip(
+                    ("", "against."), comparison.compared, strict=True
+                ):
+                    place = f"claims.{i}.comparisons.{j}.{side}"
+                    if degradation not in self.degradations:
+                        raise ValueError(
+                            f"{place}degradation: {degradation!r} is not a degradation"
+                        )
+                    if estimator not in self.estimators:
+                        raise ValueError(
+                            f"{place}estimator: {estimator!r} is not an estimator"
+                        )
         return self
 
 

@@ -74,15 +74,15 @@ def _registered(study: Study, degradation: str) -> list[Registered]:
 
 def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
     """Spec of `degrade_maps`."""
-    survey = study.survey
+    survey, own = study.survey, study.degradations[degradation]
     return {
         "operations": [
             item.model_dump(mode="json") for item in operations(study, degradation)
         ],
-        "noise": study.degradations[degradation].noise or survey.noise,
+        "noise": own.noise or survey.noise,
         "sigma_e": survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
-        "a_ia": survey.a_ia,
+        "a_ia": survey.a_ia if own.a_ia is None else own.a_ia,
         "tile_nside": survey.tile_nside,
         "omega_m": study.cosmology.fiducial.omega_m,
         "h": study.cosmology.h,
@@ -169,6 +169,15 @@ def widths(study: Study) -> dict[str, Any]:
     return {
         "labels": labels(study),
         "prior": study.cosmology.prior.model_dump(mode="json"),
+        "equivalence": study.posterior.equivalence,
+    }
+
+
+def claims(study: Study) -> dict[str, Any]:
+    """Spec of `measure_claims`."""
+    return {
+        "claims": [claim.model_dump(mode="json") for claim in study.claims],
+        "labels": labels(study),
         "equivalence": study.posterior.equivalence,
     }
 

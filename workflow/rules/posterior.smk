@@ -106,6 +106,40 @@ rule measure_widths:
         " > {log:q} 2>&1"
 
 
+rule measure_claims:
+    input:
+        # all of them: the scatter of trainings is that of the whole study
+        rules.measure_widths.input,
+    output:
+        table=report(
+            f"{RESULTS}/claims.csv", category="Results", caption="../report/claims.rst"
+        ),
+        columns=f"{RESULTS}/claims_columns.csv",
+    log:
+        f"{RESULTS}/logs/measure_claims.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_claims.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.claims(STUDY)),
+        code=specs.code("claims"),
+        # no input: a deleted benchmark is no reason to train again
+        benchmarks=f"{RESULTS}/benchmarks",
+    shell:
+        "python -m infoscope claims"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --posteriors {input:q}"
+        " --benchmarks {params.benchmarks:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"
+
+
 rule measure_learning_curves:
     input:
         less=expand(

@@ -1,0 +1,50 @@
+"""Rule `measure_claims`: the table of claims and verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+
+from infoscope.claims import columns, judge
+from infoscope.config import Claim, CostlyRule
+from infoscope.datasets import atomic_path
+from infoscope.stages.widths import read
+
+
+def run(
+    spec: dict[str, Any], posteriors: list[Path], benchmarks: Path, output: Path
+) -> None:
+    """Tabulate the verdicts on all claims.
+
+    Parameters
+    ----------
+    spec
+        claims, equivalence, and labels by degradation.
+    posteriors
+        Outputs of `infer_posterior` of the whole study.
+    benchmarks
+        Folder with Snakemake's benchmark files, {rule}/*.tsv, as they are now.
+    output
+        claims.csv. Beside it is written claims_columns.csv, which explains its columns.
+    """
+    claims = [Claim.model_validate(claim) for claim in spec["claims"]]
+    measurements = [read(path, spec["labels"]) for path in posteriors]
+    seconds = {rule: _seconds(benchmarks / rule) for rule in get_args(CostlyRule)}
+    tables = {
+        output.name: judge(claims, measurements, spec["equivalence"], seconds),
+        "claims_columns.csv": columns(),
+    }
+    for name, table in tables.items():
+        with atomic_path(output.with_name(name)) as temporary:
+            # to be read: an error has fewer digits than this
+            table.to_csv(temporary, index=False, float_format="%.4g")
+
+
+def _seconds(folder: Path) -> list[float]:
+    """Seconds of every job of a rule; of one that was resumed, of its last run."""
+    return [
+        float(pd.read_csv(path, sep="\t")["s"].sum())
+        for path in sorted(folder.glob("*.tsv"))
+    ]
