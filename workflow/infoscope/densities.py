@@ -5,7 +5,10 @@ where there are enough cosmologies; the Cholesky factor of its precision has cub
 polynomials as its off-diagonal and as the logarithms of its diagonal. It is fitted to
 test skies, which the network has never seen: a network that is overconfident or biased
 gives wide posteriors, not wrong ones.
-`benchmarks/densities.py` compares it with mixtures and flows.
+
+Mixtures of four Gaussians and flows explain held-out skies better, by 0.06 and 0.04 nat
+a tile on average (`benchmarks/densities.py`), but widths are the same within 2 %, and a
+fit takes a second instead of a hundredth: there is one for each bootstrap.
 """
 
 from __future__ import annotations
