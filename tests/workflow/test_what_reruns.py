@@ -158,7 +158,9 @@ def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
         "infer_posterior": 1,
         "export_chain": 1,
         "measure_widths": 1,
+        "measure_claims": 1,
         "plot_widths": 1,
+        "plot_calibration": 1,
         "plot_triangle": 1,
     }
 
@@ -336,4 +338,4 @@ def test_report_is_one_page_with_captions(finished) -> None:
         "fisher.csv",
     ):
         assert name in page
-    assert "region" in page and "understate the loss" in page
+    assert "region" in page and "understates the loss" in page

@@ -6,8 +6,8 @@ polynomials as its off-diagonal and as the logarithms of its diagonal. It is fit
 test skies, which the network has never seen: a network that is overconfident or biased
 gives wide posteriors, not wrong ones.
 
-Mixtures of four Gaussians and flows explain held-out skies better, by 0.06 and 0.04 nat
-a tile on average (`benchmarks/densities.py`), but widths are the same within 2 %, and a
+Mixtures of four Gaussians and flows explain held-out skies better, by 0.04 and 0.03 nat
+a tile on average (`benchmarks/densities.py`), but widths are the same within 3 %, and a
 fit takes a second instead of a hundredth: there is one for each bootstrap.
 """
 
