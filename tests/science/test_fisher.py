@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from infoscope import fisher
-from infoscope.config import CosmologyConfig
+from infoscope.config import CosmologyConfig, IntrinsicAlignment
 from infoscope.survey import read_nz
 
 NZ = read_nz(Path(__file__).parents[2] / "resources/nz/des_like.txt")
@@ -20,7 +20,7 @@ NOISE = fisher.noise_spectrum(0.4, 2.5) * np.eye(len(NZ.density))
 def survey() -> tuple[np.ndarray, np.ndarray]:
     """Spectra with noise of the default survey, and their derivatives."""
     spectra, derivatives = fisher.spectra_and_derivatives(
-        CosmologyConfig(), NZ, 100.0, LMAX, a_ia=0.0
+        CosmologyConfig(), NZ, 100.0, LMAX, IntrinsicAlignment()
     )
     return spectra + NOISE, derivatives
 
@@ -40,7 +40,7 @@ def test_halved_steps_change_little(
     for step in (fisher.STEP, fisher.STEP / 2):
         monkeypatch.setattr(fisher, "STEP", step)
         spectra, derivatives = fisher.spectra_and_derivatives(
-            CosmologyConfig(), NZ, shell_width_mpc, LMAX, a_ia=0.0
+            CosmologyConfig(), NZ, shell_width_mpc, LMAX, IntrinsicAlignment()
         )
         matrices.append(matrix_of(spectra + NOISE, derivatives))
     one, two = matrices

@@ -11,10 +11,16 @@ import pytest
 from infoscope.config import CosmologyConfig, GaussianConfig, LognormalConfig
 from infoscope.cosmology import comoving_distance_mpc
 from infoscope.fisher import convergence_spectra
+from infoscope.intrinsic_alignment import PIVOT_Z
 from infoscope.matter import Matter
 from infoscope.simulators import simulate
-from infoscope.simulators.shells import shell_edges
-from infoscope.survey import read_nz
+from infoscope.simulators.shells import (
+    born_weights,
+    intrinsic_alignment_weights,
+    shell_edges,
+    shell_spectra,
+)
+from infoscope.survey import RedshiftDistribution, read_nz
 
 ROOT = Path(__file__).parents[2]
 NZ = read_nz(ROOT / "resources/nz/des_like.txt")
@@ -84,7 +90,7 @@ def test_shell_sum_is_the_lensing_spectrum(predicted: np.ndarray) -> None:
     """Born sum of Limber shells against CAMB's lensing windows, 2 % for ℓ ≥ 10."""
     matter = Matter(THETA, COSMOLOGY)
     edges = shell_edges(matter.background, NZ, 100.0)
-    ours = np.moveaxis(convergence_spectra(matter, NZ, edges, LMAX, a_ia=0), 0, -1)
+    ours = np.moveaxis(convergence_spectra(matter, NZ, edges, LMAX), 0, -1)
     ell = slice(10, LMAX + 1)
     assert ours[..., ell] == pytest.approx(predicted[..., ell], rel=0.02)
 
@@ -132,3 +138,73 @@ def test_lognormal_maps_are_skewed_and_gaussian_maps_are_not() -> None:
         skewness[simulator.name] = (x**3).mean(1) / x.std(1) ** 3
     assert (skewness["lognormal"] > 0.2).all()
     assert (np.abs(skewness["gaussian"]) < 0.15).all()
+
+
+@pytest.mark.parametrize(
+    ("a_ia", "eta_ia"), [(1, -5), (1, 2), (3, -2), (-3, 5), (6, 5)]
+)
+def test_alignment_terms_give_the_spectra_of_any_redshift_dependence(
+    a_ia: float, eta_ia: float
+) -> None:
+    """2 % of the spectra, against kernels that hold (1 + z)^η inside the integral."""
+    matter = Matter(THETA, COSMOLOGY)
+    edges = shell_edges(matter.background, NZ, 100.0)
+    power = ((1 + NZ.z) / (1 + PIVOT_Z)) ** eta_ia
+    exact = alignment_spectra(matter, edges, a_ia, NZ.density * power)
+    ours = convergence_spectra(matter, NZ, edges, LMAX, a_ia, eta_ia)
+    for ell in (20, 60, 120):
+        scale = np.sqrt(np.outer(np.diag(exact[ell]), np.diag(exact[ell])))
+        assert (np.abs(ours[ell] - exact[ell]) < 0.02 * scale).all()
+
+
+def alignment_spectra(
+    matter: Matter, edges: np.ndarray, a_ia: float, density: np.ndarray
+) -> np.ndarray:
+    """Spectra with the alignment of any density, which is not normalised to one."""
+    background = matter.background
+    weights = born_weights(background, NZ, edges)
+    weighted = RedshiftDistribution(NZ.z, density)
+    weights += a_ia * intrinsic_alignment_weights(background, weighted, edges)[0]
+    shells = np.array(shell_spectra(matter, edges, LMAX))
+    return np.einsum("is,sl,js->lij", weights, shells, weights)
+
+
+def test_alignment_is_the_limber_integral() -> None:
+    """1 % in the II and GI spectra, with distances of astropy and an analytic growth.
+
+    W_IA = -C̄₁ρ_crit Ω_m n(z) H(z) / D(z); D is a hypergeometric function of Λ over
+    matter.
+    """
+    from astropy.cosmology import FlatLambdaCDM
+    from scipy.special import hyp2f1
+
+    omega_m, h = THETA[0], COSMOLOGY.h
+    astropy = FlatLambdaCDM(H0=100 * h, Om0=omega_m, Tcmb0=0)
+    z = np.linspace(0.02, 2.4, 1200)
+    chi = astropy.comoving_distance(z).value
+    hubble = astropy.H(z).value / 299792.458
+
+    def growth(z: np.ndarray) -> np.ndarray:
+        a = 1 / (1 + z)
+        return a * hyp2f1(1 / 3, 1, 11 / 6, -(a**3) * (1 - omega_m) / omega_m)
+
+    n = [np.interp(z, NZ.z, density) for density in (NZ.density[0], NZ.density[3])]
+    aligned = -0.0134 * omega_m * growth(np.array(0.0)) / growth(z) * n[0]
+    source = astropy.comoving_distance(NZ.z[1:]).value
+    behind = np.clip(1 - chi[:, None] / source, 0, None) * NZ.density[3, 1:]
+    efficiency = np.trapezoid(behind, NZ.z[1:], axis=1)
+    lensing = 1.5 * omega_m * (100 * h / 299792.458) ** 2 * (1 + z) * chi * efficiency
+
+    matter = Matter(THETA, COSMOLOGY)
+    edges = shell_edges(matter.background, NZ, 100.0)
+    shells = np.array(shell_spectra(matter, edges, LMAX))
+    weights = intrinsic_alignment_weights(matter.background, NZ, edges)[0, 0]
+    kernel = born_weights(matter.background, NZ, edges)[3]
+    for ell in (20, 60, 120):
+        k = (ell + 0.5) / chi
+        power = [matter.power(*pair)[0] for pair in zip(z, k[:, None], strict=True)]
+        # dχ = dz / H
+        ii = np.trapezoid(aligned**2 * hubble / chi**2 * power, z)
+        gi = np.trapezoid(aligned * lensing / chi**2 * power, z)
+        assert weights**2 @ shells[:, ell] == pytest.approx(ii, rel=0.01)
+        assert (weights * kernel) @ shells[:, ell] == pytest.approx(gi, rel=0.01)

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import specs
 from infoscope.claims import columns, judge, p_values
 from infoscope.comparison import Ratio
 from infoscope.config import Claim, ComparisonConfig, Metric, parse_study
@@ -223,13 +222,3 @@ def test_metrics_of_the_config_are_those_of_posteriors():
 def test_claims_of_studies_are_about_what_they_have(name):
     parsed = parse_study(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
     assert len(parsed.claims) == {"config": 4, "studies/claims": 8}[name]
-
-
-def test_alignment_of_one_degradation():
-    config = CI | {"degradations": CI["degradations"] | {"own": {"a_ia": 1.5}}}
-    parsed = parse_study(config)
-    assert specs.degrade(parsed, "own", "test")["a_ia"] == 1.5
-    # what has no such key is degraded as before
-    before = specs.degrade(parse_study(CI), "shuffle_pixels", "test")
-    assert specs.degrade(parsed, "shuffle_pixels", "test") == before
-    assert before["a_ia"] == 0

@@ -13,12 +13,15 @@ import yaml
 from infoscope import specs
 from infoscope.cli import STAGES, main
 from infoscope.config import parse_study
-from infoscope.datasets import create, open_for_reading
+from infoscope.datasets import create, open_for_reading, write_nuisance
+from infoscope.nuisance import Nuisance
 
 ROOT = Path(__file__).parents[2]
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
-CI["survey"]["a_ia"] = 1.0
+CI["survey"]["intrinsic_alignment"] = {"a_ia": 1.0}
 STUDY = parse_study(CI)
+CLEAN = {"noise": "none"}
+UNALIGNED = {"intrinsic_alignment": {"a_ia": 0.0}}
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +50,9 @@ def test_every_rule_has_a_subcommand() -> None:
 
 def test_skies_hold_convergence_and_alignment(skies: Path) -> None:
     with open_for_reading(skies) as file:
-        assert file["kappa"].shape == file["kappa_ia"].shape == (2, 4, 3072)
-        kappa, alignment = file["kappa"][0], file["kappa_ia"][0]
+        assert file["kappa"].shape == (2, 4, 3072)
+        assert file["kappa_ia"].shape == (2, 3, 4, 3072)
+        kappa, alignment = file["kappa"][0], file["kappa_ia"][0, 0]
         assert not np.array_equal(file["kappa"][0], file["kappa"][1])
     # NLA: alignment anti-correlates with the lensing of sources behind it
     assert np.corrcoef(kappa[3], alignment[1])[0, 1] < -0.2
@@ -58,7 +62,7 @@ def test_alignment_is_switched_on_without_simulating_again(
     skies: Path, tmp_path: Path
 ) -> None:
     tiles = [
-        degraded(skies, tmp_path / f"{a}.h5", a_ia=a, noise="none")
+        degraded(skies, tmp_path / f"{a}.h5", intrinsic_alignment={"a_ia": a}, **CLEAN)
         for a in (0.0, 1.0, 2.0)
     ]
     assert tiles[0].shape == (2, 12, 16, 16, 4)
@@ -77,7 +81,8 @@ def test_a_chunk_has_tiles_of_one_sky_and_about_a_mebibyte(
         file["theta"] = np.zeros((2, 2))
         file["cosmology"] = file["realisation"] = np.arange(2)
         file["mean_z"] = np.array([0.3, 0.5, 0.75, 0.95])
-    degraded(skies, tmp_path / "tiles.h5", read=False, a_ia=0.0, tile_nside=2)
+        write_nuisance(file, Nuisance.none(2))
+    degraded(skies, tmp_path / "tiles.h5", read=False, **UNALIGNED, tile_nside=2)
     with open_for_reading(tmp_path / "tiles.h5") as file:
         side = nside // 2
         assert file["tiles"].shape == (2, 48, side, side, 4)
@@ -94,7 +99,7 @@ def test_results_do_not_depend_on_when_they_are_computed(
 
 def test_memory_does_not_grow_with_the_number_of_skies(tmp_path: Path) -> None:
     spec = specs.degrade(STUDY, "reference", "fiducial")
-    spec |= {"operations": [{"operation": "highpass", "ell": 20}], "a_ia": 0.0}
+    spec |= {"operations": [{"operation": "highpass", "ell": 20}], **UNALIGNED}
     peaks = []
     for n_sky in (2, 16):
         skies = tmp_path / f"{n_sky}.h5"
@@ -104,6 +109,7 @@ def test_memory_does_not_grow_with_the_number_of_skies(tmp_path: Path) -> None:
             file["theta"] = np.zeros((n_sky, 2))
             file["cosmology"] = file["realisation"] = np.arange(n_sky)
             file["mean_z"] = np.array([0.3, 0.5, 0.75, 0.95])
+            write_nuisance(file, Nuisance.none(n_sky))
         del maps
         degraded(skies, tmp_path / "warm.h5", **spec)
         tried = []

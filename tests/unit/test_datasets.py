@@ -9,8 +9,15 @@ import pytest
 
 from infoscope.cli import main
 from infoscope.config import SPLITS
-from infoscope.datasets import atomic_path, collect, create, open_for_reading
+from infoscope.datasets import (
+    atomic_path,
+    collect,
+    create,
+    open_for_reading,
+    write_nuisance,
+)
 from infoscope.errors import InfoscopeError
+from infoscope.nuisance import Nuisance
 
 
 def shard(path: Path, seed: int) -> Path:
@@ -20,6 +27,7 @@ def shard(path: Path, seed: int) -> Path:
         file["theta"] = rng.random((2, 2))
         file["cosmology"] = np.arange(2)
         file["sky"] = np.arange(2) + 10 * seed
+        write_nuisance(file, Nuisance.none(2))
         file.attrs["digest"] = str(seed)
     return path
 

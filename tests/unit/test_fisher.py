@@ -12,7 +12,15 @@ import yaml
 
 from infoscope import fisher, simulators, specs
 from infoscope.cli import main
-from infoscope.config import GaussianConfig, Parameters, Prior, parse_study
+from infoscope.config import (
+    GaussianConfig,
+    IntrinsicAlignment,
+    Parameters,
+    Prior,
+    Sampled,
+    parse_study,
+)
+from infoscope.intrinsic_alignment import alignment
 from infoscope.matter import Matter
 from infoscope.simulators.shells import shell_edges
 from infoscope.survey import Survey, read_nz
@@ -97,19 +105,28 @@ def test_spectra_are_those_that_the_simulator_draws(
     simulator = GaussianConfig(shell_width_mpc=600)
     rng = [np.random.default_rng(1)]
     list(simulators.simulate(simulator, theta, cosmology, nz, 16, rng))
-    (spectra, weights), a_ia = drawn[0], 1.5
+    spectra, weights = drawn[0]
     # in the order of GLASS, shells that do not correlate have empty cross-spectra
     shells = np.array([cl for cl in spectra if len(cl)])
-    lensing, alignment = np.split(weights, 2)
-    weights = lensing + a_ia * alignment
+    lensing, terms = weights[0], weights[1:]
+    weights = lensing + alignment(terms, 1.5, -2.0, nz.mean)
     expected = np.einsum("is,js,sl->lij", weights, weights, shells)
 
     matter = Matter(theta, cosmology)
     edges = shell_edges(matter.background, nz, 600)
-    ours = fisher.convergence_spectra(matter, nz, edges, 32, a_ia)
+    ours = fisher.convergence_spectra(matter, nz, edges, 32, 1.5, -2.0)
     np.testing.assert_allclose(ours, expected, rtol=1e-8)
-    centred = fisher.spectra_and_derivatives(cosmology, nz, 600, 32, a_ia)[0]
+    intrinsic = IntrinsicAlignment(a_ia=1.5, eta_ia=Sampled(prior=(-5, 5), fiducial=-2))
+    centred = fisher.spectra_and_derivatives(cosmology, nz, 600, 32, intrinsic)[0]
     np.testing.assert_allclose(centred, expected, rtol=1e-8)
+
+
+def test_marginalising_is_the_inverse_of_a_part_of_the_covariance() -> None:
+    matrix = correlated(1, 4)[0]
+    with_prior = matrix + np.diag([0, 0, 12 / 100, 3])
+    expected = np.linalg.inv(np.linalg.inv(with_prior)[:2, :2])
+    found = fisher.marginalised(matrix, [(-5, 5), (0, 2)])
+    np.testing.assert_allclose(found, expected)
 
 
 def test_a_narrow_likelihood_does_not_feel_the_prior() -> None:
@@ -203,5 +220,6 @@ def test_spec_holds_only_what_the_matrix_depends_on() -> None:
     assert spec(simulator={"name": "lognormal", "shell_width_mpc": 600}) == spec()
     assert spec(survey=survey | {"noise": "after"}) == spec()
     assert spec(seed=2, training={"seeds": 3}) == spec()
-    for change in ({"noise": "none"}, {"a_ia": 1}, {"nside": 32}, {"sigma_e": 0.3}):
+    intrinsic = {"intrinsic_alignment": {"a_ia": 1}}
+    for change in ({"noise": "none"}, intrinsic, {"nside": 32}, {"sigma_e": 0.3}):
         assert spec(survey=survey | change) != spec()

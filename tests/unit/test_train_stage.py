@@ -15,6 +15,8 @@ import pytest
 from infoscope import checkpoints, specs
 from infoscope.cli import main
 from infoscope.config import SPLITS, parse_study
+from infoscope.datasets import write_nuisance
+from infoscope.nuisance import Nuisance
 from infoscope.stages import train
 
 ESTIMATOR = {
@@ -46,6 +48,7 @@ def write(path: Path, shard: str = "digest") -> Path:
             group["theta"] = generator.uniform([0.15, 0.5], [0.45, 1.2], (12, 2))
             group["sky"] = np.arange(12)
             group["cosmology"] = np.repeat(np.arange(6), 2)
+            write_nuisance(group, Nuisance.none(12))
             group.attrs["0000"] = shard
     return path
 

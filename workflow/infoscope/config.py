@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -39,6 +41,7 @@ from infoscope.operations.values import (
 )
 
 SPLITS = ("train", "validation", "test", "fiducial")
+LARGEST_ALIGNMENT = 6.0  # |A_IA| and |η_IA|
 NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
 # those of `posterior`, which imports too much to be imported here
 Metric = Literal[
@@ -198,7 +201,64 @@ BuiltIn = Annotated[
     Field(discriminator="operation"),
 ]
 AnyOperation = Annotated[BuiltIn, WrapValidator(_own_first)]
-Alignment = Annotated[float, Field(ge=-6, le=6)]
+
+
+class Sampled(Model):
+    """A parameter that varies from sky to sky, and is marginalised over."""
+
+    prior: Interval = Field(description="Range of the uniform prior.")
+    fiducial: float = Field(description="Value in the mock observations.")
+
+    @model_validator(mode="after")
+    def _inside(self) -> Sampled:
+        low, high = increasing(self.prior)
+        if not low < self.fiducial < high:
+            raise ValueError("fiducial lies outside prior")
+        return self
+
+
+def _is_sampled(value: Any) -> str:
+    return "sampled" if isinstance(value, Mapping | Sampled) else "fixed"
+
+
+FixedOrSampled = Annotated[
+    Annotated[float, Tag("fixed")] | Annotated[Sampled, Tag("sampled")],
+    Discriminator(_is_sampled),
+]
+
+
+class IntrinsicAlignment(Model):
+    """Intrinsic alignment of galaxies: A_IA ((1 + z) / 1.62)^η_IA of the NLA model."""
+
+    a_ia: FixedOrSampled = Field(
+        0.0, description="Amplitude A_IA: a number, or a prior and a fiducial value."
+    )
+    eta_ia: FixedOrSampled = Field(
+        0.0, description="Power η_IA of the redshift, likewise."
+    )
+
+    @field_validator("a_ia", "eta_ia")
+    @classmethod
+    def _moderate(cls, value: float | Sampled) -> float | Sampled:
+        if max(map(abs, extremes(value))) > LARGEST_ALIGNMENT:
+            raise ValueError(f"must lie within ± {LARGEST_ALIGNMENT}")
+        return value
+
+    @property
+    def sampled(self) -> dict[str, Sampled]:
+        """The parameters that are sampled."""
+        both = {"a_ia": self.a_ia, "eta_ia": self.eta_ia}
+        return {name: v for name, v in both.items() if isinstance(v, Sampled)}
+
+
+def extremes(value: float | Sampled) -> Interval:
+    """Smallest and largest value of a parameter that may be sampled."""
+    return value.prior if isinstance(value, Sampled) else (value, value)
+
+
+def fiducial_of(value: float | Sampled) -> float:
+    """Value, in the mock observations, of a parameter that may be sampled."""
+    return value.fiducial if isinstance(value, Sampled) else value
 
 
 class Degradation(Model):
@@ -209,8 +269,8 @@ class Degradation(Model):
     noise: NoiseOrder | None = Field(
         None, description="Overrides survey.noise for this degradation."
     )
-    a_ia: Alignment | None = Field(
-        None, description="Overrides survey.a_ia for this degradation."
+    intrinsic_alignment: IntrinsicAlignment | None = Field(
+        None, description="Overrides survey.intrinsic_alignment for this degradation."
     )
 
 
@@ -232,7 +292,9 @@ class SurveyConfig(Model):
     noise: NoiseOrder = Field(
         "before", description="When shape noise is added: before or after operations."
     )
-    a_ia: Alignment = Field(0.0, description="NLA intrinsic-alignment amplitude A_IA.")
+    intrinsic_alignment: IntrinsicAlignment = Field(
+        IntrinsicAlignment(), description="Intrinsic alignment of galaxies."
+    )
     base_operations: list[AnyOperation] = Field(
         [],
         description="Operations applied first in every degradation, reference too.",

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import h5py
 import numpy as np
 
 from infoscope.errors import InfoscopeError
+from infoscope.nuisance import Nuisance
 
 VERSIONED = ("numpy", "healpy", "ducc0", "glass", "camb", "jax", "flax", "h5py")
 
@@ -69,6 +71,20 @@ def open_for_reading(path: Path) -> h5py.File:
         ) from None
 
 
+def write_nuisance(group: h5py.Group, nuisance: Nuisance) -> None:
+    """Write `nuisance` (n_sky, k); its attributes say what is in its columns."""
+    written = group.create_dataset("nuisance", data=nuisance.values)
+    written.attrs["names"] = json.dumps(nuisance.names)
+    written.attrs["fiducial"] = nuisance.fiducial
+
+
+def read_nuisance(group: h5py.Group) -> Nuisance:
+    """Read what `write_nuisance` wrote."""
+    written = group["nuisance"]
+    names = tuple(json.loads(written.attrs["names"]))
+    return Nuisance(names, written[:], written.attrs["fiducial"])
+
+
 def collect(
     shards: Mapping[str, list[Path]], path: Path, spec: Mapping[str, Any]
 ) -> None:
@@ -80,7 +96,7 @@ def collect(
     with create(path, spec) as file:
         for split, parts in shards.items():
             group = file.create_group(split)
-            sources = []
+            sources, varied = [], []
             columns: dict[str, list[np.ndarray]] = {
                 "theta": [],
                 "sky": [],
@@ -95,6 +111,7 @@ def collect(
                             relative, "tiles", shape=tiles.shape, dtype=tiles.dtype
                         )
                     )
+                    varied.append(read_nuisance(shard))
                     for name, values in columns.items():
                         values.append(shard[name][:])
                     group.attrs[part.stem] = shard.attrs["digest"]
@@ -108,3 +125,5 @@ def collect(
             group.create_virtual_dataset("tiles", layout, fillvalue=np.nan)
             for name, values in columns.items():
                 group[name] = np.concatenate(values)
+            every = np.concatenate([nuisance.values for nuisance in varied])
+            write_nuisance(group, replace(varied[0], values=every))

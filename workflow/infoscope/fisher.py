@@ -5,21 +5,30 @@ r"""The Fisher matrix of a survey whose fields are Gaussian, and what it predict
           C_\ell^{-1} \partial_j C_\ell\right]
 
 with the spectra and cross-spectra of all bins in the matrix :math:`C_\ell`, noise
-included, and the parameters (Ω_m, S_8). The spectra are those that the Gaussian
-simulator draws from.
+included, and the parameters (Ω_m, S_8); alignment parameters that are sampled are
+marginalised over. The spectra are those that the Gaussian simulator draws from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from infoscope.config import CosmologyConfig, Parameters, Prior
+from infoscope.config import (
+    CosmologyConfig,
+    IntrinsicAlignment,
+    Parameters,
+    Prior,
+    fiducial_of,
+)
 from infoscope.cosmology import omega_m_s8
+from infoscope.intrinsic_alignment import alignment
 from infoscope.matter import Matter
+from infoscope.models import Interval
 from infoscope.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
 from infoscope.simulators.shells import (
     born_weights,
@@ -41,7 +50,12 @@ PREDICTED = METRICS[:-1]
 
 
 def convergence_spectra(
-    matter: Matter, nz: RedshiftDistribution, edges: Array, lmax: int, a_ia: float
+    matter: Matter,
+    nz: RedshiftDistribution,
+    edges: Array,
+    lmax: int,
+    a_ia: float = 0.0,
+    eta_ia: float = 0.0,
 ) -> Array:
     """Spectra of the sum over shells, alignment included, without noise.
 
@@ -55,8 +69,8 @@ def convergence_spectra(
         Bounds of the shells in comoving Mpc.
     lmax
         Largest multipole.
-    a_ia
-        Amplitude A_IA of intrinsic alignment.
+    a_ia, eta_ia
+        Amplitude and redshift dependence of intrinsic alignment.
 
     Returns
     -------
@@ -64,7 +78,8 @@ def convergence_spectra(
     """
     weights = born_weights(matter.background, nz, edges)
     if a_ia:
-        weights += a_ia * intrinsic_alignment_weights(matter.background, nz, edges)
+        terms = intrinsic_alignment_weights(matter.background, nz, edges)
+        weights += alignment(terms, a_ia, eta_ia, nz.mean)
     shells = np.array(shell_spectra(matter, edges, lmax))
     spectra: Array = np.einsum("is,sl,js->lij", weights, shells, weights)
     return spectra
@@ -75,32 +90,43 @@ def spectra_and_derivatives(
     nz: RedshiftDistribution,
     shell_width_mpc: float,
     lmax: int,
-    a_ia: float,
+    intrinsic: IntrinsicAlignment,
 ) -> tuple[Array, Array]:
-    """Spectra at the fiducial and their central differences in (Ω_m, S_8).
+    """Spectra at the fiducial and their central differences in all parameters.
+
+    Those are (Ω_m, S_8) and then what is sampled of (A_IA, η_IA).
 
     Returns
     -------
     spectra, derivatives
-        Arrays (lmax + 1, n_bins, n_bins) and (2, lmax + 1, n_bins, n_bins).
+        Arrays (lmax + 1, n_bins, n_bins) and (n_parameter, lmax + 1, n_bins, n_bins).
     """
     fiducial = np.array([cosmology.fiducial.omega_m, cosmology.fiducial.sigma_8])
     background = Matter(fiducial, cosmology).background
     n_edges = len(shell_edges(background, nz, shell_width_mpc))
+    aligned = {
+        "a_ia": fiducial_of(intrinsic.a_ia),
+        "eta_ia": fiducial_of(intrinsic.eta_ia),
+    }
 
     def spectra(parameters: Array) -> Array:
-        omega_m, s_8 = parameters
+        omega_m, s_8 = parameters[:2]
         theta = np.array([omega_m, s_8 / sqrt(omega_m / 0.3)])
         matter = Matter(theta, cosmology)
         # a shell more or less on one side would be divided by the step
         last = shell_edges(matter.background, nz, shell_width_mpc)[-1]
         edges = np.linspace(0, last, n_edges)
-        return convergence_spectra(matter, nz, edges, lmax, a_ia)
+        varied = dict(zip(intrinsic.sampled, parameters[2:], strict=True))
+        return convergence_spectra(matter, nz, edges, lmax, **(aligned | varied))
 
     centre = omega_m_s8(fiducial)
+    steps = STEP * centre
+    if intrinsic.sampled:
+        centre = np.append(centre, [v.fiducial for v in intrinsic.sampled.values()])
+        steps = np.append(steps, np.full(len(intrinsic.sampled), STEP))
     derivatives = [
         (spectra(centre + step) - spectra(centre - step)) / (2 * step.sum())
-        for step in np.diag(STEP * centre)
+        for step in np.diag(steps)
     ]
     return spectra(centre), np.array(derivatives)
 
@@ -144,6 +170,28 @@ def fisher_matrix(covariance: Array, derivatives: Array, modes: Array) -> Array:
     relative = np.linalg.solve(covariance, derivatives)
     matrix: Array = np.einsum("l,ilab,jlba->ij", modes / 2, relative, relative)
     return matrix
+
+
+def marginalised(matrix: Array, priors: Sequence[Interval]) -> Array:
+    """Fisher matrix of (Ω_m, S_8), marginalised over the parameters after them.
+
+    Parameters
+    ----------
+    matrix
+        Fisher matrix (2 + k, 2 + k).
+    priors
+        Ranges of the uniform priors of the k others, which count as Gaussians of the
+        same variance.
+
+    Returns
+    -------
+        The matrix (2, 2).
+    """
+    known = [12 / (high - low) ** 2 for low, high in priors]
+    others = matrix[2:, 2:] + np.diag(known)
+    mixed = matrix[:2, 2:]
+    result: Array = matrix[:2, :2] - mixed @ np.linalg.solve(others, mixed.T)
+    return result
 
 
 def widths_without_prior(matrix: Array, fiducial: Parameters) -> Array:

@@ -75,6 +75,7 @@ def _registered(study: Study, degradation: str) -> list[Registered]:
 def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
     """Spec of `degrade_maps`."""
     survey, own = study.survey, study.degradations[degradation]
+    alignment = own.intrinsic_alignment or survey.intrinsic_alignment
     return {
         "operations": [
             item.model_dump(mode="json") for item in operations(study, degradation)
@@ -82,7 +83,7 @@ def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
         "noise": own.noise or survey.noise,
         "sigma_e": survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
-        "a_ia": survey.a_ia if own.a_ia is None else own.a_ia,
+        "intrinsic_alignment": alignment.model_dump(mode="json"),
         "tile_nside": survey.tile_nside,
         "omega_m": study.cosmology.fiducial.omega_m,
         "h": study.cosmology.h,
@@ -190,7 +191,7 @@ def fisher(study: Study) -> dict[str, Any]:
         "shell_width_mpc": study.simulator.shell_width_mpc,
         "nside": survey.nside,
         "tile_nside": survey.tile_nside,
-        "a_ia": survey.a_ia,
+        "intrinsic_alignment": survey.intrinsic_alignment.model_dump(mode="json"),
         # when noise is added does not matter to the matrix, only whether it is
         "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,

@@ -60,19 +60,19 @@ def simulate(
     Yields
     ------
     kappa, kappa_ia
-        Convergence, and its intrinsic-alignment part for A_IA = 1, each of shape
-        (n_bins, 12 nside²) in RING order.
+        Convergence (n_bins, 12 nside²), and the terms (n_order, n_bins, 12 nside²) of
+        `intrinsic_alignment` for A_IA = 1, in RING order.
     """
     matter = Matter(theta, cosmology)
     edges = shell_edges(matter.background, nz, config.shell_width_mpc)
     spectra = shell_spectra(matter, edges, lmax=2 * nside)
     weights = np.concatenate(
         [
-            born_weights(matter.background, nz, edges),
+            born_weights(matter.background, nz, edges)[None],
             intrinsic_alignment_weights(matter.background, nz, edges),
         ]
     )
     field = FIELDS[config.name](spectra)
     for generator in generators:
         maps = sky_of_shells(field, weights, nside, generator)
-        yield maps[: len(nz.density)], maps[len(nz.density) :]
+        yield maps[0], maps[1:]

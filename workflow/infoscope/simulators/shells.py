@@ -18,6 +18,7 @@ import glass
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.intrinsic_alignment import expansion
 from infoscope.matter import Background, Matter
 from infoscope.survey import RedshiftDistribution
 
@@ -89,7 +90,7 @@ def intrinsic_alignment_weights(
 
     Returns
     -------
-        Weights of shape (n_bins, n_shell).
+        Weights (n_order, n_bins, n_shell) of the terms of `intrinsic_alignment`.
     """
     chi, step = _quadrature(edges)
     z = background.redshift(chi)
@@ -97,7 +98,7 @@ def intrinsic_alignment_weights(
     growth = np.interp(z, background.z, background.growth)
     dz_dchi = np.interp(z, background.z, background.hubble_mpc)
     amplitude = -C1_RHO_CRITICAL * background.omega_m / growth
-    return (amplitude * density * dz_dchi * step).sum(-1)
+    return (amplitude * density * dz_dchi * step * expansion(z, nz.mean)).sum(-1)
 
 
 def _uncorrelated(spectra: Sequence[NDArray]) -> list[NDArray]:
@@ -127,10 +128,10 @@ def sky_of_shells(
     nside: int,
     generator: np.random.Generator,
 ) -> NDArray:
-    """Draw shell after shell and sum them with weights (n_maps, n_shell)."""
+    """Draw shell after shell and sum them with weights (…, n_shell)."""
     transformations, spectra = field
-    maps = np.zeros((len(weights), 12 * nside**2))
+    maps = np.zeros((*weights.shape[:-1], 12 * nside**2))
     shells = glass.generate(transformations, spectra, nside, ncorr=0, rng=generator)
-    for weight, delta in zip(weights.T, shells, strict=True):
-        maps += weight[:, None] * delta
+    for weight, delta in zip(np.moveaxis(weights, -1, 0), shells, strict=True):
+        maps += weight[..., None] * delta
     return maps

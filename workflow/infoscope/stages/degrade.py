@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from infoscope import config
-from infoscope.datasets import create, open_for_reading
+from infoscope.datasets import (
+    create,
+    open_for_reading,
+    read_nuisance,
+    write_nuisance,
+)
 from infoscope.degradations import degrade
 from infoscope.errors import InfoscopeError
+from infoscope.intrinsic_alignment import alignment
+from infoscope.nuisance import Nuisance
 from infoscope.operations import load
 from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of
@@ -29,8 +37,8 @@ def run(
     Parameters
     ----------
     spec
-        operations, noise, sigma_e, n_gal_arcmin2, a_ia, tile_nside, omega_m and h of
-        the fiducial (for distances), seed, split and degradation.
+        operations, noise, sigma_e, n_gal_arcmin2, intrinsic_alignment, tile_nside,
+        omega_m and h of the fiducial (for distances), seed and split.
     skies
         Shard of skies.
     operation_files
@@ -43,6 +51,7 @@ def run(
     operations: list[config.AnyOperation] = TypeAdapter(
         list[config.AnyOperation]
     ).validate_python(spec["operations"])
+    intrinsic = config.IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
     split, seed = spec["split"], spec["seed"]
     with open_for_reading(skies) as source, create(output, spec) as file:
         n_sky, n_bins, n_pix = source["kappa"].shape
@@ -52,20 +61,28 @@ def run(
             n_gal_arcmin2=np.full(n_bins, spec["n_gal_arcmin2"]),
             **{key: spec[key] for key in ("tile_nside", "sigma_e", "omega_m", "h")},
         )
-        members = list(
-            zip(source["cosmology"][:], source["realisation"][:], strict=True)
-        )
+        members = [
+            (int(cosmology), int(realisation))
+            for cosmology, realisation in zip(
+                source["cosmology"][:], source["realisation"][:], strict=True
+            )
+        ]
+        aligned = _alignments(intrinsic, seed, split, members)
         content = hashlib.sha256()
         for i, (cosmology, realisation) in enumerate(members):
             kappa = source["kappa"][i].astype(np.float64)
-            if spec["a_ia"]:
-                kappa += spec["a_ia"] * source["kappa_ia"][i]
+            a_ia, eta_ia = aligned[i]
+            if a_ia:
+                # terms beyond the first are only read if they count
+                orders = slice(None if eta_ia else 1)
+                terms = source["kappa_ia"][i, orders]
+                kappa += alignment(terms, a_ia, eta_ia, survey.mean_z)
             if not np.isfinite(kappa).all():
                 raise InfoscopeError(
                     f"{skies}: sky {i} has values that are not finite; delete the file "
                     "to simulate it again"
                 )
-            sky = (split, int(cosmology), int(realisation))
+            sky = (split, cosmology, realisation)
             try:
                 tiles = degrade(
                     Sky(kappa, survey),
@@ -89,5 +106,35 @@ def run(
             content.update(tiles.tobytes())
         file["theta"] = source["theta"][:]
         file["cosmology"] = source["cosmology"][:]
-        file["sky"] = np.array([seed_of(split, int(c), int(r)) for c, r in members])
+        file["sky"] = np.array([seed_of(split, *member) for member in members])
+        write_nuisance(file, read_nuisance(source).joined(_sampled(intrinsic, aligned)))
         file.attrs["digest"] = content.hexdigest()
+
+
+def _alignments(
+    intrinsic: config.IntrinsicAlignment,
+    seed: int,
+    split: str,
+    members: Sequence[tuple[int, int]],
+) -> NDArray:
+    """(A_IA, η_IA) of each sky, the same in all degradations, shape (n_sky, 2)."""
+    both = (intrinsic.a_ia, intrinsic.eta_ia)
+    if split == "fiducial":
+        return np.tile([config.fiducial_of(value) for value in both], (len(members), 1))
+    low, high = np.transpose([config.extremes(value) for value in both])
+    return np.array(
+        [
+            np.random.default_rng(
+                seed_of(seed, "intrinsic alignment", split, *member)
+            ).uniform(low, high)
+            for member in members
+        ]
+    )
+
+
+def _sampled(intrinsic: config.IntrinsicAlignment, aligned: NDArray) -> Nuisance:
+    """Those of the columns of `aligned` that are sampled."""
+    sampled = intrinsic.sampled
+    columns = [name in sampled for name in ("a_ia", "eta_ia")]
+    fiducial = [value.fiducial for value in sampled.values()]
+    return Nuisance(tuple(sampled), aligned[:, columns], np.array(fiducial))

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from infoscope.config import CosmologyConfig
+from infoscope.config import CosmologyConfig, IntrinsicAlignment
 from infoscope.datasets import atomic_path
 from infoscope.fisher import (
     PREDICTED,
     fisher_matrix,
+    marginalised,
     modes_of_a_tile,
     noise_spectrum,
     spectra_and_derivatives,
@@ -28,8 +29,8 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     Parameters
     ----------
     spec
-        cosmology, shell_width_mpc, nside, tile_nside, a_ia, sigma_e (0 without noise)
-        and n_gal_arcmin2.
+        cosmology, shell_width_mpc, nside, tile_nside, intrinsic_alignment, sigma_e (0
+        without noise) and n_gal_arcmin2.
     nz_file
         Table of n(z).
     output
@@ -37,12 +38,16 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     """
     cosmology = CosmologyConfig.model_validate(spec["cosmology"])
     ell, f_sky = modes_of_a_tile(spec["nside"], spec["tile_nside"])
+    intrinsic = IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
     spectra, derivatives = spectra_and_derivatives(
-        cosmology, read_nz(nz_file), spec["shell_width_mpc"], ell[-1], spec["a_ia"]
+        cosmology, read_nz(nz_file), spec["shell_width_mpc"], ell[-1], intrinsic
     )
     noise = noise_spectrum(spec["sigma_e"], spec["n_gal_arcmin2"])
     covariance = spectra[ell] + noise * np.eye(spectra.shape[1])
-    matrix = fisher_matrix(covariance, derivatives[:, ell], f_sky * (2 * ell + 1))
+    matrix = marginalised(
+        fisher_matrix(covariance, derivatives[:, ell], f_sky * (2 * ell + 1)),
+        [sampled.prior for sampled in intrinsic.sampled.values()],
+    )
     rows = [
         {
             "prior": prior,

@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.cosmology import grid
-from infoscope.datasets import create
+from infoscope.datasets import create, write_nuisance
+from infoscope.intrinsic_alignment import ORDERS
+from infoscope.nuisance import Nuisance
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
 from infoscope.survey import read_nz
@@ -29,7 +31,8 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     nz_file
         Table of n(z).
     output
-        HDF5 file with kappa and kappa_ia (n_sky, n_bins, n_pix).
+        HDF5 file with kappa (n_sky, n_bins, n_pix) and kappa_ia (n_sky, n_order,
+        n_bins, n_pix), the terms of `intrinsic_alignment`.
     """
     cosmology = config.CosmologyConfig.model_validate(spec["cosmology"])
     simulator: config.Simulator = TypeAdapter(config.Simulator).validate_python(
@@ -47,13 +50,17 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
             for index in range(start, stop)
         ]
     n_sky = sum(len(members) for _, members in jobs)
-    shape = (n_sky, len(nz.density), 12 * spec["nside"] ** 2)
+    sky_shape = (len(nz.density), 12 * spec["nside"] ** 2)
     with create(output, spec) as file:
         maps = {
             name: file.create_dataset(
-                name, shape, np.float32, chunks=(1, *shape[1:]), fletcher32=True
+                name,
+                (n_sky, *terms, *sky_shape),
+                np.float32,
+                chunks=(1, *(1 for _ in terms), *sky_shape),
+                fletcher32=True,
             )
-            for name in ("kappa", "kappa_ia")
+            for name, terms in (("kappa", ()), ("kappa_ia", (ORDERS,)))
         }
         rows: list[tuple[float, ...]] = []
         for values, members in jobs:
@@ -74,3 +81,4 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
         file["cosmology"] = table[:, 2].astype(int)
         file["realisation"] = table[:, 3].astype(int)
         file["mean_z"] = nz.mean
+        write_nuisance(file, Nuisance.none(n_sky))

@@ -22,7 +22,13 @@ from infoscope.checkpoints import Checkpoints
 from infoscope.config import Estimator, Prior, TrainingConfig
 from infoscope.convergence import final_drop
 from infoscope.cosmology import omega_m_s8
-from infoscope.datasets import atomic_path, create, open_for_reading
+from infoscope.datasets import (
+    atomic_path,
+    create,
+    open_for_reading,
+    read_nuisance,
+    write_nuisance,
+)
 from infoscope.errors import InfoscopeError
 from infoscope.seeds import seed_of
 from infoscope.training import (
@@ -178,6 +184,7 @@ def _summarise(
     written["summary"] = summary.astype(np.float32)
     for name in ("theta", "sky", "cosmology"):
         written[name] = group[name][:]
+    write_nuisance(written, read_nuisance(group))
 
 
 def _write_history(result: Result, path: Path) -> None:

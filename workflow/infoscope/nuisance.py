@@ -1,0 +1,42 @@
+"""Nuisance parameters: what varies from sky to sky and is not inferred."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """Nuisance parameters of some skies.
+
+    Attributes
+    ----------
+    names
+        Their names, k of them.
+    values
+        Shape (n_sky, k).
+    fiducial
+        Values (k,) of the mock observations.
+    """
+
+    names: tuple[str, ...]
+    values: Array
+    fiducial: Array
+
+    @classmethod
+    def none(cls, n_sky: int) -> Nuisance:
+        """No parameters."""
+        return cls((), np.empty((n_sky, 0)), np.empty(0))
+
+    def joined(self, other: Nuisance) -> Nuisance:
+        """Put the parameters of `other`, for the same skies, beside these."""
+        return Nuisance(
+            self.names + other.names,
+            np.concatenate([self.values, other.values], axis=1),
+            np.concatenate([self.fiducial, other.fiducial]),
+        )
