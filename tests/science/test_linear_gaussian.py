@@ -1,12 +1,14 @@
 """The posterior of a linear-Gaussian problem is known exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from infoscope.inference import CALIBRATED, calibrate
 from infoscope.posterior import METRICS
 
-from .toy import Toy, exact_widths
+from .toy import COVARIANCE, Toy, exact_widths
 
 pytestmark = pytest.mark.slow
 
@@ -50,3 +52,26 @@ def test_exact_posteriors_are_calibrated(found):
     *_, verdicts = found
     # the test of one study rejects what is right with a probability below 1 %
     assert verdicts.count(CALIBRATED) == SEEDS
+
+
+def test_nuisance_parameters_are_marginalised_over_or_known():
+    """A parameter that moves the summaries of a sky adds its variance, if unknown."""
+    rng = np.random.default_rng(3)
+    slope = np.array([0.01, -0.03])
+    toy = Toy(rng, n_test=1000, n_tile=12)
+    nuisance = rng.standard_normal((1000, 1))
+    # mock observations have the fiducial value
+    unknown = toy.inference(rng, boots=2)
+    moved = unknown.test.summary + (nuisance * slope)[:, None]
+    unknown = replace(unknown, test=replace(unknown.test, summary=moved))
+    known = replace(unknown, test=replace(unknown.test, nuisance=nuisance))
+    metrics = slice(METRICS.index("information"))
+    for inference, covariance in (
+        (unknown, COVARIANCE + np.outer(slope, slope)),
+        (known, COVARIANCE),
+    ):
+        exact = [exact_widths(covariance)[metric] for metric in METRICS[metrics]]
+        # 1000 values of the parameter know its variance to 4.5 %
+        np.testing.assert_allclose(inference.width[metrics], exact, rtol=0.06)
+        assert calibrate([inference]).verdict == CALIBRATED
+    assert known.width[-1] > unknown.width[-1] + 0.3

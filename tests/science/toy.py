@@ -73,9 +73,12 @@ class Toy:
         )
 
 
-def exact_widths() -> dict[str, float]:
-    """Widths of the posterior at the centre, far from the edges of the prior."""
-    covariance = np.linalg.inv(SLOPE.T @ np.linalg.inv(COVARIANCE) @ SLOPE)
+def exact_widths(covariance: np.ndarray = COVARIANCE) -> dict[str, float]:
+    """Widths of the posterior at the centre, far from the edges of the prior.
+
+    The information is that of summaries with the covariance of the toy.
+    """
+    covariance = np.linalg.inv(SLOPE.T @ np.linalg.inv(covariance) @ SLOPE)
     # Derivatives of S_8 at the centre, where √(Ω_m / 0.3) = 1.
     gradient = np.array([CENTRE[1] / (2 * CENTRE[0]), 1.0])
     one_sigma = 2 * np.pi * np.sqrt(np.linalg.det(covariance))

@@ -115,3 +115,43 @@ def test_few_cosmologies_have_simple_densities(n_sky, degrees):
     # more skies of the same cosmologies do not tell how the mean depends on them
     twice = fit_density(summary.repeat(3, 0), theta.repeat(3, 0), np.ones(3 * n_sky))
     assert twice.degrees == degrees
+
+
+def test_recovers_what_nuisance_parameters_do():
+    """The mean moves by (0.02 + 0.01 u) ν + 0.005 ν², the scatter by a tenth of ν."""
+    rng = np.random.default_rng(5)
+    summary, theta = simulate(n_sky=600, n_tile=200)
+    nuisance = rng.uniform(-1.5, 1.5, (len(theta), 2))
+    plain = fit_density(summary, theta, np.ones(len(theta)))
+    u = plain.scaling.theta(theta)
+    v = nuisance[:, 0]
+    shift = (0.02 + 0.01 * u[:, 1]) * v + 0.005 * v**2
+    centre = summary.mean(axis=1, keepdims=True)
+    moved = centre + (summary - centre) * np.exp(0.1 * v)[:, None, None]
+    moved[..., 1] += shift[:, None]
+    density = fit_density(moved, theta, np.ones(len(theta)), nuisance=nuisance)
+    # where there is no offset all is as it was
+    expected, *factors = plain.at(theta)
+    mean, *same = density.at(theta)
+    assert np.abs(mean - expected).max() < 0.15
+    assert np.abs(np.array(same) - factors).max() < 0.25
+    at = np.array([1.2, -0.7])
+    offset = density.given(at)
+    difference = offset.at(theta)[0] - mean
+    std = density.scaling.summary_std
+    expected = (0.02 + 0.01 * u[:, 1]) * at[0] + 0.005 * at[0] ** 2
+    np.testing.assert_allclose(difference[:, 1] * std[1], expected, atol=0.002)
+    np.testing.assert_allclose(difference[:, 0] * std[0], 0, atol=0.002)
+    # widths by 12 %: the logarithms of the precision fall
+    np.testing.assert_allclose(offset.at(theta)[1] - same[0], -0.12, atol=0.02)
+    np.testing.assert_allclose(offset.at(theta)[3] - same[2], -0.12, atol=0.02)
+
+
+def test_no_nuisance_parameters_change_nothing():
+    summary, theta = simulate()
+    weights = np.ones(len(theta))
+    plain = fit_density(summary, theta, weights)
+    none = fit_density(summary, theta, weights, nuisance=np.empty((len(theta), 0)))
+    np.testing.assert_array_equal(none.mean, plain.mean)
+    np.testing.assert_array_equal(none.factor, plain.factor)
+    np.testing.assert_array_equal(none.given(np.empty(0)).mean, plain.mean)

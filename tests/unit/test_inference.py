@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from infoscope.calibration import CURVES
+from infoscope.datasets import write_nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.inference import (
     CALIBRATED,
@@ -14,6 +15,7 @@ from infoscope.inference import (
     calibrate,
     ensemble,
 )
+from infoscope.nuisance import Nuisance
 from infoscope.posterior import METRICS, Grid
 from infoscope.stages import infer
 
@@ -112,6 +114,13 @@ def test_ensemble_averages_what_saw_the_same_skies():
         ensemble([one, skies(4, theta=(0.3, 0.8))])
 
 
+def nuisance_of(n_sky, fiducial):
+    """Two parameters; mock observations have their fiducial values."""
+    values = np.random.default_rng(3).uniform([-1, 0.6], [3, 0.8], (n_sky, 2))
+    at = np.array([1.0, 0.7])
+    return Nuisance(("a_ia", "h"), np.tile(at, (n_sky, 1)) if fiducial else values, at)
+
+
 def write_summaries(path, seed):
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
@@ -123,6 +132,7 @@ def write_summaries(path, seed):
             group = file.create_group(name)
             group["summary"] = (split.summary + noise).astype(np.float32)
             group["theta"] = split.theta
+            write_nuisance(group, nuisance_of(len(split.theta), name == "fiducial"))
         file.attrs["train_nll"], file.attrs["validation_nll"] = -1.0, -0.5 - seed
         file.attrs["validation_error"], file.attrs["final_drop"] = 0.01, 0.0
     return path
@@ -133,7 +143,7 @@ SPEC = {
     "estimator_name": "cnn",
     "kind": "cnn",
     "prior": PRIOR,
-    "posterior": {"grid_size": 32, "bootstraps": 5},
+    "posterior": {"grid_size": 32, "bootstraps": 5, "condition_on": ["h", "w_0"]},
     "study_seed": 1,
 }
 
@@ -156,6 +166,8 @@ def test_stage(tmp_path, seeds):
         assert file["samples"].shape == (20_000, 2)
         np.testing.assert_allclose(file["ranks"][:].mean(axis=1), 1)
         assert file.attrs["calibration"] in (CALIBRATED, CORRECTED, WITHHELD)
+        assert file.attrs["conditioned_on"] == "h"
+        assert file.attrs["marginalised_over"] == "a_ia"
         assert file.attrs["validation_nll"] == np.mean([-0.5, -1.5][:seeds])
         for name in file:
             np.testing.assert_array_equal(file[name][:], b[name][:])

@@ -80,6 +80,16 @@ def test_impossible_alignments_are_refused(keys: dict, message: str) -> None:
     assert "sampled" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["eta_ia", "w_0"])
+def test_posteriors_are_conditioned_on_what_varies(name: str) -> None:
+    study = with_alignment(a_ia=SAMPLED) | {"posterior": {"condition_on": [name]}}
+    with pytest.raises(InfoscopeError, match=f"'{name}' does not vary.*: a_ia"):
+        parse_study(study)
+    own = {"own": {"intrinsic_alignment": {"eta_ia": SAMPLED}}}
+    if name == "eta_ia":
+        assert parse_study(study | {"degradations": CI["degradations"] | own})
+
+
 @pytest.fixture(scope="module")
 def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight skies, of noise, with one alignment term that is a constant."""

@@ -399,6 +399,11 @@ class PosteriorConfig(Model):
         description="A ratio of widths below 1 + this, and above its "
         "inverse, counts as equivalent to 1 if its error is small enough to say so.",
     )
+    condition_on: list[str] = Field(
+        [],
+        description="Nuisance parameters that are known to have their fiducial values "
+        "(`a_ia` and `eta_ia` if they are sampled); all others are marginalised over.",
+    )
 
 
 class Against(Model):
@@ -552,6 +557,26 @@ class Study(Model):
             ):
                 raise ValueError(
                     f"estimators.{name}.n_ell: must be at most {side // 2}"
+                )
+        return self
+
+    @property
+    def nuisance(self) -> list[str]:
+        """Parameters that vary from sky to sky, in some degradation, besides θ."""
+        alignments = [
+            self.survey.intrinsic_alignment,
+            *(own.intrinsic_alignment for own in self.degradations.values()),
+        ]
+        return sorted({name for a in alignments if a is not None for name in a.sampled})
+
+    @model_validator(mode="after")
+    def _conditions_are_on_what_varies(self) -> Study:
+        for name in self.posterior.condition_on:
+            if name not in self.nuisance:
+                varied = ", ".join(self.nuisance) or "none"
+                raise ValueError(
+                    f"posterior.condition_on: {name!r} does not vary in this study "
+                    f"(nuisance parameters that do: {varied})"
                 )
         return self
 

@@ -48,10 +48,22 @@ CALIBRATED, CORRECTED, WITHHELD = "calibrated", "corrected", "withheld"
 
 @dataclass(frozen=True)
 class Skies:
-    """Summaries (n_sky, n_tile, 2) of a split, and their (Ω_m, σ_8) (n_sky, 2)."""
+    """What is known of the skies of a split.
+
+    Attributes
+    ----------
+    summary
+        Summaries (n_sky, n_tile, 2).
+    theta
+        Their (Ω_m, σ_8), shape (n_sky, 2).
+    nuisance
+        Offsets (n_sky, k), of order one, of the nuisance parameters that posteriors
+        are conditioned on from their fiducial values; None if there are none.
+    """
 
     summary: Array
     theta: Array
+    nuisance: Array | None = None
 
     @property
     def tiles(self) -> Array:
@@ -60,7 +72,19 @@ class Skies:
 
     def fit(self, weights: Array, start: Density | None = None) -> Density:
         """Fit the density with weights (n_sky,)."""
-        return fit_density(self.summary, self.theta, weights, start)
+        return fit_density(self.summary, self.theta, weights, start, self.nuisance)
+
+    def density_of(self, sky: int, density: Density) -> Density:
+        """Density of the summaries of one sky, given its nuisance parameters."""
+        return density if self.nuisance is None else density.given(self.nuisance[sky])
+
+    def parts(self, density: Density, grid: Grid) -> Iterator[tuple[Density, Array]]:
+        """Yield all summaries in order, as many (n, 2) at a time as share a density."""
+        if self.nuisance is None:
+            yield from ((density, part) for part in chunks(self.tiles, grid))
+        else:
+            for sky, summary in enumerate(self.summary):
+                yield self.density_of(sky, density), summary
 
     def thinned(self, number: int) -> Skies:
         """Evenly chosen tiles of every sky, at most `number`."""
@@ -159,8 +183,8 @@ class Inference:
         few = self.test.thinned(TILES)
         known = np.concatenate(
             [
-                information(posterior(density, chunk, self.grid, self.power))
-                for chunk in chunks(few.tiles, self.grid)
+                information(posterior(of_part, part, self.grid, self.power))
+                for of_part, part in few.parts(density, self.grid)
             ]
         )
         known = known.reshape(len(few.theta), -1).mean(axis=1)
@@ -202,7 +226,8 @@ class HeldOut:
         for rows, density in _without_each(test, inference.density):
             for i in rows:
                 summary = test.summary[i]
-                probabilities = posterior(density, summary, grid, inference.power)
+                of_sky = test.density_of(i, density)
+                probabilities = posterior(of_sky, summary, grid, inference.power)
                 truth = np.tile(test.theta[i], (len(summary), 1))
                 draws = draw(probabilities, grid, DRAWS, rng)
                 found.numbers[i] = _numbers(truth, draws, grid, rng)

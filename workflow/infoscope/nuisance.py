@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,3 +41,10 @@ class Nuisance:
             np.concatenate([self.values, other.values], axis=1),
             np.concatenate([self.fiducial, other.fiducial]),
         )
+
+    def offsets(self, names: Sequence[str]) -> Array:
+        """Offsets (n_sky, k) from the fiducial, in units of the scatter over skies."""
+        columns = [self.names.index(name) for name in names]
+        values = self.values[:, columns]
+        result: Array = (values - self.fiducial[columns]) / values.std(axis=0)
+        return result

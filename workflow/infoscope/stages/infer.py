@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from infoscope.calibration import CURVES, LEVELS, PARAMETERS
-from infoscope.datasets import create, open_for_reading
+from infoscope.datasets import create, open_for_reading, read_nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.inference import Inference, Skies, calibrate, ensemble
 from infoscope.posterior import METRICS, Grid, draw
@@ -30,7 +31,7 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
     Parameters
     ----------
     spec
-        prior, posterior (grid_size, bootstraps), study_seed; degradation,
+        prior, posterior (grid_size, bootstraps, condition_on), study_seed; degradation,
         estimator_name and kind, which are copied to attributes.
     summaries
         Summaries of each seed.
@@ -43,10 +44,16 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         `ranks` (n_bin, n_parameter), their histogram, `score` and `information`.
         `samples` (n_sample, 2) are draws from the last `density`.
     """
+    condition_on = spec["posterior"]["condition_on"]
     seeds, losses = [], []
     for path in summaries:
         with open_for_reading(path) as file:
-            splits = [_read(file, split, path) for split in ("test", "fiducial")]
+            nuisance = read_nuisance(file["test"])
+            known = [name for name in nuisance.names if name in condition_on]
+            test = _read(file, "test", path)
+            if known:
+                test = replace(test, nuisance=nuisance.offsets(known))
+            splits = [test, _read(file, "fiducial", path)]
             losses.append([file.attrs[name] for name in LOSSES])
         seeds.append(splits)
     names = [str(i) for i in range(len(seeds))]
@@ -80,6 +87,9 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         file.attrs["fiducial_skies"] = len(inferences[0].fiducial.theta)
         file.attrs["metric"], file.attrs["curve"] = list(METRICS), list(CURVES)
         file.attrs["calibration"] = calibrated.verdict
+        unknown = [name for name in nuisance.names if name not in known]
+        file.attrs["conditioned_on"] = ", ".join(known)
+        file.attrs["marginalised_over"] = ", ".join(unknown)
         file.attrs["calibration_p_value"] = covered.p_value
         for name, key in NAMES.items():
             file.attrs[name] = spec[key]
