@@ -26,10 +26,13 @@ UNALIGNED = {"intrinsic_alignment": {"a_ia": 0.0}}
 
 @pytest.fixture(scope="module")
 def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("skies") / "0000.h5"
+    folder = tmp_path_factory.mktemp("skies")
+    output, matter = folder / "0000.h5", str(folder / "matter.h5")
+    spec = specs.canonical(specs.tabulate(STUDY))
+    assert main(["tabulate", "--spec", spec, "--output", matter]) == 0
     spec = specs.canonical(specs.simulate(STUDY, "fiducial", 0))
     table = str(ROOT / "resources/nz/des_like.txt")
-    files = ["--nz-file", table, "--output", str(output)]
+    files = ["--nz-file", table, "--matter", matter, "--output", str(output)]
     assert main(["simulate", "--spec", spec, *files]) == 0
     return output
 

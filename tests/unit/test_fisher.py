@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from infoscope import fisher, simulators, specs
+from infoscope.boltzmann import matter_of
 from infoscope.cli import main
 from infoscope.config import (
     GaussianConfig,
@@ -21,7 +22,7 @@ from infoscope.config import (
     parse_study,
 )
 from infoscope.intrinsic_alignment import alignment
-from infoscope.matter import Matter
+from infoscope.simulators import fields
 from infoscope.simulators.shells import shell_edges
 from infoscope.survey import Survey, read_nz
 
@@ -97,22 +98,20 @@ def test_spectra_are_those_that_the_simulator_draws(
     theta = np.array([fiducial.omega_m, fiducial.sigma_8])
     drawn = []
 
-    def sky_of_shells(field, weights, nside, generator):
-        drawn.append((field[1], weights))
+    def sum_of_shells(spectra, weights, nside, generator, lognormal):
+        drawn.append((np.array(spectra), weights))
         return weights
 
-    monkeypatch.setattr(simulators, "sky_of_shells", sky_of_shells)
+    monkeypatch.setattr(fields, "sum_of_shells", sum_of_shells)
     simulator = GaussianConfig(shell_width_mpc=600)
     rng = [np.random.default_rng(1)]
-    list(simulators.simulate(simulator, theta, cosmology, nz, 16, rng))
-    spectra, weights = drawn[0]
-    # in the order of GLASS, shells that do not correlate have empty cross-spectra
-    shells = np.array([cl for cl in spectra if len(cl)])
+    matter = matter_of(theta, cosmology)
+    list(simulators.simulate(simulator, matter, nz, 16, rng))
+    shells, weights = drawn[0]
     lensing, terms = weights[0], weights[1:]
     weights = lensing + alignment(terms, 1.5, -2.0, nz.mean)
     expected = np.einsum("is,js,sl->lij", weights, weights, shells)
 
-    matter = Matter(theta, cosmology)
     edges = shell_edges(matter.background, nz, 600)
     ours = fisher.convergence_spectra(matter, nz, edges, 32, 1.5, -2.0)
     np.testing.assert_allclose(ours, expected, rtol=1e-8)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from infoscope.boltzmann import matter_of
 from infoscope.config import (
     CosmologyConfig,
     IntrinsicAlignment,
@@ -102,7 +103,7 @@ def spectra_and_derivatives(
         Arrays (lmax + 1, n_bins, n_bins) and (n_parameter, lmax + 1, n_bins, n_bins).
     """
     fiducial = np.array([cosmology.fiducial.omega_m, cosmology.fiducial.sigma_8])
-    background = Matter(fiducial, cosmology).background
+    background = matter_of(fiducial, cosmology).background
     n_edges = len(shell_edges(background, nz, shell_width_mpc))
     aligned = {
         "a_ia": fiducial_of(intrinsic.a_ia),
@@ -112,7 +113,7 @@ def spectra_and_derivatives(
     def spectra(parameters: Array) -> Array:
         omega_m, s_8 = parameters[:2]
         theta = np.array([omega_m, s_8 / sqrt(omega_m / 0.3)])
-        matter = Matter(theta, cosmology)
+        matter = matter_of(theta, cosmology)
         # a shell more or less on one side would be divided by the step
         last = shell_edges(matter.background, nz, shell_width_mpc)[-1]
         edges = np.linspace(0, last, n_edges)

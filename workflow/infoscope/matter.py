@@ -1,18 +1,15 @@
-"""Background and non-linear matter power of a cosmology, from CAMB."""
+"""Background and matter power of a cosmology, and their table over the prior."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
-import camb
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import RectBivariateSpline
 
-from infoscope.config import CosmologyConfig
-from infoscope.cosmology import Z_MAX
-
-SPEED_OF_LIGHT_KM_S = 299792.458
-K_MAX = 10.0  # Mpc⁻¹, far beyond ℓ_max / χ of every shell that matters
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,10 +24,10 @@ class Background:
         Density of matter and H_0 / (100 km/s/Mpc).
     """
 
-    z: NDArray
-    chi_mpc: NDArray
-    hubble_mpc: NDArray
-    growth: NDArray
+    z: Array
+    chi_mpc: Array
+    hubble_mpc: Array
+    growth: Array
     omega_m: float
     h: float
 
@@ -39,65 +36,108 @@ class Background:
         return np.interp(chi_mpc, self.chi_mpc, self.z)
 
 
+@dataclass(frozen=True)
 class Matter:
-    """Background and non-linear matter power of one cosmology, from CAMB.
+    """Background and matter power of one cosmology.
 
-    Parameters
+    Attributes
     ----------
-    theta
-        (Ω_m, σ_8).
-    config
-        The fixed parameters.
+    background
+        Distances and growth.
+    z, k_mpc
+        Where the power is known: redshifts (n_z,) and wavenumbers (n_k,) in Mpc⁻¹.
+    log_power
+        Logarithm of the non-linear power in Mpc³, shape (n_z, n_k).
+    log_linear
+        Logarithm of the linear power of today, shape (n_k,).
     """
 
-    def __init__(self, theta: NDArray, config: CosmologyConfig) -> None:
-        omega_m, sigma_8 = (float(value) for value in theta)
-        h = config.h
-        parameters = camb.CAMBparams()
-        parameters.set_cosmology(
-            H0=100 * h,
-            ombh2=config.omega_b * h**2,
-            omch2=(omega_m - config.omega_b) * h**2,
-            mnu=0,
-            num_massive_neutrinos=0,
-        )
-        initial_as = 2e-9
-        parameters.InitPower.set_params(As=initial_as, ns=config.n_s)
-        parameters.NonLinear = camb.model.NonLinear_none
-        # without the CMB: a third of the time, σ_8 and P(k) the same to 3e-4
-        parameters.WantCls = False
-        redshifts = np.linspace(Z_MAX, 0, 40)
-        parameters.set_matter_power(redshifts=redshifts, kmax=K_MAX, silent=True)
-        results = camb.get_transfer_functions(parameters)
-        results.calc_power_spectra()
-        linear = results.get_matter_power_interpolator(
-            nonlinear=False, hubble_units=False, k_hunit=False
-        )
-        # σ_8 is met by rescaling A_s, which leaves the transfer functions as they are
-        results.Params.InitPower.As = (
-            initial_as * (sigma_8 / results.get_sigma8_0()) ** 2
-        )
-        results.Params.NonLinear = camb.model.NonLinear_both
-        results.Params.NonLinearModel.set_params(halofit_version="takahashi")
-        results.calc_power_spectra()
-        self._power = results.get_matter_power_interpolator(
-            nonlinear=True, hubble_units=False, k_hunit=False, extrap_kmax=1e3
-        )
-        self.sigma_8 = float(results.get_sigma8_0())
-        z = np.linspace(0, Z_MAX, 251)
-        k_linear = 0.05
-        self.background = Background(
-            z=z,
-            chi_mpc=results.comoving_radial_distance(z),
-            hubble_mpc=np.asarray(results.hubble_parameter(z)) / SPEED_OF_LIGHT_KM_S,
-            growth=np.sqrt(
-                np.array([linear.P(value, k_linear) for value in z])
-                / linear.P(0, k_linear)
-            ),
-            omega_m=omega_m,
-            h=h,
-        )
+    background: Background
+    z: Array
+    k_mpc: Array
+    log_power: Array
+    log_linear: Array
 
     def power(self, z: float, k_mpc: NDArray) -> NDArray:
-        """Non-linear matter power in Mpc³ at wavenumbers in Mpc⁻¹."""
-        return self._power.P(z, k_mpc)
+        """Non-linear matter power in Mpc³ at wavenumbers in Mpc⁻¹.
+
+        Power laws continue it beyond the table.
+        """
+        log_k = np.log(k_mpc)
+        low, high = np.log(self.k_mpc[[0, -1]])
+        inside = log_k.clip(low, high)
+        at_ends = self._spline(z, [low, high], dy=1)[0]
+        slope = np.where(log_k < low, *at_ends)
+        result: NDArray = np.exp(
+            self._spline(z, inside, grid=False) + slope * (log_k - inside)
+        )
+        return result
+
+    @cached_property
+    def _spline(self) -> RectBivariateSpline:
+        return RectBivariateSpline(self.z, np.log(self.k_mpc), self.log_power)
+
+
+@dataclass(frozen=True)
+class MatterTable:
+    """Matter at the Chebyshev nodes of a prior in (Ω_m, σ_8).
+
+    Attributes
+    ----------
+    omega_m, sigma_8
+        Nodes, shapes (n,) and (m,).
+    h
+        H_0 / (100 km/s/Mpc).
+    background_z, chi_mpc, hubble_mpc, growth
+        Redshifts (n_z',) and quantities of `Background`, shape (n, n_z').
+    z, k_mpc
+        As of `Matter`.
+    log_power
+        Shape (n, m, n_z, n_k).
+    log_linear
+        For σ_8 = 1, shape (n, n_k).
+    """
+
+    omega_m: Array
+    sigma_8: Array
+    h: float
+    background_z: Array
+    chi_mpc: Array
+    hubble_mpc: Array
+    growth: Array
+    z: Array
+    k_mpc: Array
+    log_power: Array
+    log_linear: Array
+
+    def at(self, theta: Array) -> Matter:
+        """Interpolate to (Ω_m, σ_8)."""
+        omega_m, sigma_8 = (float(value) for value in theta)
+        of_omega_m = lagrange(self.omega_m, omega_m)
+        of_sigma_8 = lagrange(self.sigma_8, sigma_8)
+        background = Background(
+            self.background_z,
+            of_omega_m @ self.chi_mpc,
+            of_omega_m @ self.hubble_mpc,
+            of_omega_m @ self.growth,
+            omega_m,
+            float(self.h),
+        )
+        log_power = np.einsum(
+            "a,b,abzk->zk", of_omega_m, of_sigma_8, self.log_power, optimize=True
+        )
+        log_linear = of_omega_m @ self.log_linear + 2 * np.log(sigma_8)
+        return Matter(background, self.z, self.k_mpc, log_power, log_linear)
+
+
+def chebyshev_nodes(low: float, high: float, number: int) -> Array:
+    """Zeros of the Chebyshev polynomial, scaled to an interval, increasing."""
+    angle = np.pi * (np.arange(number) + 0.5) / number
+    return (low + high) / 2 - (high - low) / 2 * np.cos(angle)
+
+
+def lagrange(nodes: Array, x: float) -> Array:
+    """Weights of values at the nodes in the polynomial through them, at x."""
+    factors = (x - nodes) / (nodes[:, None] - nodes + np.eye(len(nodes)))
+    np.fill_diagonal(factors, 1)
+    return factors.prod(axis=1)

@@ -17,6 +17,7 @@ from typing import Any
 
 from infoscope.config import Study
 from infoscope.operations import REGISTRY, Operation, Registered, name_of
+from infoscope.simulators import MODULES
 
 PACKAGE = Path(__file__).parent
 # They only carry values and messages: a change shows in the spec, or changes no result
@@ -53,6 +54,12 @@ def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
         "stop": stop,
         "skies": skies,
     }
+
+
+def tabulate(study: Study) -> dict[str, Any]:
+    """Spec of `tabulate_matter`: the mock observations lie in the prior."""
+    cosmology = study.cosmology.model_dump(mode="json", exclude={"fiducial"})
+    return {"cosmology": cosmology}
 
 
 def operations(study: Study, degradation: str) -> list[Operation]:
@@ -219,10 +226,17 @@ def code(stage: str) -> str:
     """Digest of the code that a stage runs.
 
     The module `stages.{stage}` and every module of the package that it imports,
-    directly or not, as syntax trees without docstrings. Operations are not among
-    them: `degrade_code` has those that a degradation uses.
+    directly or not, as syntax trees without docstrings. Operations and simulators are
+    not among them: `degrade_code` and `simulate_code` have those that are used.
     """
     return _joined(_modules([f"stages.{stage}"]))
+
+
+def simulate_code(study: Study) -> str:
+    """Digest of the code that makes skies: that of the simulator, and the table's."""
+    module = f"simulators.{MODULES[study.simulator.name]}"
+    stages = ["stages.simulate", "stages.tabulate"]
+    return _joined(_modules([*stages, module]))
 
 
 def degrade_code(study: Study, degradation: str) -> str:

@@ -1,6 +1,33 @@
+rule tabulate_matter:
+    output:
+        f"{RESULTS}/matter.h5",
+    log:
+        f"{RESULTS}/logs/tabulate_matter.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tabulate_matter.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        spec=specs.canonical(specs.tabulate(STUDY)),
+        code=specs.code("tabulate"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope tabulate"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
 rule simulate_skies:
     input:
         nz=STUDY.survey.nz_file,
+        # what it depends on is in `spec` and `code`: a deleted table is no reason to
+        # simulate again
+        matter=ancient(rules.tabulate_matter.output),
     output:
         f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
     log:
@@ -15,11 +42,12 @@ rule simulate_skies:
         runtime=120,
     params:
         spec=simulate_spec,
-        code=specs.code("simulate"),
+        code=specs.simulate_code(STUDY),
     shell:
         "OMP_NUM_THREADS={threads} python -m infoscope simulate"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --nz-file {input.nz:q}"
+        " --matter {input.matter:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

@@ -12,9 +12,6 @@ Limber integral over the whole lensing kernel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import glass
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +21,6 @@ from infoscope.survey import RedshiftDistribution
 
 C1_RHO_CRITICAL = 0.0134  # C̄₁ ρ_crit, e.g. Hikage et al. 2019, arXiv 1809.09148
 STEPS = 16  # quadrature points in a shell
-
-MatterField = Callable[[Sequence[NDArray]], tuple[list, list[NDArray]]]
 
 
 def shell_edges(
@@ -101,37 +96,13 @@ def intrinsic_alignment_weights(
     return (amplitude * density * dz_dchi * step * expansion(z, nz.mean)).sum(-1)
 
 
-def _uncorrelated(spectra: Sequence[NDArray]) -> list[NDArray]:
-    """Spectra in the order of GLASS, with empty cross-spectra."""
-    return [
-        spectra[i] if i == j else np.array([])
-        for i in range(len(spectra))
-        for j in range(i, -1, -1)
-    ]
-
-
-def lognormal_field(spectra: Sequence[NDArray]) -> tuple[list, list[NDArray]]:
-    """Lognormal matter (shift 1) whose spectra are those given."""
-    fields: list = [glass.grf.Lognormal(1.0) for _ in spectra]
-    gaussian = glass.solve_gaussian_spectra(fields, _uncorrelated(spectra))
-    return fields, list(gaussian)
-
-
-def gaussian_field(spectra: Sequence[NDArray]) -> tuple[list, list[NDArray]]:
-    """Gaussian matter with the given spectra."""
-    return [glass.grf.Normal() for _ in spectra], _uncorrelated(spectra)
-
-
-def sky_of_shells(
-    field: tuple[list, list[NDArray]],
-    weights: NDArray,
-    nside: int,
-    generator: np.random.Generator,
+def map_weights(
+    background: Background, nz: RedshiftDistribution, edges: NDArray
 ) -> NDArray:
-    """Draw shell after shell and sum them with weights (…, n_shell)."""
-    transformations, spectra = field
-    maps = np.zeros((*weights.shape[:-1], 12 * nside**2))
-    shells = glass.generate(transformations, spectra, nside, ncorr=0, rng=generator)
-    for weight, delta in zip(np.moveaxis(weights, -1, 0), shells, strict=True):
-        maps += weight[..., None] * delta
-    return maps
+    """Weights (1 + n_order, n_bins, n_shell) of convergence and alignment."""
+    return np.concatenate(
+        [
+            born_weights(background, nz, edges)[None],
+            intrinsic_alignment_weights(background, nz, edges),
+        ]
+    )

@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.cosmology import grid
-from infoscope.datasets import create, write_nuisance
+from infoscope.datasets import create, open_for_reading, write_nuisance
 from infoscope.intrinsic_alignment import ORDERS
+from infoscope.matter import MatterTable
 from infoscope.nuisance import Nuisance
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
@@ -21,7 +22,7 @@ from infoscope.survey import read_nz
 log = logging.getLogger(__name__)
 
 
-def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
+def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None:
     """Simulate the cosmologies `start` … `stop` of a split.
 
     Parameters
@@ -30,6 +31,8 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
         simulator, cosmology, nside, seed, split, start, stop and skies.
     nz_file
         Table of n(z).
+    matter
+        Table of matter over the prior, of `tabulate_matter`.
     output
         HDF5 file with kappa (n_sky, n_bins, n_pix) and kappa_ia (n_sky, n_order,
         n_bins, n_pix), the terms of `intrinsic_alignment`.
@@ -39,6 +42,8 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
         spec["simulator"]
     )
     nz = read_nz(nz_file)
+    with open_for_reading(matter) as file:
+        matter_table = MatterTable(**{name: data[()] for name, data in file.items()})
     split, start, stop, skies = (spec[k] for k in ("split", "start", "stop", "skies"))
     theta = grid(cosmology, split, start, stop, spec["seed"])
     # fiducial skies share one cosmology, whose spectra are computed once
@@ -68,12 +73,11 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
                 np.random.default_rng(seed_of(spec["seed"], "sky", split, *member))
                 for member in members
             ]
-            drawn = simulate(
-                simulator, values, cosmology, nz, spec["nside"], generators
-            )
-            for (index, sky), (kappa, kappa_ia) in zip(members, drawn, strict=True):
-                maps["kappa"][len(rows)] = kappa
-                maps["kappa_ia"][len(rows)] = kappa_ia
+            of_cosmology = matter_table.at(values)
+            drawn = simulate(simulator, of_cosmology, nz, spec["nside"], generators)
+            for (index, sky), sky_maps in zip(members, drawn, strict=True):
+                maps["kappa"][len(rows)] = sky_maps[0]
+                maps["kappa_ia"][len(rows)] = sky_maps[1:]
                 rows.append((*values, index, sky))
             log.info("%d of %d skies", len(rows), n_sky)
         table = np.array(rows)
