@@ -63,11 +63,11 @@ def main(nside: int) -> None:
     survey = Survey(
         nside=nside,
         tile_nside=2,
-        sigma_e=0.4,
         omega_m=0.3,
         h=0.7,
         mean_z=np.array([0.31, 0.48, 0.75, 0.94]),
         n_gal_arcmin2=np.full(N_BINS, 2.5),
+        sigma_e=np.full(N_BINS, 0.4),
     )
     sky = Sky(rng.standard_normal((N_BINS, 12 * nside**2)), survey)
     alm = analysis(sky.maps)

@@ -17,8 +17,8 @@ NSIDE = 32
 @pytest.fixture
 def survey() -> Survey:
     return Survey(
-        nside=NSIDE, tile_nside=2, sigma_e=0.4, omega_m=0.3, h=0.7,
-        mean_z=np.array([0.3, 0.8]), n_gal_arcmin2=np.array([2.0, 6.0]),
+        nside=NSIDE, tile_nside=2, omega_m=0.3, h=0.7, mean_z=np.array([0.3, 0.8]),
+        n_gal_arcmin2=np.array([2.0, 6.0]), sigma_e=np.array([0.3, 0.4]),
     )  # fmt: skip
 
 

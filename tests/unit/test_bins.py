@@ -22,6 +22,9 @@ def test_sum_has_the_noise_of_all_galaxies(survey, apply) -> None:
     noise = sigma * np.random.default_rng(1).standard_normal((2, 12288))
     summed = apply(Sky(noise, survey), operation="sum_bins")
     assert summed.maps.std() == pytest.approx(summed.survey.noise_sigma[0], rel=0.02)
+    # 2 and 6 galaxies with σ_e of 0.3 and 0.4
+    sigma_e = (0.25 * 0.3**2 + 0.75 * 0.4**2) ** 0.5
+    assert summed.survey.sigma_e == pytest.approx([sigma_e])
 
 
 @pytest.mark.parametrize("domain", ["sphere", "tile", "harmonic"])
@@ -32,6 +35,7 @@ def test_select_keeps_bins_in_the_order_given(white, apply, domain) -> None:
     one = apply(white.to(domain), operation="select_bins", bins=[2])
     assert one.maps.shape == (1, 12288)
     assert one.survey.n_gal_arcmin2.tolist() == [6.0]
+    assert one.survey.sigma_e.tolist() == [0.4]
 
 
 def test_bins_commute_with_filters(white, apply) -> None:

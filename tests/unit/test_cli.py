@@ -28,8 +28,8 @@ UNALIGNED = {"intrinsic_alignment": {"a_ia": 0.0}}
 def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("skies")
     output, matter = folder / "0000.h5", str(folder / "matter.h5")
-    spec = specs.canonical(specs.tabulate(STUDY))
-    assert main(["tabulate", "--spec", spec, "--output", matter]) == 0
+    spec = specs.canonical(specs.matter(STUDY))
+    assert main(["tabulate-matter", "--spec", spec, "--output", matter]) == 0
     spec = specs.canonical(specs.simulate(STUDY, "fiducial", 0))
     table = str(ROOT / "resources/nz/des_like.txt")
     files = ["--nz-file", table, "--matter", matter, "--output", str(output)]
@@ -71,6 +71,29 @@ def test_alignment_is_switched_on_without_simulating_again(
     assert tiles[0].shape == (2, 12, 16, 16, 4)
     assert not np.allclose(tiles[1], tiles[0])
     assert np.allclose(tiles[2] - tiles[0], 2 * (tiles[1] - tiles[0]), atol=1e-7)
+
+
+def test_noise_is_that_of_each_bin(skies: Path, tmp_path: Path) -> None:
+    n_gal, sigma_e = [1.0, 2.0, 3.0, 4.0], [0.2, 0.3, 0.4, 0.5]
+    tiles = [
+        degraded(
+            skies, tmp_path / "tiles.h5", noise=noise, n_gal_arcmin2=n_gal,
+            sigma_e=sigma_e,
+        )
+        for noise in ("before", "none")
+    ]  # fmt: skip
+    # 148,510,660 arcmin² have 3072 pixels
+    expected = np.array(sigma_e) / np.sqrt(np.array(n_gal) * 148_510_660 / 3072)
+    # 6144 pixels of both skies, and the mean of 256 is subtracted
+    measured = (tiles[0] - tiles[1]).std(axis=(0, 1, 2, 3))
+    assert measured == pytest.approx(expected, rel=0.04)
+
+
+def test_selected_tiles_are_those_of_the_whole_sky(skies: Path, tmp_path: Path) -> None:
+    whole = degraded(skies, tmp_path / "whole.h5")
+    assert np.array_equal(
+        degraded(skies, tmp_path / "some.h5", tiles=[2, 3, 11]), whole[:, [2, 3, 11]]
+    )
 
 
 @pytest.mark.parametrize(("nside", "n_tile"), [(16, 48), (128, 16)])

@@ -9,16 +9,26 @@ from typing import Any
 import pytest
 import yaml
 
+from infoscope import specs
 from infoscope.checks import check_study
 from infoscope.config import Study, parse_study
 from infoscope.errors import InfoscopeError
-from infoscope.survey import read_nz
+from infoscope.redshifts import redshift_distribution
+from infoscope.survey import RedshiftDistribution
 
 ROOT = Path(__file__).parents[2]
 
 
+SMAIL = {"kind": "smail", "z0": 0.13, "beta": 0.78, "sigma_z": 0.05}
+
+
 def good(**changes: Any) -> dict[str, Any]:
     return {"study": "x", "degradations": {"reference": {"operations": []}}} | changes
+
+
+def nz_of(study: Study) -> RedshiftDistribution:
+    files = [ROOT / path for path in specs.nz_files(study)]
+    return redshift_distribution(specs.nz(study), files)
 
 
 def with_operation(**operation: Any) -> dict[str, Any]:
@@ -42,6 +52,29 @@ def with_operation(**operation: Any) -> dict[str, Any]:
         (good(survey={"nside": 100}), "survey.nside"),
         (good(survey={"nside": 16, "tile_nside": 32}), "tile_nside"),
         (good(survey={"noise": "during"}), "survey.noise"),
+        (
+            good(survey={"preset": "euclid"}),
+            "survey.preset: Input should be 'des_y3_like', 'kids_1000_like' or "
+            "'lsst_y1_like'",
+        ),
+        (good(survey={"nz": {"kind": "magic"}}), "survey.nz: unknown kind 'magic'"),
+        (good(survey={"nz": {"files": ["x"]}}), "survey.nz: the key `kind` is missing"),
+        (good(survey={"nz": {"kind": "table", "files": []}}), "survey.nz.files"),
+        (
+            good(survey={"nz": SMAIL | {"edges": [1, 0.5]}}),
+            "survey.nz: edges: must increase, got [1.0, 0.5]",
+        ),
+        (good(survey={"nz": SMAIL}), "survey.nz: give either n_bins or edges"),
+        (
+            good(survey={"nz": SMAIL | {"n_bins": 2, "edges": [0, 1]}}),
+            "survey.nz: give either n_bins or edges",
+        ),
+        (good(survey={"nz": SMAIL | {"n_bins": 0}}), "survey.nz.n_bins"),
+        (good(survey={"sigma_e": -1}), "survey.sigma_e: "),
+        (good(survey={"sigma_e": [0.3, 0]}), "survey.sigma_e.1: "),
+        (good(survey={"n_gal_arcmin2": []}), "survey.n_gal_arcmin2: "),
+        (good(survey={"n_gal_arcmin2": "many"}), "survey.n_gal_arcmin2: "),
+        (good(survey={"mask_fraction": 0}), "survey.mask_fraction"),
         (good(cosmology={"prior": {"omega_m": [0.4, 0.2]}}), "prior.omega_m"),
         (good(cosmology={"fiducial": {"omega_m": 0.9}}), "fiducial.omega_m"),
         (good(simulator={"name": "magic"}), "simulator"),
@@ -123,7 +156,7 @@ def test_number_in_exponent_notation() -> None:
 )
 def test_shipped_studies_are_valid(path: Path) -> None:
     study = parse_study(yaml.safe_load(path.read_text()))
-    check_study(study, read_nz(ROOT / study.survey.nz_file))
+    check_study(study, nz_of(study))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +178,16 @@ def test_shipped_studies_are_valid(path: Path) -> None:
             "64; the largest that makes sense is 196",
         ),
         (
+            good(survey={"n_gal_arcmin2": [1, 2, 3]}),
+            "config: survey.n_gal_arcmin2: has 3 numbers, but n(z) has 4 bins; give "
+            "one number for each bin, or the same for all",
+        ),
+        (
+            good(survey={"preset": "kids_1000_like", "sigma_e": [0.3, 0.3]}),
+            "config: survey.sigma_e: has 2 numbers, but n(z) has 5 bins; give one "
+            "number for each bin, or the same for all",
+        ),
+        (
             with_operation(operation="scale_noise", factor=2)
             | {"survey": {"noise": "none"}},
             "config: degradations.new.operations.0: there is no noise to scale "
@@ -155,7 +198,7 @@ def test_shipped_studies_are_valid(path: Path) -> None:
 def test_impossible_for_the_survey(changes: dict[str, Any], message: str) -> None:
     study = parse_study(changes)
     with pytest.raises(InfoscopeError) as caught:
-        check_study(study, read_nz(ROOT / study.survey.nz_file))
+        check_study(study, nz_of(study))
     assert str(caught.value) == message
 
 

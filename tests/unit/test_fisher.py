@@ -75,10 +75,11 @@ def test_cross_spectra_are_used() -> None:
 
 
 def test_noise_is_that_of_the_pixels() -> None:
-    survey = Survey(64, 2, 0.4, 0.3, 0.7, np.array([0.5]), np.array([2.5]))
+    n_gal, sigma_e = np.array([2.5, 1.0]), np.array([0.4, 0.3])
+    survey = Survey(64, 2, 0.3, 0.7, np.array([0.5, 0.8]), n_gal, sigma_e)
     area = 4 * pi / (12 * 64**2)
-    expected = survey.noise_sigma[0] ** 2 * area
-    assert fisher.noise_spectrum(0.4, 2.5) == pytest.approx(expected)
+    expected = survey.noise_sigma**2 * area
+    assert fisher.noise_spectrum(sigma_e, n_gal) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("tile_nside", [1, 2, 4, 8])

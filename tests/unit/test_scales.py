@@ -105,6 +105,6 @@ def test_multipoles_are_angles(survey: Survey) -> None:
 def test_fwhm_is_that_of_the_parent_group(scale: float, published: list[float]) -> None:
     # at the mean redshifts of DES Y3
     mean_z = np.array([0.336, 0.521, 0.741, 0.935])
-    survey = Survey(512, 2, 0.4, 0.3, 0.7, mean_z, np.full(4, 2.5))
+    survey = Survey(512, 2, 0.3, 0.7, mean_z, np.full(4, 2.5), np.full(4, 0.4))
     arcmin = np.rad2deg(fwhm(scale, None, survey)) * 60
     assert arcmin == pytest.approx(published, rel=0.02)

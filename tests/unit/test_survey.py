@@ -35,12 +35,13 @@ def test_bad_table_is_one_line(tmp_path: Path, text: str, named: str) -> None:
     path.write_text(text)
     with pytest.raises(InfoscopeError, match=named) as caught:
         read_nz(path)
-    assert str(path) in str(caught.value) and "survey.nz_file" in str(caught.value)
+    assert str(path) in str(caught.value) and "survey.nz: " in str(caught.value)
 
 
 def test_noise_of_a_pixel() -> None:
     # nside 64: 3021.5 arcmin² a pixel
-    survey = Survey(64, 2, 0.4, 0.3, 0.7, np.array([0.5, 1.0]), np.array([2.5, 10.0]))
-    sigma = [0.4 / (2.5 * 3021.5) ** 0.5, 0.4 / 30215**0.5]
+    n_gal, sigma_e = np.array([2.5, 10.0]), np.array([0.4, 0.2])
+    survey = Survey(64, 2, 0.3, 0.7, np.array([0.5, 1.0]), n_gal, sigma_e)
+    sigma = [0.4 / (2.5 * 3021.5) ** 0.5, 0.2 / 30215**0.5]
     assert survey.noise_sigma == pytest.approx(sigma, 1e-4)
     assert np.rad2deg(survey.pixel) * 60 == pytest.approx(3021.5**0.5, 1e-4)

@@ -15,7 +15,12 @@ from .conftest import Checkout
     [
         ("sead", 3, "sead"),
         ("degradations", {"only": {"operations": []}}, "reference"),
-        ("survey", {"nz_file": "missing.txt"}, "missing.txt"),
+        (
+            "survey",
+            {"nz": {"kind": "table", "files": ["missing.txt"]}},
+            "survey.nz: missing.txt",
+        ),
+        ("survey", {"mask": "missing.fits"}, "survey.mask: missing.fits"),
         ("operation_files", ["missing.py"], "operation_files: missing.py: no such"),
         (
             "degradations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoscope.config import Study
 from infoscope.degradations import check
@@ -22,11 +23,11 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
     survey = Survey(
         nside=study.survey.nside,
         tile_nside=study.survey.tile_nside,
-        sigma_e=study.survey.sigma_e,
         omega_m=fiducial.omega_m,
         h=study.cosmology.h,
         mean_z=nz.mean,
-        n_gal_arcmin2=np.full(len(nz.density), study.survey.n_gal_arcmin2),
+        n_gal_arcmin2=_of_each_bin(study, "n_gal_arcmin2", len(nz.density)),
+        sigma_e=_of_each_bin(study, "sigma_e", len(nz.density)),
     )
     for name, degradation in study.degradations.items():
         noise = degradation.noise or study.survey.noise
@@ -37,3 +38,13 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
             check(left, degradation.operations, noise)
         except InfoscopeError as error:
             raise InfoscopeError(f"config: {place}.{error}") from None
+
+
+def _of_each_bin(study: Study, key: str, n_bins: int) -> NDArray:
+    value = getattr(study.survey, key)
+    if isinstance(value, list) and len(value) != n_bins:
+        raise InfoscopeError(
+            f"config: survey.{key}: has {len(value)} numbers, but n(z) has {n_bins} "
+            "bins; give one number for each bin, or the same for all"
+        )
+    return np.broadcast_to(value, n_bins)

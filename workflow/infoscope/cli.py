@@ -15,7 +15,8 @@ from infoscope.errors import InfoscopeError
 
 # stage -> module and function, and the files that it takes besides --output
 STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
-    "tabulate": ("tabulate", "run", {}),
+    "tabulate-nz": ("nz", "run", {"sources": "*"}),
+    "tabulate-matter": ("matter", "run", {}),
     "simulate": ("simulate", "run", {"nz_file": None, "matter": None}),
     "degrade": ("degrade", "run", {"skies": None, "operation_files": "*"}),
     "collect": ("collect", "run", {"shards": "+"}),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     Discriminator,
@@ -39,6 +40,7 @@ from infoscope.operations.values import (
     KeepConvergence,
     RandomMask,
 )
+from infoscope.presets import PRESETS
 
 SPLITS = ("train", "validation", "test", "fiducial")
 LARGEST_ALIGNMENT = 6.0  # |A_IA| and |η_IA|
@@ -274,21 +276,117 @@ class Degradation(Model):
     )
 
 
+class TableNz(Model):
+    """n(z) from text files."""
+
+    kind: Literal["table"] = "table"
+    files: list[str] = Field(
+        min_length=1,
+        description="Tables with the columns z, n_1, n_2 … of the tomographic bins: "
+        "one for all bins, or several, whose bins follow one another.",
+    )
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files that are read."""
+        return [Path(file) for file in self.files]
+
+
+class FitsNz(Model):
+    """n(z) from a FITS file with data of two-point functions."""
+
+    kind: Literal["fits"] = "fits"
+    file: str = Field(description="FITS file.")
+    extension: str = Field(
+        "NZ_SOURCE", description="Extension with the columns Z_MID, BIN1, BIN2 …."
+    )
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files that are read."""
+        return [Path(self.file)]
+
+
+class SmailNz(Model):
+    """All n(z) ∝ z^α exp[−(z / z0)^β], cut into bins of photometric redshift."""
+
+    kind: Literal["smail"] = "smail"
+    z0: float = Field(gt=0, description="z0.")
+    alpha: float = Field(2, gt=0, description="α.")
+    beta: float = Field(gt=0, description="β.")
+    sigma_z: float = Field(
+        ge=0.01,
+        le=0.5,
+        description="Scatter of the photometric redshifts, in units of 1 + z.",
+    )
+    bias: float = Field(
+        0.0, ge=-0.2, le=0.2, description="Their bias, in units of 1 + z."
+    )
+    n_bins: int | None = Field(
+        None, ge=1, le=20, description="Number of bins with equal numbers of galaxies."
+    )
+    edges: list[float] | None = Field(
+        None, min_length=2, description="Instead: photometric redshifts between bins."
+    )
+    paths: ClassVar[list[Path]] = []
+
+    @model_validator(mode="after")
+    def _bins(self) -> SmailNz:
+        if (self.n_bins is None) == (self.edges is None):
+            raise ValueError("give either n_bins or edges")
+        edges = self.edges or []
+        if any(low >= high for low, high in pairwise(edges)):
+            raise ValueError(f"edges: must increase, got {edges}")
+        return self
+
+
+NzSource = Annotated[TableNz | FitsNz | SmailNz, Field(discriminator="kind")]
+Positive = Annotated[float, Field(gt=0)]
+# told apart before they are validated, so that a mistake is that of one of them
+PerBin = Annotated[
+    Annotated[Positive, Tag("number")]
+    | Annotated[list[Positive], Field(min_length=1), Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list) else "number"),
+]
+
+
 class SurveyConfig(Model):
     """What the survey measures."""
+
+    preset: Literal["des_y3_like", "kids_1000_like", "lsst_y1_like"] | None = Field(
+        None,
+        description="Survey from which nz, n_gal_arcmin2 and sigma_e are taken, where "
+        "they are left out.",
+    )
 
     nside: int = Field(64, ge=16, le=8192, description="HEALPix nside of the maps.")
     tile_nside: int = Field(
         2, ge=1, description="HEALPix nside whose superpixels are the tiles."
     )
-    nz_file: str = Field(
-        "resources/nz/des_like.txt",
-        description="Table with the columns z, n_1, n_2 … of the tomographic bins.",
+    nz: NzSource = Field(
+        TableNz(files=["resources/nz/des_like.txt"]),
+        description="Redshift distribution of the tomographic bins.",
     )
-    n_gal_arcmin2: float = Field(
-        2.5, gt=0, description="Galaxies an arcmin², in each bin."
+    n_gal_arcmin2: PerBin = Field(
+        2.5,
+        description="Galaxies an arcmin²: one number for each bin, or the same in all.",
     )
-    sigma_e: float = Field(0.4, gt=0, description="Shape noise of a galaxy.")
+    sigma_e: PerBin = Field(
+        0.4,
+        description="Shape noise of a galaxy, the standard deviation of one component "
+        "of its ellipticity: one number for each bin, or the same in all.",
+    )
+    mask: str | None = Field(
+        None,
+        description="HEALPix FITS file, of the nside of the maps, that is above 0 in "
+        "the footprint: tiles that lie in it are used; null takes all.",
+    )
+    mask_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Smallest share of the pixels of a tile that lies in the mask.",
+    )
     noise: NoiseOrder = Field(
         "before", description="When shape noise is added: before or after operations."
     )
@@ -299,6 +397,13 @@ class SurveyConfig(Model):
         [],
         description="Operations applied first in every degradation, reference too.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return PRESETS.get(str(value.get("preset")), {}) | dict(value)
 
     @field_validator("nside", "tile_nside")
     @classmethod

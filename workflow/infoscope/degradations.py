@@ -34,7 +34,7 @@ def check(survey: Survey, operations: Sequence[Operation], noise: NoiseOrder) ->
             left = parameters.check(survey)
         except ValueError as error:
             raise InfoscopeError(f"{i}.{error}") from None
-        if noise == "none" and left.sigma_e != survey.sigma_e:
+        if noise == "none" and left.noise_factor != survey.noise_factor:
             raise InfoscopeError(f"{i}: there is no noise to scale (noise: none)")
         survey = left
     return survey
@@ -86,7 +86,7 @@ def degrade(
         If an operation is impossible or makes values that are not finite.
     """
     left = check(sky.survey, operations, noise)
-    sky = replace(sky, survey=replace(sky.survey, sigma_e=left.sigma_e))
+    sky = replace(sky, survey=replace(sky.survey, noise_factor=left.noise_factor))
     if noise == "before":
         sky = add_noise(sky, noise_rng)
     for parameters in operations:

@@ -132,8 +132,8 @@ def spectra_and_derivatives(
     return spectra(centre), np.array(derivatives)
 
 
-def noise_spectrum(sigma_e: float, n_gal_arcmin2: float) -> float:
-    """Spectrum σ_e² / n_gal of the shape noise of a bin, n_gal per steradian."""
+def noise_spectrum(sigma_e: Array, n_gal_arcmin2: Array) -> Array:
+    """Spectrum σ_e² / n_gal of the shape noise, n_gal per steradian, bin by bin."""
     return sigma_e**2 / (n_gal_arcmin2 * ARCMIN2_SKY / (4 * pi))
 
 

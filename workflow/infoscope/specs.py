@@ -40,6 +40,16 @@ def shards(study: Study, split: str) -> list[tuple[int, int]]:
     return [(start, min(start + size, total)) for start in range(0, total, size)]
 
 
+def nz(study: Study) -> dict[str, Any]:
+    """Spec of `tabulate_nz`."""
+    return study.survey.nz.model_dump(mode="json", exclude={"file", "files"})
+
+
+def nz_files(study: Study) -> list[str]:
+    """Files that n(z) is read from."""
+    return [str(path) for path in study.survey.nz.paths]
+
+
 def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
     """Spec of `simulate_skies`."""
     start, stop = shards(study, split)[shard]
@@ -56,7 +66,7 @@ def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
     }
 
 
-def tabulate(study: Study) -> dict[str, Any]:
+def matter(study: Study) -> dict[str, Any]:
     """Spec of `tabulate_matter`: the mock observations lie in the prior."""
     cosmology = study.cosmology.model_dump(mode="json", exclude={"fiducial"})
     return {"cosmology": cosmology}
@@ -79,8 +89,10 @@ def _registered(study: Study, degradation: str) -> list[Registered]:
     return [REGISTRY[name_of(item)] for item in operations(study, degradation)]
 
 
-def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
-    """Spec of `degrade_maps`."""
+def degrade(
+    study: Study, degradation: str, split: str, tiles: list[int] | None = None
+) -> dict[str, Any]:
+    """Spec of `degrade_maps`; `tiles` are those that a mask selects."""
     survey, own = study.survey, study.degradations[degradation]
     alignment = own.intrinsic_alignment or survey.intrinsic_alignment
     return {
@@ -92,6 +104,7 @@ def degrade(study: Study, degradation: str, split: str) -> dict[str, Any]:
         "n_gal_arcmin2": survey.n_gal_arcmin2,
         "intrinsic_alignment": alignment.model_dump(mode="json"),
         "tile_nside": survey.tile_nside,
+        "tiles": tiles,
         "omega_m": study.cosmology.fiducial.omega_m,
         "h": study.cosmology.h,
         "seed": study.seed,
@@ -235,7 +248,7 @@ def code(stage: str) -> str:
 def simulate_code(study: Study) -> str:
     """Digest of the code that makes skies: that of the simulator, and the table's."""
     module = f"simulators.{MODULES[study.simulator.name]}"
-    stages = ["stages.simulate", "stages.tabulate"]
+    stages = ["stages.simulate", "stages.matter"]
     return _joined(_modules([*stages, module]))
 
 

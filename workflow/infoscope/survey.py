@@ -49,21 +49,32 @@ def read_nz(path: Path) -> RedshiftDistribution:
     try:
         table = np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
-        raise InfoscopeError(f"survey.nz_file: {path}: {error}") from None
+        raise InfoscopeError(f"survey.nz: {path}: {error}") from None
     if table.shape[1] < 2 or len(table) < 3:
-        raise InfoscopeError(f"survey.nz_file: {path}: needs columns z, n_1, n_2 …")
-    z, density = table[:, 0], table[:, 1:].T
-    if not np.isfinite(table).all() or (np.diff(z) <= 0).any() or (density < 0).any():
+        raise InfoscopeError(f"survey.nz: {path}: needs columns z, n_1, n_2 …")
+    return checked_nz(table[:, 0], table[:, 1:].T, str(path))
+
+
+def checked_nz(z: NDArray, density: NDArray, place: str) -> RedshiftDistribution:
+    """Normalise n(z) of shape (n_bins, n_z).
+
+    Raises
+    ------
+    InfoscopeError
+        If it is no n(z); `place` says where it is from.
+    """
+    finite = np.isfinite(z).all() and np.isfinite(density).all()
+    if not finite or (np.diff(z) <= 0).any() or (density < 0).any():
         raise InfoscopeError(
-            f"survey.nz_file: {path}: z must increase and n(z) be finite and ≥ 0"
+            f"survey.nz: {place}: z must increase and n(z) be finite and ≥ 0"
         )
     if z[density.max(axis=0) > 0][-1:].sum() > Z_MAX:
         raise InfoscopeError(
-            f"survey.nz_file: {path}: has galaxies beyond z = {Z_MAX}; cut n(z) there"
+            f"survey.nz: {place}: has galaxies beyond z = {Z_MAX}; cut n(z) there"
         )
     norm = np.asarray(np.trapezoid(density, z, axis=1))
     if (norm <= 0).any():
-        raise InfoscopeError(f"survey.nz_file: {path}: a bin is empty")
+        raise InfoscopeError(f"survey.nz: {place}: a bin is empty")
     return RedshiftDistribution(z, density / norm[:, None])
 
 
@@ -75,21 +86,23 @@ class Survey:
     ----------
     nside, tile_nside
         HEALPix nside of the maps and of the superpixels that are the tiles.
-    sigma_e
-        Shape noise of a galaxy.
     omega_m, h
         The fiducial, which turns comoving lengths into angles.
-    mean_z, n_gal_arcmin2
-        Mean redshift and galaxy density of each bin, shape (n_bins,).
+    mean_z, n_gal_arcmin2, sigma_e
+        Mean redshift, galaxy density and shape noise of a galaxy (standard deviation
+        of one component of the ellipticity) in each bin, shape (n_bins,).
+    noise_factor
+        What operations have multiplied the noise with.
     """
 
     nside: int
     tile_nside: int
-    sigma_e: float
     omega_m: float
     h: float
     mean_z: NDArray
     n_gal_arcmin2: NDArray
+    sigma_e: NDArray
+    noise_factor: float = 1.0
 
     @property
     def n_bins(self) -> int:
@@ -110,7 +123,7 @@ class Survey:
     def noise_sigma(self) -> NDArray:
         """Standard deviation of the shape noise, σ_e / √(n_gal A_pix), of a pixel."""
         area = ARCMIN2_SKY / (12 * self.nside**2)
-        return self.sigma_e / np.sqrt(self.n_gal_arcmin2 * area)
+        return self.noise_factor * self.sigma_e / np.sqrt(self.n_gal_arcmin2 * area)
 
     def selected(self, indices: Sequence[int]) -> Survey:
         """Keep some bins, given by indices from 0."""
@@ -119,13 +132,18 @@ class Survey:
             self,
             mean_z=self.mean_z[chosen],
             n_gal_arcmin2=self.n_gal_arcmin2[chosen],
+            sigma_e=self.sigma_e[chosen],
         )
 
     def summed(self) -> Survey:
-        """Put all galaxies in one bin."""
-        total = self.n_gal_arcmin2.sum(keepdims=True)
-        mean_z = (self.n_gal_arcmin2 * self.mean_z).sum(keepdims=True) / total
-        return replace(self, mean_z=mean_z, n_gal_arcmin2=total)
+        """Put all galaxies in one bin, where σ_e² is their mean."""
+        share = self.n_gal_arcmin2 / self.n_gal_arcmin2.sum()
+        return replace(
+            self,
+            mean_z=np.array([share @ self.mean_z]),
+            n_gal_arcmin2=self.n_gal_arcmin2.sum(keepdims=True),
+            sigma_e=np.sqrt([share @ self.sigma_e**2]),
+        )
 
 
 def nside_of(n_pix: int) -> int:

@@ -11,12 +11,21 @@ from infoscope import specs
 from infoscope.checks import check_study
 from infoscope.config import SPLITS, parse_study
 from infoscope.errors import InfoscopeError
-from infoscope.survey import read_nz
+from infoscope.footprint import selected_tiles
+from infoscope.redshifts import redshift_distribution
 
 try:
     STUDY = parse_study(config)
-    NZ = read_nz(Path(STUDY.survey.nz_file))
+    NZ = redshift_distribution(specs.nz(STUDY), STUDY.survey.nz.paths)
     check_study(STUDY, NZ)
+    TILES = None
+    if STUDY.survey.mask is not None:
+        TILES = selected_tiles(
+            Path(STUDY.survey.mask),
+            STUDY.survey.nside,
+            STUDY.survey.tile_nside,
+            STUDY.survey.mask_fraction,
+        )
 except InfoscopeError as error:
     raise SystemExit(str(error))
 
@@ -55,7 +64,9 @@ def simulate_spec(wildcards):
 
 
 def degrade_spec(wildcards):
-    return specs.canonical(specs.degrade(STUDY, wildcards.degradation, wildcards.split))
+    return specs.canonical(
+        specs.degrade(STUDY, wildcards.degradation, wildcards.split, TILES)
+    )
 
 
 def degrade_code(wildcards):

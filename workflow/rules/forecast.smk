@@ -1,6 +1,6 @@
 rule forecast_fisher:
     input:
-        nz=STUDY.survey.nz_file,
+        nz=rules.tabulate_nz.output,
     output:
         report(
             f"{RESULTS}/fisher.csv", category="Results", caption="../report/fisher.rst"

@@ -12,10 +12,10 @@ rule tabulate_matter:
         mem_mb=1000,
         runtime=30,
     params:
-        spec=specs.canonical(specs.tabulate(STUDY)),
-        code=specs.code("tabulate"),
+        spec=specs.canonical(specs.matter(STUDY)),
+        code=specs.code("matter"),
     shell:
-        "OMP_NUM_THREADS={threads} python -m infoscope tabulate"
+        "OMP_NUM_THREADS={threads} python -m infoscope tabulate-matter"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --output {output:q}"
@@ -24,7 +24,7 @@ rule tabulate_matter:
 
 rule simulate_skies:
     input:
-        nz=STUDY.survey.nz_file,
+        nz=rules.tabulate_nz.output,
         # what it depends on is in `spec` and `code`: a deleted table is no reason to
         # simulate again
         matter=ancient(rules.tabulate_matter.output),

@@ -21,7 +21,7 @@ class ScaleNoise(Operation):
 
     def check(self, survey: Survey) -> Survey:
         """Return the survey with the scaled noise."""
-        return replace(survey, sigma_e=self.factor * survey.sigma_e)
+        return replace(survey, noise_factor=self.factor * survey.noise_factor)
 
 
 @operation(ScaleNoise, "sphere", "tile", "harmonic")

@@ -38,7 +38,8 @@ def run(
     ----------
     spec
         operations, noise, sigma_e, n_gal_arcmin2, intrinsic_alignment, tile_nside,
-        omega_m and h of the fiducial (for distances), seed and split.
+        tiles that are written (null for all), omega_m and h of the fiducial (for
+        distances), seed and split.
     skies
         Shard of skies.
     operation_files
@@ -58,8 +59,10 @@ def run(
         survey = Survey(
             nside=nside_of(n_pix),
             mean_z=source["mean_z"][:],
-            n_gal_arcmin2=np.full(n_bins, spec["n_gal_arcmin2"]),
-            **{key: spec[key] for key in ("tile_nside", "sigma_e", "omega_m", "h")},
+            # a number is that of all bins
+            n_gal_arcmin2=np.broadcast_to(spec["n_gal_arcmin2"], n_bins),
+            sigma_e=np.broadcast_to(spec["sigma_e"], n_bins),
+            **{key: spec[key] for key in ("tile_nside", "omega_m", "h")},
         )
         members = [
             (int(cosmology), int(realisation))
@@ -68,6 +71,7 @@ def run(
             )
         ]
         aligned = _alignments(intrinsic, seed, split, members)
+        chosen = slice(None) if spec["tiles"] is None else spec["tiles"]
         content = hashlib.sha256()
         for i, (cosmology, realisation) in enumerate(members):
             kappa = source["kappa"][i].astype(np.float64)
@@ -90,7 +94,7 @@ def run(
                     spec["noise"],
                     noise_rng=np.random.default_rng(seed_of(seed, "noise", *sky)),
                     rng=np.random.default_rng(seed_of(seed, "degrade", *sky)),
-                )
+                )[chosen]
             except InfoscopeError as error:
                 raise InfoscopeError(f"{skies}: sky {i}: {error}") from None
             if i == 0:

@@ -30,7 +30,7 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     ----------
     spec
         cosmology, shell_width_mpc, nside, tile_nside, intrinsic_alignment, sigma_e (0
-        without noise) and n_gal_arcmin2.
+        without noise) and n_gal_arcmin2, each a number or one a bin.
     nz_file
         Table of n(z).
     output
@@ -42,7 +42,9 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     spectra, derivatives = spectra_and_derivatives(
         cosmology, read_nz(nz_file), spec["shell_width_mpc"], ell[-1], intrinsic
     )
-    noise = noise_spectrum(spec["sigma_e"], spec["n_gal_arcmin2"])
+    noise = noise_spectrum(
+        *(np.array(spec[key], float) for key in ("sigma_e", "n_gal_arcmin2"))
+    )
     covariance = spectra[ell] + noise * np.eye(spectra.shape[1])
     matrix = marginalised(
         fisher_matrix(covariance, derivatives[:, ell], f_sky * (2 * ell + 1)),

@@ -1,0 +1,27 @@
+"""Rule `tabulate_nz`: n(z) of the study as a table, whatever its source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from infoscope.datasets import atomic_path
+from infoscope.redshifts import redshift_distribution, write_nz
+
+
+def run(spec: dict[str, Any], sources: Sequence[Path], output: Path) -> None:
+    """Write the table that all other rules read.
+
+    Parameters
+    ----------
+    spec
+        `survey.nz` of the config without its files.
+    sources
+        Its files.
+    output
+        Text file with the columns z, n_1, n_2 ….
+    """
+    nz = redshift_distribution(spec, sources)
+    with atomic_path(output) as temporary:
+        write_nz(nz, temporary)

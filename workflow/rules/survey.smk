@@ -1,0 +1,25 @@
+rule tabulate_nz:
+    input:
+        specs.nz_files(STUDY),
+    output:
+        f"{RESULTS}/nz.txt",
+    log:
+        f"{RESULTS}/logs/tabulate_nz.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tabulate_nz.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=specs.canonical(specs.nz(STUDY)),
+        code=specs.code("nz"),
+    shell:
+        "python -m infoscope tabulate-nz"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --sources {input:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
