@@ -8,6 +8,7 @@ from typing import Any
 
 import getdist
 import h5py
+import healpy
 import numpy as np
 import pandas as pd
 import pytest
@@ -260,6 +261,47 @@ def test_own_operation(finished) -> None:
         assert finished.would_run(config) == CHAIN | AGGREGATES
     finally:
         own.unlink()
+
+
+def test_mask_selects_tiles_and_simulates_nothing(finished) -> None:
+    """The data set of a new degradation is made for real."""
+    mask = np.zeros(12 * 16**2)
+    mask[3 * 256 : 5 * 256] = 1
+    path = finished.folder / "mask.fits"
+
+    def change(config: dict[str, Any]) -> None:
+        config["survey"]["mask"] = path.name
+        config["degradations"]["masked"] = {}
+
+    config = changed(finished, change)
+    try:
+        healpy.write_map(path, mask, nest=True, dtype=np.float32)
+        jobs = finished.would_run(config)
+        assert jobs == AGGREGATES | {job: 3 * n for job, n in CHAIN.items()}
+        target = "results/ci/datasets/masked.h5"
+        text = finished.snakemake("--cores", "2", target, config=config)
+        assert finished.returncode == 0, text
+        with (
+            h5py.File(finished.folder / target) as some,
+            h5py.File(finished.folder / "results/ci/datasets/reference.h5") as whole,
+        ):
+            for split in ("train", "fiducial"):
+                expected = whole[f"{split}/tiles"][:, 3:5]
+                assert np.array_equal(some[f"{split}/tiles"][:], expected)
+    finally:
+        path.unlink()
+
+
+def test_survey_runs_what_depends_on_it(finished) -> None:
+    def survey(**keys: Any) -> dict[str, int]:
+        return finished.would_run(changed(finished, lambda c: c["survey"].update(keys)))
+
+    noise = survey(sigma_e=[0.2, 0.3, 0.4, 0.5])
+    twice = {job: 2 * n for job, n in CHAIN.items()}
+    assert noise == AGGREGATES | twice | {"forecast_fisher": 1}
+    assert survey(preset="kids_1000_like") == noise | {
+        "tabulate_nz": 1, "simulate_skies": 5,
+    }  # fmt: skip
 
 
 CURVES = {
