@@ -311,9 +311,9 @@ class SmailNz(Model):
     """All n(z) ∝ z^α exp[−(z / z0)^β], cut into bins of photometric redshift."""
 
     kind: Literal["smail"] = "smail"
-    z0: float = Field(gt=0, description="z0.")
-    alpha: float = Field(2, gt=0, description="α.")
-    beta: float = Field(gt=0, description="β.")
+    z0: float = Field(gt=0, description="Redshift z0 of the cut-off.")
+    alpha: float = Field(2, gt=0, description="Power α at low redshift.")
+    beta: float = Field(gt=0, description="Steepness β of the cut-off.")
     sigma_z: float = Field(
         ge=0.01,
         le=0.5,
@@ -365,7 +365,8 @@ class SurveyConfig(Model):
     )
     nz: NzSource = Field(
         TableNz(files=["resources/nz/des_like.txt"]),
-        description="Redshift distribution of the tomographic bins.",
+        description="Redshift distribution of the tomographic bins: by default the "
+        "table resources/nz/des_like.txt.",
     )
     n_gal_arcmin2: PerBin = Field(
         2.5,
