@@ -137,20 +137,22 @@ def test_more_cosmologies_run_new_shards_and_what_uses_them(finished) -> None:
     }
 
 
-def test_a_new_table_of_matter_simulates_nothing_again(finished) -> None:
+def test_a_deleted_table_of_matter_is_made_when_skies_need_it(finished) -> None:
     table = finished.folder / "results/ci/matter.h5"
     hidden = table.with_suffix(".hidden")
     table.rename(hidden)
-
-    def change(config: dict[str, Any]) -> None:
-        config["grid"]["train"]["cosmologies"] = 16
-
     try:
         assert finished.would_run() == {}
-        jobs = finished.would_run(changed(finished, change))
-        assert jobs["tabulate_matter"] == jobs["simulate_skies"] == 1
     finally:
         hidden.rename(table)
+
+
+def test_another_cosmology_simulates_everything_again(finished) -> None:
+    config = changed(finished, lambda c: c.update(cosmology={"h": 0.7}))
+    jobs = finished.would_run(config)
+    assert jobs["tabulate_matter"] == jobs["forecast_fisher"] == 1
+    assert jobs["simulate_skies"] == 5
+    assert jobs["train_estimator"] == 4
 
 
 def test_more_seeds_run_new_trainings(finished) -> None:

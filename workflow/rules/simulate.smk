@@ -25,9 +25,7 @@ rule tabulate_matter:
 rule simulate_skies:
     input:
         nz=rules.tabulate_nz.output,
-        # what it depends on is in `spec` and `code`: a deleted table is no reason to
-        # simulate again
-        matter=ancient(rules.tabulate_matter.output),
+        matter=rules.tabulate_matter.output,
     output:
         f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
     log:
