@@ -156,7 +156,15 @@ def test_number_in_exponent_notation() -> None:
 )
 def test_shipped_studies_are_valid(path: Path) -> None:
     study = parse_study(yaml.safe_load(path.read_text()))
-    check_study(study, nz_of(study))
+    nz = nz_of(study)
+    if study.simulator.name == "cosmogrid":
+        # the folder of the maps is a placeholder
+        with pytest.raises(InfoscopeError, match="simulator.root: /path/to/"):
+            check_study(study, nz)
+        here = {"root": str(ROOT)}
+        simulator = study.simulator.model_copy(update=here)
+        study = study.model_copy(update={"simulator": simulator})
+    check_study(study, nz)
 
 
 @pytest.mark.parametrize(

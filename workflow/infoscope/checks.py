@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.config import Study
+from infoscope.config import CosmoGridConfig, Study
 from infoscope.degradations import check
 from infoscope.errors import InfoscopeError
 from infoscope.survey import RedshiftDistribution, Survey
 
 
 def check_study(study: Study, nz: RedshiftDistribution) -> None:
-    """Refuse degradations that are impossible for the survey of a study.
+    """Refuse what is impossible for the survey of a study.
 
     Raises
     ------
     InfoscopeError
         One line that names the key.
     """
+    if isinstance(study.simulator, CosmoGridConfig):
+        _check_cosmogrid(study.simulator, len(nz.density))
     fiducial = study.cosmology.fiducial
     survey = Survey(
         nside=study.survey.nside,
@@ -38,6 +42,19 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
             check(left, degradation.operations, noise)
         except InfoscopeError as error:
             raise InfoscopeError(f"config: {place}.{error}") from None
+
+
+def _check_cosmogrid(simulator: CosmoGridConfig, n_bins: int) -> None:
+    if n_bins != 4:
+        raise InfoscopeError(
+            "config: survey: the maps of CosmoGridV1 have 4 redshift bins, but n(z) "
+            f"has {n_bins}"
+        )
+    if not Path(simulator.root).is_dir():
+        raise InfoscopeError(
+            f"config: simulator.root: {simulator.root}: no such folder; it is where "
+            "your copy of CosmoGridV1 lies (docs/cosmogrid.md)"
+        )
 
 
 def _of_each_bin(study: Study, key: str, n_bins: int) -> NDArray:

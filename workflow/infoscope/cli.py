@@ -18,6 +18,8 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "tabulate-nz": ("nz", "run", {"sources": "*"}),
     "tabulate-matter": ("matter", "run", {}),
     "simulate": ("simulate", "run", {"nz_file": None, "matter": None}),
+    "index-cosmogrid": ("index_cosmogrid", "run", {"root": None}),
+    "read-cosmogrid": ("read_cosmogrid", "run", {"nz_file": None, "index": None}),
     "degrade": ("degrade", "run", {"skies": None, "operation_files": "*"}),
     "collect": ("collect", "run", {"shards": "+"}),
     "train": ("train", "run", {"dataset": None}),

@@ -155,6 +155,7 @@ class GridConfig(Model):
 class ShellSimulator(Model):
     """Base of the simulators that sum shells of matter."""
 
+    nuisance: ClassVar[tuple[str, ...]] = ()
     shell_width_mpc: float = Field(
         100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
     )
@@ -172,7 +173,27 @@ class GaussianConfig(ShellSimulator):
     name: Literal["gaussian"] = "gaussian"
 
 
-Simulator = Annotated[LognormalConfig | GaussianConfig, Field(discriminator="name")]
+class CosmoGridConfig(Model):
+    """CosmoGridV1 Stage-III maps from disk: see docs/cosmogrid.md."""
+
+    name: Literal["cosmogrid"]
+    root: str = Field(
+        description="Folder with `CosmoGridV1_metainfo.h5` and `stage3_forecast`."
+    )
+    baryons: Literal["nobaryons", "baryonified"] = Field(
+        "nobaryons", description="Maps of matter without or with baryonic feedback."
+    )
+    nuisance: ClassVar[tuple[str, ...]] = ("h", "omega_b", "n_s", "w_0")
+
+    @property
+    def shell_width_mpc(self) -> float:
+        """Of the shells that the Fisher forecast sums: the maps come without."""
+        return 100.0
+
+
+Simulator = Annotated[
+    LognormalConfig | GaussianConfig | CosmoGridConfig, Field(discriminator="name")
+]
 
 
 def _own_first(value: Any, built_in: ValidatorFunctionWrapHandler) -> Operation:
@@ -508,7 +529,8 @@ class PosteriorConfig(Model):
     condition_on: list[str] = Field(
         [],
         description="Nuisance parameters that are known to have their fiducial values "
-        "(`a_ia` and `eta_ia` if they are sampled); all others are marginalised over.",
+        "(`a_ia` and `eta_ia` if they are sampled; `h`, `omega_b`, `n_s` and `w_0` of "
+        "CosmoGridV1); all others are marginalised over.",
     )
 
 
@@ -652,6 +674,8 @@ class Study(Model):
                 raise ValueError(
                     f"learning_curves.degradations: {name!r} is not a degradation"
                 )
+        if isinstance(self.simulator, CosmoGridConfig) and self.survey.nside > 512:
+            raise ValueError("survey.nside: maps of CosmoGridV1 have nside 512 at most")
         side = self.survey.nside // self.survey.tile_nside
         for name, estimator in self.estimators.items():
             if isinstance(estimator, CNNConfig) and side % estimator.stem:
@@ -673,7 +697,8 @@ class Study(Model):
             self.survey.intrinsic_alignment,
             *(own.intrinsic_alignment for own in self.degradations.values()),
         ]
-        return sorted({name for a in alignments if a is not None for name in a.sampled})
+        sampled = {name for a in alignments if a is not None for name in a.sampled}
+        return [*self.simulator.nuisance, *sorted(sampled)]
 
     @model_validator(mode="after")
     def _conditions_are_on_what_varies(self) -> Study:

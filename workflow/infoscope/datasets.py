@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from infoscope.errors import InfoscopeError
 from infoscope.nuisance import Nuisance
@@ -83,6 +84,64 @@ def read_nuisance(group: h5py.Group) -> Nuisance:
     written = group["nuisance"]
     names = tuple(json.loads(written.attrs["names"]))
     return Nuisance(names, written[:], written.attrs["fiducial"])
+
+
+def describe_skies(
+    file: h5py.File,
+    theta: NDArray,
+    cosmology: ArrayLike,
+    realisation: ArrayLike,
+    mean_z: NDArray,
+    nuisance: Nuisance | None = None,
+) -> None:
+    """Write the columns that stand beside the maps of skies.
+
+    Parameters
+    ----------
+    file
+        Where they are written.
+    theta
+        (Ω_m, σ_8) of each sky, shape (n_sky, 2).
+    cosmology, realisation
+        Number of the cosmology in the split, and of the sky at that cosmology.
+    mean_z
+        Mean redshift of each bin.
+    nuisance
+        Other parameters that vary, if there are any.
+    """
+    file["theta"] = theta
+    file["cosmology"] = np.asarray(cosmology, np.int64)
+    file["realisation"] = np.asarray(realisation, np.int64)
+    file["mean_z"] = mean_z
+    write_nuisance(file, nuisance or Nuisance.none(len(theta)))
+
+
+def check_sources(file: h5py.File) -> None:
+    """Refuse virtual data sets whose source files cannot be read.
+
+    HDF5 itself would read fill values instead.
+
+    Raises
+    ------
+    InfoscopeError
+        Names the first source that is missing or not complete.
+    """
+    folder = Path(file.filename).parent
+    sources = {
+        source.file_name
+        for data in file.values()
+        if isinstance(data, h5py.Dataset) and data.is_virtual
+        for source in data.virtual_sources()
+    }
+    for name in sorted(sources):
+        path = (folder / name).resolve()
+        try:
+            h5py.File(path, "r", locking=False).close()
+        except OSError as error:
+            raise InfoscopeError(
+                f"{path}: cannot be read, but {file.filename} refers to it; "
+                f"restore it ({error})"
+            ) from None
 
 
 def collect(

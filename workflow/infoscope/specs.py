@@ -55,7 +55,7 @@ def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
     start, stop = shards(study, split)[shard]
     skies = 1 if split == "fiducial" else getattr(study.grid, split).skies
     return {
-        "simulator": study.simulator.model_dump(mode="json"),
+        "simulator": study.simulator.model_dump(mode="json", exclude={"root"}),
         "cosmology": study.cosmology.model_dump(mode="json"),
         "nside": study.survey.nside,
         "seed": study.seed,
@@ -70,6 +70,17 @@ def matter(study: Study) -> dict[str, Any]:
     """Spec of `tabulate_matter`: the mock observations lie in the prior."""
     cosmology = study.cosmology.model_dump(mode="json", exclude={"fiducial"})
     return {"cosmology": cosmology}
+
+
+def index_cosmogrid(study: Study) -> dict[str, Any]:
+    """Spec of `index_cosmogrid`."""
+    return {
+        "simulator": study.simulator.model_dump(mode="json", exclude={"root"}),
+        "cosmology": study.cosmology.model_dump(mode="json"),
+        "grid": study.grid.model_dump(mode="json", exclude={"shard_size"}),
+        "nside": study.survey.nside,
+        "seed": study.seed,
+    }
 
 
 def operations(study: Study, degradation: str) -> list[Operation]:

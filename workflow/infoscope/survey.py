@@ -180,3 +180,9 @@ def from_tiles(tiles: NDArray, tile_nside: int) -> NDArray:
     maps = np.empty((n_bins, n_tile * side**2), tiles.dtype)
     maps[:, _tile_order(side * tile_nside, tile_nside)] = tiles
     return maps
+
+
+def averaged(maps: NDArray, nside: int) -> NDArray:
+    """Mean over the pixels of RING maps (n_bins, n_pix) in each pixel of `nside`."""
+    mean = to_tiles(maps, nside).mean(axis=(2, 3), keepdims=True, dtype=np.float64)
+    return from_tiles(mean, nside)

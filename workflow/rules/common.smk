@@ -39,6 +39,8 @@ shell.prefix(
 RESULTS = f"results/{STUDY.study}"
 # maps of all bins of one sky in double precision: what jobs on skies hold many times
 SKY_MB = 8e-6 * len(NZ.density) * 12 * STUDY.survey.nside**2
+# where skies come from
+SKIES = "cosmogrid" if STUDY.simulator.name == "cosmogrid" else "simulate"
 
 
 wildcard_constraints:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.datasets import (
+    check_sources,
     create,
     open_for_reading,
     read_nuisance,
@@ -55,6 +56,7 @@ def run(
     intrinsic = config.IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
     split, seed = spec["split"], spec["seed"]
     with open_for_reading(skies) as source, create(output, spec) as file:
+        check_sources(source)
         n_sky, n_bins, n_pix = source["kappa"].shape
         survey = Survey(
             nside=nside_of(n_pix),
@@ -86,6 +88,8 @@ def run(
                     f"{skies}: sky {i} has values that are not finite; delete the file "
                     "to simulate it again"
                 )
+            # not observable, and light-cones of particles keep that of all matter
+            kappa -= kappa.mean(axis=1, keepdims=True)
             sky = (split, cosmology, realisation)
             try:
                 tiles = degrade(

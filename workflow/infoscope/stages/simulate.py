@@ -11,10 +11,9 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.cosmology import grid
-from infoscope.datasets import create, open_for_reading, write_nuisance
+from infoscope.datasets import create, describe_skies, open_for_reading
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.matter import MatterTable
-from infoscope.nuisance import Nuisance
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
 from infoscope.survey import read_nz
@@ -41,6 +40,8 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
     simulator: config.Simulator = TypeAdapter(config.Simulator).validate_python(
         spec["simulator"]
     )
+    # those have a stage of their own, `read_cosmogrid`
+    assert not isinstance(simulator, config.CosmoGridConfig)
     nz = read_nz(nz_file)
     with open_for_reading(matter) as file:
         matter_table = MatterTable(**{name: data[()] for name, data in file.items()})
@@ -81,8 +82,4 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
                 rows.append((*values, index, sky))
             log.info("%d of %d skies", len(rows), n_sky)
         table = np.array(rows)
-        file["theta"] = table[:, :2]
-        file["cosmology"] = table[:, 2].astype(int)
-        file["realisation"] = table[:, 3].astype(int)
-        file["mean_z"] = nz.mean
-        write_nuisance(file, Nuisance.none(n_sky))
+        describe_skies(file, table[:, :2], table[:, 2], table[:, 3], nz.mean)

@@ -1,0 +1,120 @@
+"""Rule `simulate_skies` where the skies are maps of CosmoGridV1."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from infoscope.cosmogrid import (
+    FIELDS,
+    N_BINS,
+    NUISANCE,
+    Member,
+    check_maps,
+    maps_file,
+    name_of,
+    read_index,
+)
+from infoscope.datasets import create, describe_skies
+from infoscope.errors import InfoscopeError
+from infoscope.nuisance import Nuisance
+from infoscope.survey import averaged, read_nz
+
+log = logging.getLogger(__name__)
+
+# Alignment has one term: each bin scales as its mean redshift.
+TERMS = {"kappa": (), "kappa_ia": (1,)}
+
+
+def run(spec: dict[str, Any], nz_file: Path, index: Path, output: Path) -> None:
+    """Make the skies `start` … `stop` of a split from files of maps.
+
+    Parameters
+    ----------
+    spec
+        simulator, nside, split, start, stop and skies.
+    nz_file
+        Table of n(z).
+    index
+        What `index_cosmogrid` wrote.
+    output
+        HDF5 file as that of `simulate`: references to the maps, without a copy, or
+        averages over pixels where the study has a smaller nside.
+    """
+    _, known = read_index(index)
+    members = [
+        member
+        for member in known
+        if member.split == spec["split"]
+        and spec["start"] <= member.cosmology < spec["stop"]
+    ]
+    if len(members) != (spec["stop"] - spec["start"]) * spec["skies"]:
+        raise InfoscopeError(f"{index}: is of another grid, delete it and run again")
+    root = index.with_suffix("")
+    paths = [
+        root / maps_file(member.name, member.perm, spec["simulator"]["baryons"])
+        for member in members
+    ]
+    nside = check_maps(paths[0])
+    values = np.array([member.parameters for member in members])
+    (fiducial, *_) = (m.parameters for m in known if m.split == "fiducial")
+    place = list(FIELDS).index(NUISANCE[0])
+    with create(output, spec) as file:
+        if nside == spec["nside"]:
+            _refer(file, paths, nside, output.parent)
+        else:
+            _average(file, paths, spec["nside"])
+        describe_skies(
+            file,
+            values[:, :2],
+            [member.cosmology for member in members],
+            [member.realisation for member in members],
+            read_nz(nz_file).mean,
+            Nuisance(NUISANCE, values[:, place:], np.array(fiducial[place:])),
+        )
+        file["source"] = [_called(member) for member in members]
+
+
+def _called(member: Member) -> str:
+    return f"{member.name}/perm_{member.perm:04d}"
+
+
+def _refer(file: h5py.File, paths: Sequence[Path], nside: int, folder: Path) -> None:
+    """Virtual data sets over the files of maps."""
+    n_pix = 12 * nside**2
+    for data, terms in TERMS.items():
+        layout = h5py.VirtualLayout((len(paths), *terms, N_BINS, n_pix), np.float32)
+        for sky, path in enumerate(paths):
+            relative = os.path.relpath(path, folder)
+            for b in range(N_BINS):
+                layout[(sky, *(0 for _ in terms), b)] = h5py.VirtualSource(
+                    relative, name_of(data, b), (n_pix,), np.float32
+                )
+        file.create_virtual_dataset(data, layout, fillvalue=np.nan)
+
+
+def _average(file: h5py.File, paths: Sequence[Path], nside: int) -> None:
+    """Mean of the pixels that lie in each pixel of the study."""
+    maps = {
+        data: file.create_dataset(
+            data,
+            (len(paths), *terms, N_BINS, 12 * nside**2),
+            np.float32,
+            chunks=(1, *terms, N_BINS, 12 * nside**2),
+            fletcher32=True,
+        )
+        for data, terms in TERMS.items()
+    }
+    for sky, path in enumerate(paths):
+        check_maps(path)
+        with h5py.File(path, "r", locking=False) as source:
+            for data, stored in maps.items():
+                fine = [source[name_of(data, b)][:] for b in range(N_BINS)]
+                stored[sky] = averaged(np.stack(fine), nside)
+        log.info("%d of %d skies", sky + 1, len(paths))
