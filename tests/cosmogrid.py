@@ -48,10 +48,14 @@ def write_metainfo(root: Path, n: int) -> tuple[np.ndarray, np.void]:
     grid = np.zeros(n + 1, _TYPE)
     low = {"Om": 0.16, "s8": 0.55, "H0": 64, "Ob": 0.04, "ns": 0.87, "w0": -1.2}
     high = {"Om": 0.44, "s8": 1.15, "H0": 82, "Ob": 0.06, "ns": 1.07, "w0": -0.7}
-    for name in low:
-        grid[name] = rng.uniform(low[name], high[name], n + 1)
+    # row by row, so that a larger copy begins with the smaller one
+    drawn = rng.uniform(list(low.values()), list(high.values()), (n, len(low)))
+    for name, values in zip(low, drawn.T, strict=True):
+        grid[name] = [*values, values.mean()]
     grid["s8"][n] = 1.39
-    grid["path_par"] = [f"CosmoGrid/raw/grid/{name}/" for name in names(n + 1)]
+    grid["path_par"] = [
+        f"CosmoGrid/raw/grid/{name}/" for name in (*names(n), "cosmo_000000")
+    ]
     fiducial = np.zeros(3, _TYPE)
     for name, value in FIDUCIAL.items():
         fiducial[name] = value

@@ -1,0 +1,412 @@
+"""CosmoGridV1 from disk: which file becomes which sky, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import healpy
+import numpy as np
+import pytest
+import yaml
+
+from infoscope import specs
+from infoscope.checks import check_study
+from infoscope.cli import main
+from infoscope.config import CosmoGridConfig, Study, parse_study
+from infoscope.cosmogrid import Member, assign, read_index
+from infoscope.datasets import open_for_reading
+from infoscope.errors import InfoscopeError
+from infoscope.links import point
+from infoscope.survey import read_nz
+
+from .. import cosmogrid
+from ..cosmogrid import maps_path as path_of
+
+ROOT = Path(__file__).parents[2]
+NZ = ROOT / "resources/nz/des_like.txt"
+CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
+NAMES = cosmogrid.names(60)
+PERMS = {name: [0, 2, 5] for name in NAMES}
+SIZES = {"train": 8, "validation": 4, "test": 16}
+ONE = {"train": 1, "validation": 1, "test": 1}
+
+
+def members(rows: list[tuple[str, int, int, str, int]]) -> list[Member]:
+    return [Member(*row, parameters=()) for row in rows]
+
+
+@pytest.mark.parametrize("split", list(SIZES))
+@pytest.mark.parametrize("skies", [1, 3])
+def test_extended_split_leaves_the_others_alone(split: str, skies: int) -> None:
+    before = assign(PERMS, SIZES, ONE | {"train": 2}, seed=1)
+    longer = SIZES | {split: SIZES[split] + 5}
+    after = assign(PERMS, longer, ONE | {"train": 2, split: max(2, skies)}, seed=1)
+    # more skies of a cosmology come after those that it had
+    assert set(before) <= set(after)
+    assert {row[0] for row in set(after) - set(before)} == {split}
+    of = {name: {row[0] for row in after if row[3] == name} for name in NAMES}
+    assert max(map(len, of.values())) == 1
+
+
+def test_order_depends_on_the_seed() -> None:
+    assert assign(PERMS, SIZES, ONE, seed=1) != assign(PERMS, SIZES, ONE, seed=2)
+
+
+def test_a_growing_copy_moves_nothing() -> None:
+    """Neither a new cosmology nor a new perm, even one that comes first."""
+    some = {name: [2, 5] for name in NAMES[::2]}
+    before = assign(some, SIZES, ONE, seed=1)
+    assert assign(PERMS, SIZES, ONE, seed=1) != before
+    assert assign(PERMS, SIZES, ONE, 1, members(before)) == before
+    longer = {split: number + 4 for split, number in SIZES.items()}
+    after = assign(PERMS, longer, ONE, 1, members(before))
+    assert set(before) < set(after)
+    assert len({row[3] for row in after}) == sum(longer.values())
+
+
+def test_an_extension_is_what_a_longer_grid_has_from_the_start() -> None:
+    longer = SIZES | {"train": 20, "validation": 9}
+    extended = assign(PERMS, longer, ONE, 1, members(assign(PERMS, SIZES, ONE, 1)))
+    assert sorted(extended) == sorted(assign(PERMS, longer, ONE, 1))
+
+
+def test_cosmologies_with_too_few_skies_are_passed_over() -> None:
+    perms = {name: [0, 2, 5] if i % 2 else [0] for i, name in enumerate(NAMES)}
+    rows = assign(perms, SIZES, ONE | {"train": 2}, seed=1)
+    train = [(name, perm) for split, _, _, name, perm in rows if split == "train"]
+    assert {name for name, _ in train} <= set(NAMES[1::2])
+    assert [perm for _, perm in train] == 8 * [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        # 60 cosmologies: 10 for validation, 50 for train and test
+        (SIZES | {"validation": 11}, "of which 10 are left for grid.validation"),
+        (SIZES | {"test": 43}, "of which 42 are left for grid.test"),
+        (SIZES | {"train": 51}, "of which 50 are left for grid.train"),
+    ],
+)
+def test_too_few_cosmologies_are_counted(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(InfoscopeError, match=message):
+        assign(PERMS, sizes, ONE, seed=1)
+
+
+def test_all_cosmologies_can_be_used() -> None:
+    rows = assign(PERMS, {"train": 30, "validation": 10, "test": 20}, ONE, seed=1)
+    assert {row[3] for row in rows} == set(NAMES)
+
+
+def config(root: Path, **changes: Any) -> dict[str, Any]:
+    study = copy.deepcopy(CI) | {"cosmology": cosmogrid.COSMOLOGY}
+    study["simulator"] = {"name": "cosmogrid", "root": str(root)}
+    return study | changes
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("a copy") / "CosmoGridV1"
+    cosmogrid.write_copy(root, 30, nside=32)
+    return root
+
+
+@pytest.fixture
+def own_copy(copied: Path, tmp_path: Path) -> Path:
+    """Return a copy of files that a test may damage."""
+    return shutil.copytree(copied, tmp_path / "CosmoGridV1")
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Callable[[Study], tuple[int, Path]]:
+    """Make the index of a study."""
+
+    def run(study: Study) -> tuple[int, Path]:
+        assert isinstance(study.simulator, CosmoGridConfig)
+        output = tmp_path / "results/x/cosmogrid.csv"
+        spec = specs.canonical(specs.index_cosmogrid(study))
+        files = ["--root", study.simulator.root, "--output", str(output)]
+        return main(["index-cosmogrid", "--spec", spec, *files]), output
+
+    return run
+
+
+def skies(study: Study, index: Path, split: str, shard: int = 0) -> Path:
+    output = index.parent / f"skies/{split}/{shard:04d}.h5"
+    spec = specs.canonical(specs.simulate(study, split, shard))
+    files = ["--nz-file", str(NZ), "--index", str(index), "--output", str(output)]
+    assert main(["read-cosmogrid", "--spec", spec, *files]) == 0
+    return output
+
+
+def degrade(study: Study, skies: Path) -> tuple[int, Path]:
+    output = skies.parents[2] / f"datasets/reference/{skies.parent.name}/{skies.name}"
+    spec = specs.canonical(specs.degrade(study, "reference", skies.parent.name))
+    files = ["--skies", str(skies), "--operation-files", "--output", str(output)]
+    return main(["degrade", "--spec", spec, *files]), output
+
+
+def at(nside: int, root: Path, **changes: Any) -> Study:
+    survey = {"nside": nside, "tile_nside": 1, "noise": "none"}
+    return parse_study(config(root, survey=survey, **changes))
+
+
+def test_skies_are_the_maps_on_disk(copied: Path, index) -> None:
+    """At the nside of the maps without a copy, and with all parameters."""
+    study = at(32, copied)
+    code, table = index(study)
+    assert code == 0
+    known = [m for m in read_index(table)[1] if m.split == "train"]
+    assert {m.perm for m in known} == {0}
+    with h5py.File(copied / "CosmoGridV1_metainfo.h5") as file:
+        rows = {
+            row["path_par"].decode().split("/")[-2]: row
+            for row in file["parameters/grid"]
+        }
+    path = skies(study, table, "train")
+    assert path.stat().st_size < 100_000
+    with open_for_reading(path) as file:
+        assert file["kappa"].is_virtual and file["kappa_ia"].is_virtual
+        nuisance = file["nuisance"]
+        names = ["h", "omega_b", "n_s", "w_0"]
+        assert list(nuisance.attrs["names"]) == names
+        assert nuisance.attrs["fiducial"] == pytest.approx([0.6736, 0.0493, 0.9649, -1])
+        assert list(file["cosmology"]) == list(range(8))
+        assert not file["realisation"][:].any()
+        assert file["mean_z"][:] == pytest.approx(read_nz(NZ).mean)
+        for i, member in enumerate(known):
+            row = rows[member.name]
+            assert file["theta"][i] == pytest.approx([row["Om"], row["s8"]])
+            expected = [row["H0"] / 100, row["Ob"], row["ns"], row["w0"]]
+            assert nuisance[i] == pytest.approx(expected)
+            assert file["source"][i].decode() == f"{member.name}/perm_0000"
+            with open_for_reading(path_of(copied, member.name, 0)) as maps:
+                for b in range(4):
+                    name = f"stage3_lensing{b + 1}"
+                    assert np.array_equal(file["kappa"][i, b], maps["kg"][name])
+                    assert np.array_equal(file["kappa_ia"][i, b], maps["ia"][name])
+
+
+def test_degraded_skies_have_no_mean_and_alignment_with_its_sign(
+    copied: Path, index
+) -> None:
+    _, table = index(at(32, copied))
+    sky = skies(at(32, copied), table, "fiducial")
+    tiles = {}
+    survey = {"nside": 32, "tile_nside": 1, "noise": "none"}
+    high = [{"operation": "keep_convergence", "ranges": [[1, None]]}]
+    for name, a_ia, operations in (
+        ("plain", 0, []), ("aligned", 2, []), ("high", 0, high),
+    ):  # fmt: skip
+        degradation = {"reference": {"operations": operations}}
+        study = parse_study(
+            config(copied, survey=survey | {"a_ia": a_ia}, degradations=degradation)
+        )
+        code, output = degrade(study, sky)
+        assert code == 0
+        with open_for_reading(output) as file:
+            tiles[name] = file["tiles"][:]
+    # the maps of alignment are -κ / 10
+    assert tiles["aligned"] == pytest.approx(0.8 * tiles["plain"], abs=1e-6)
+    # σ counts from the mean of the sky: with it, 25 σ, every pixel would be high
+    kept = np.abs(tiles["high"] - tiles["high"].min(axis=(2, 3), keepdims=True)) > 1e-6
+    assert 0.1 < kept.mean() < 0.25
+
+
+def test_smaller_maps_are_means_of_pixels(copied: Path, index) -> None:
+    study = at(16, copied)
+    _, table = index(study)
+    path = skies(study, table, "fiducial")
+    # perm_0000 of the fiducial is missing
+    with open_for_reading(path) as file:
+        assert [name.decode()[-1] for name in file["source"]] == ["1", "2"]
+        assert not file["kappa"].is_virtual
+        with open_for_reading(path_of(copied, "cosmo_fiducial", 2)) as maps:
+            for b in range(4):
+                fine = maps[f"kg/stage3_lensing{b + 1}"][:].astype(float)
+                expected = healpy.ud_grade(fine, 16)
+                np.testing.assert_allclose(file["kappa"][1, b], expected, rtol=1e-6)
+
+
+def test_other_simulators_vary_nothing_else(tmp_path: Path) -> None:
+    study = parse_study(CI)
+    spec = specs.canonical(specs.simulate(study, "fiducial", 0))
+    files = ["--nz-file", str(NZ), "--output", str(tmp_path / "x.h5")]
+    assert main(["simulate", "--spec", spec, *files]) == 0
+    with open_for_reading(tmp_path / "x.h5") as file:
+        assert file["nuisance"].shape == (2, 0)
+        assert len(file["nuisance"].attrs["names"]) == 0
+        assert file["nuisance"].attrs["fiducial"].shape == (0,)
+
+
+def test_root_is_in_no_spec(copied: Path) -> None:
+    one, two = at(32, copied), at(32, Path("/elsewhere"))
+    assert specs.index_cosmogrid(one) == specs.index_cosmogrid(two)
+    assert specs.simulate(one, "train", 0) == specs.simulate(two, "train", 0)
+    baryonified = one.simulator.model_dump() | {"baryons": "baryonified"}
+    other = parse_study(config(copied, simulator=baryonified))
+    one = parse_study(config(copied))
+    assert specs.simulate(one, "train", 0) != specs.simulate(other, "train", 0)
+
+
+def test_index_stays_until_the_study_asks_for_more(own_copy: Path, index) -> None:
+    study = at(32, own_copy)
+    code, table = index(study)
+    assert code == 0
+    first = table.read_text()
+    # a new cosmology and a perm in a gap
+    _, fiducial = cosmogrid.write_metainfo(own_copy, 32)
+    for name, perm in ((cosmogrid.names(32)[31], 0), (cosmogrid.names(1)[0], 1)):
+        cosmogrid.write_sky(own_copy, name, perm, fiducial, nside=32, seed=perm)
+    assert index(study)[0] == 0
+    assert table.read_text() == first
+    grid = copy.deepcopy(CI["grid"])
+    grid["train"]["cosmologies"] = 9
+    assert index(at(32, own_copy, grid=grid))[0] == 0
+    rows = set(first.splitlines()[1:])
+    assert len(set(table.read_text().splitlines()[1:]) - rows) == 1
+    # another seed is another choice
+    assert index(at(32, own_copy, seed=7))[0] == 0
+    assert len(rows - set(table.read_text().splitlines())) > 10
+
+
+def test_moved_root_is_found_through_the_link(own_copy: Path, index) -> None:
+    study = at(32, own_copy)
+    _, table = index(study)
+    sky = skies(study, table, "fiducial")
+    moved = own_copy.rename(own_copy.with_name("moved"))
+    code, _ = degrade(study, sky)
+    assert code == 2
+    point(table.with_suffix(""), moved)
+    code, _ = degrade(study, sky)
+    assert code == 0
+
+
+def damaged(root: Path, how: str, name: str = "cosmo_fiducial", perm: int = 1) -> Path:
+    path = path_of(root, name, perm)
+    if how == "missing":
+        path.unlink()
+    elif how == "truncated":
+        path.write_bytes(path.read_bytes()[:-5000])
+    elif how == "incomplete":
+        with h5py.File(path, "a") as file:
+            del file["ia/stage3_lensing3"]
+    else:
+        with h5py.File(path, "a") as file:
+            del file["kg/stage3_lensing1"]
+            file["kg/stage3_lensing1"] = np.zeros(100, np.float32)
+    return path
+
+
+@pytest.mark.parametrize("how", ["truncated", "incomplete", "no HEALPix"])
+def test_damaged_file_is_named(own_copy: Path, index, capsys, how: str) -> None:
+    path = damaged(own_copy, how)
+    code, table = index(at(32, own_copy))
+    error = capsys.readouterr().err
+    assert code == 2 and error.count("\n") == 1 and str(path) in error
+    assert how in error or how == "incomplete"
+    assert not table.exists()
+
+
+@pytest.mark.parametrize("how", ["missing", "truncated"])
+def test_file_that_is_lost_later_is_named(
+    own_copy: Path, index, capsys, how: str
+) -> None:
+    """HDF5 itself would read fill values in place of a file that is missing."""
+    study = at(32, own_copy)
+    _, table = index(study)
+    sky = skies(study, table, "fiducial")
+    path = damaged(own_copy, how)
+    if how == "missing":
+        with open_for_reading(sky) as file:
+            assert np.isnan(file["kappa"][0]).all()
+    code, output = degrade(study, sky)
+    error = capsys.readouterr().err
+    assert code == 2 and error.count("\n") == 1 and str(path) in error
+    assert not output.exists()
+    # nor is another file taken in its place
+    grid = copy.deepcopy(CI["grid"])
+    grid["train"]["cosmologies"] = 9
+    assert index(at(32, own_copy, grid=grid))[0] == 2
+    assert str(path) in capsys.readouterr().err
+
+
+def test_cosmologies_outside_the_prior_are_left_out(copied: Path, index) -> None:
+    cosmology = copy.deepcopy(cosmogrid.COSMOLOGY)
+    cosmology["prior"] = {"omega_m": [0.18, 0.45], "sigma_8": [0.5, 1.2]}
+    four = {split: {"cosmologies": 4} for split in ("validation", "test")}
+    few = {"train": {"cosmologies": 4, "skies": 1}, "fiducial": {"skies": 2}} | four
+    code, table = index(at(32, copied, cosmology=cosmology, grid=few))
+    assert code == 0
+    rows = read_index(table)[1]
+    assert len(rows) == 14
+    assert all(0.18 <= member.parameters[0] <= 0.45 for member in rows)
+    few["train"]["cosmologies"] = 26
+    assert index(at(32, copied, cosmology=cosmology, grid=few))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"cosmology": {"h": 0.7}},
+            "cosmology: {fiducial: {omega_m: 0.26, sigma_8: 0.84}, h: 0.6736, "
+            "omega_b: 0.0493, n_s: 0.9649}",
+        ),
+        (
+            {"grid": CI["grid"] | {"fiducial": {"skies": 4}}},
+            "cosmo_fiducial has 3 skies on disk, but grid.fiducial.skies is 4; lower",
+        ),
+        (
+            {"grid": CI["grid"] | {"train": {"cosmologies": 8, "skies": 3}}},
+            "30 cosmologies inside cosmology.prior have maps, of which 0 are left for "
+            "grid.train (of 3 skies each",
+        ),
+        (
+            {"survey": {"nside": 64, "tile_nside": 1}},
+            "survey.nside: is 64, but the maps have 32; lower it",
+        ),
+        ({"simulator": "baryonified"}, "0 cosmologies inside cosmology.prior have"),
+    ],
+)
+def test_impossible_study_is_one_line(
+    copied: Path, index, capsys, changes: dict[str, Any], message: str
+) -> None:
+    if "simulator" in changes:
+        own = {"name": "cosmogrid", "root": str(copied), "baryons": "baryonified"}
+        changes = {"simulator": own}
+    survey = {"survey": {"nside": 32, "tile_nside": 1}}
+    code, _ = index(parse_study(config(copied, **survey | changes)))
+    error = capsys.readouterr().err
+    assert code == 2 and error.count("\n") == 1 and message in error
+
+
+@pytest.mark.parametrize("content", [None, b"text", "no fields"])
+def test_metainfo_that_cannot_be_read_is_named(
+    own_copy: Path, index, capsys, content: bytes | str | None
+) -> None:
+    path = own_copy / "CosmoGridV1_metainfo.h5"
+    path.unlink()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        with h5py.File(path, "w") as file:
+            file["parameters/grid"] = np.zeros(3, [("Om", "f8")])
+    assert index(at(32, own_copy))[0] == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and str(path) in error
+
+
+def test_mistakes_that_are_known_before_any_job(copied: Path, tmp_path: Path) -> None:
+    with pytest.raises(InfoscopeError, match="survey.nside: maps of CosmoGridV1"):
+        at(1024, copied)
+    with pytest.raises(InfoscopeError, match="simulator.root: /nowhere: no such"):
+        check_study(at(32, Path("/nowhere")), read_nz(NZ))
+    three = tmp_path / "three.txt"
+    np.savetxt(three, np.loadtxt(NZ)[:, :4])
+    with pytest.raises(InfoscopeError, match="have 4 redshift bins, but n.z. has 3"):
+        check_study(at(32, copied), read_nz(three))
