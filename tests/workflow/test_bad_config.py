@@ -29,6 +29,11 @@ from .conftest import ROOT, Checkout
         ("survey", {"mask": "missing.fits"}, "survey.mask: missing.fits"),
         ("operation_files", ["missing.py"], "operation_files: missing.py: no such"),
         (
+            "simulator",
+            {"name": "cosmogrid", "root": "no/copy"},
+            "simulator.root: no/copy: no such folder",
+        ),
+        (
             "degradations",
             {
                 "reference": {},

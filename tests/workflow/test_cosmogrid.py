@@ -1,0 +1,157 @@
+"""A study on skies from disk, from end to end, and what runs after which change."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from .. import cosmogrid
+from .conftest import Checkout
+
+pytestmark = pytest.mark.slow
+
+AFTER_SKIES = {
+    "degrade_maps": 1,
+    "collect_dataset": 1,
+    "train_estimator": 1,
+    "infer_posterior": 1,
+    "export_chain": 1,
+}
+AGGREGATES = {
+    "measure_widths": 1,
+    "plot_widths": 1,
+    "plot_triangle": 1,
+    "plot_calibration": 1,
+    "plot_tiles": 1,
+    "plot_history": 1,
+}
+NEW = {"operations": [{"operation": "sum_bins"}]}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("a disk") / "Cosmo Grid"
+    cosmogrid.write_copy(folder, 40, nside=16, perms=[1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    checkout = Checkout(tmp_path_factory.mktemp("checkout") / "info scope")
+    config = checkout.config
+    config["simulator"] = {"name": "cosmogrid", "root": str(root)}
+    config["cosmology"] = cosmogrid.COSMOLOGY
+    config["degradations"] = {"reference": {"operations": []}}
+    del config["estimators"]["cnn"], config["claims"]
+    text = checkout.snakemake("--cores", "2")
+    assert checkout.returncode == 0, text
+    return checkout
+
+
+def changed(checkout: Checkout, *keys: str, **values: Any) -> dict[str, Any]:
+    config = copy.deepcopy(checkout.config)
+    node = config
+    for key in keys:
+        node = node[key]
+    node.update(values)
+    return config
+
+
+def test_results_of_the_study(finished: Checkout) -> None:
+    results = finished.folder / "results/ci"
+    table = pd.read_csv(results / "widths.csv")
+    shown = table[table.calibration != "withheld"]
+    assert len(table) == 7 and (shown[["value", "error"]] > 0).all(axis=None)
+    index = pd.read_csv(results / "cosmogrid.csv", comment="#")
+    assert dict(index.split.value_counts()) == {
+        "test": 16, "train": 8, "validation": 4, "fiducial": 2,
+    }  # fmt: skip
+    with h5py.File(results / "datasets/reference.h5") as file:
+        for split in ("train", "test"):
+            rows = index[index.split == split]
+            theta = file[split]["theta"][:]
+            np.testing.assert_allclose(theta, rows[["omega_m", "sigma_8"]])
+
+
+def test_a_growing_copy_runs_nothing(finished: Checkout, root: Path) -> None:
+    _, row = cosmogrid.write_metainfo(root, 41)
+    added = [(cosmogrid.names(41)[40], 0), (cosmogrid.names(1)[0], 0)]
+    for name, perm in added:
+        cosmogrid.write_sky(root, name, perm, row, nside=16, seed=7)
+    assert finished.would_run() == {}
+
+
+def test_longer_grid_runs_new_shards_and_what_uses_them(finished: Checkout) -> None:
+    config = changed(finished, "grid", "train", cosmologies=16)
+    expected = AFTER_SKIES | AGGREGATES | {"simulate_skies": 1}
+    assert finished.would_run(config) == expected
+    # for real: the first shard keeps its cosmologies, as do the other splits
+    path = finished.folder / "results/ci/cosmogrid.csv"
+    before = pd.read_csv(path, comment="#")
+    target = "results/ci/skies/train/0001.h5"
+    text = finished.snakemake("--cores", "2", target, config=config)
+    assert finished.returncode == 0, text
+    after = pd.read_csv(path, comment="#")
+    assert len(after) == len(before) + 8
+    assert len(after.merge(before)) == len(before)
+    grid = after[after.split != "fiducial"]
+    assert not grid.name.duplicated().any()
+    assert finished.would_run() == {}
+
+
+def test_more_fiducial_skies_run_their_shard(finished: Checkout) -> None:
+    config = changed(finished, "grid", "fiducial", skies=3)
+    expected = AFTER_SKIES | AGGREGATES | {"simulate_skies": 1}
+    assert finished.would_run(config) == expected
+
+
+def test_moved_root_runs_nothing_and_is_used(finished: Checkout, root: Path) -> None:
+    moved = root.with_name("elsewhere")
+    root.rename(moved)
+    try:
+        simulator = finished.config["simulator"] | {"root": str(moved)}
+        config = changed(finished, simulator=simulator)
+        assert finished.would_run(config) == {}
+        config["degradations"]["new"] = NEW
+        target = "results/ci/datasets/new.h5"
+        text = finished.snakemake("--cores", "2", target, config=config)
+        assert finished.returncode == 0, text
+    finally:
+        moved.rename(root)
+
+
+@pytest.mark.parametrize("truncated", [True, False])
+def test_file_that_is_lost_later_is_named(
+    finished: Checkout, root: Path, truncated: bool
+) -> None:
+    path = cosmogrid.maps_path(root, "cosmo_fiducial", 1)
+    content = path.read_bytes()
+    path.unlink()
+    if truncated:
+        path.write_bytes(content[:-100])
+    try:
+        config = changed(finished, "degradations", lost=NEW)
+        target = "results/ci/datasets/lost/fiducial/0000.h5"
+        text = finished.snakemake("--cores", "1", target, config=config)
+    finally:
+        path.write_bytes(content)
+    assert finished.returncode != 0
+    lines = [line for line in text.splitlines() if f"{path}: cannot be read" in line]
+    assert len(lines) == 1, text
+    assert "Traceback" not in text
+
+
+def test_too_few_cosmologies_are_one_line(finished: Checkout) -> None:
+    config = changed(finished, "grid", "train", cosmologies=64)
+    target = "results/ci/skies/train/0007.h5"
+    text = finished.snakemake("--cores", "1", target, config=config)
+    assert finished.returncode != 0
+    lines = [line for line in text.splitlines() if "grid.train.cosmologies is" in line]
+    assert len(lines) == 1 and "lower it" in lines[0], text
+    assert finished.would_run() == {}
