@@ -13,7 +13,7 @@ import yaml
 from infoscope import specs
 from infoscope.cli import STAGES, main
 from infoscope.config import parse_study
-from infoscope.datasets import create, open_for_reading, write_nuisance
+from infoscope.datasets import create, open_for_reading, read_nuisance, write_nuisance
 from infoscope.nuisance import Nuisance
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +57,7 @@ def test_skies_hold_convergence_and_alignment(skies: Path) -> None:
         assert file["kappa_ia"].shape == (2, 3, 4, 3072)
         kappa, alignment = file["kappa"][0], file["kappa_ia"][0, 0]
         assert not np.array_equal(file["kappa"][0], file["kappa"][1])
+        assert read_nuisance(file).names == ()
     # NLA: alignment anti-correlates with the lensing of sources behind it
     assert np.corrcoef(kappa[3], alignment[1])[0, 1] < -0.2
 
