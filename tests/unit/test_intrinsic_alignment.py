@@ -87,7 +87,10 @@ def test_posteriors_are_conditioned_on_what_varies(name: str) -> None:
         parse_study(study)
     own = {"own": {"intrinsic_alignment": {"eta_ia": SAMPLED}}}
     if name == "eta_ia":
-        assert parse_study(study | {"degradations": CI["degradations"] | own})
+        parsed = parse_study(study | {"degradations": CI["degradations"] | own})
+        said = "marginalised over a_ia and assume the fiducial values of eta_ia"
+        assert specs.nuisance(parsed) == f"Widths are {said}."
+        assert specs.nuisance(parse_study(CI)) == ""
 
 
 @pytest.fixture(scope="module")

@@ -237,6 +237,18 @@ def plot(study: Study) -> dict[str, Any]:
     }
 
 
+def nuisance(study: Study) -> str:
+    """Say in a sentence what becomes of the nuisance parameters, if there are any."""
+    known = study.posterior.condition_on
+    unknown = [name for name in study.nuisance if name not in known]
+    said = []
+    if unknown:
+        said.append("are marginalised over " + ", ".join(unknown))
+    if known:
+        said.append("assume the fiducial values of " + ", ".join(known))
+    return f"Widths {' and '.join(said)}." if said else ""
+
+
 def labels(study: Study) -> dict[str, str]:
     """Names of the degradations in figures."""
     return {

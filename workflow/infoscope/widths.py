@@ -277,6 +277,8 @@ def columns() -> pd.DataFrame:
             "information": "Expected information gain in bits",
             "score": "Mean log₂ of posterior over prior at the truth; at most the "
             "mutual information, and less than `information` if overconfident",
+            "marginalised_over": "Nuisance parameters that vary and are not known",
+            "conditioned_on": "Those that are known to have their fiducial values",
             "largest_deviation": "Largest deviation of a curve from the diagonal",
             "largest_deviation_of": "Which curve that is",
             "coverage68_tarp": "Share of truths in 68 % regions (TARP)",

@@ -97,6 +97,7 @@ rule measure_widths:
     params:
         spec=specs.canonical(specs.widths(STUDY)),
         code=specs.code("widths"),
+        nuisance=specs.nuisance(STUDY),
     shell:
         "python -m infoscope widths"
         " --spec {params.spec:q}"

@@ -22,6 +22,7 @@ rule plot_widths:
     params:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),
+        nuisance=specs.nuisance(STUDY),
     shell:
         "python -m infoscope plot-widths"
         " --spec {params.spec:q}"

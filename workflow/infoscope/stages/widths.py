@@ -103,6 +103,8 @@ def _diagnostics(path: Path, measurement: Measurement) -> dict[str, Any]:
         row["power"] = float(file["power"][:].mean())
         row["information"] = float(file["information"][:].mean())
         row["score"] = float(file["score"][:].mean())
+        for name in ("marginalised_over", "conditioned_on"):
+            row[name] = str(file.attrs[name])
     deviations = np.abs(curves - LEVELS[:, None]).max(axis=(0, 1))
     row["largest_deviation"] = float(deviations.max())
     row["largest_deviation_of"] = CURVES[int(deviations.argmax())]
