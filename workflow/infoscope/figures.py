@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
 from math import ceil
-from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -27,12 +23,11 @@ from numpy.typing import NDArray
 from infoscope.convergence import CONVERGED
 from infoscope.errors import InfoscopeError
 from infoscope.power_spectra import annulus_edges, binned_spectra
+from infoscope.style import colorblind, styled
 from infoscope.widths import REFERENCE
 
 FloatArray = NDArray[np.floating[Any]]
-P = ParamSpec("P")
 
-STYLE = Path(__file__).parents[2] / "resources" / "infoscope.mplstyle"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 FAINT = (6, 7, 8)  # colours of the palette that are lost in thin lines
@@ -81,23 +76,7 @@ class Chain:
         return self.label + notes.get(self.calibration, "")
 
 
-def style() -> AbstractContextManager[None]:
-    """Return a context in which matplotlib uses the style of the project."""
-    return mpl.rc_context(fname=STYLE)
-
-
-def _styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Make a plotting function use the style of the project."""
-
-    @wraps(plot)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with style():
-            return plot(*args, **kwargs)
-
-    return wrapped
-
-
-@_styled
+@styled
 def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     """Plot how much wider posteriors get under each degradation.
 
@@ -119,7 +98,7 @@ def plot_widths(table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     forecast = fisher.set_index("prior").loc["box"]
     labels = list(dict.fromkeys(table["label"]))
     estimators = list(dict.fromkeys(table["estimator"]))
-    colours = _colours(len(estimators))
+    colours = colorblind(len(estimators))
     offsets = 0.3 * (np.arange(len(estimators)) - (len(estimators) - 1) / 2)
     if len(estimators) > 2:
         offsets *= 2 / (len(estimators) - 1)
@@ -219,7 +198,7 @@ class Calibration:
     ranks: FloatArray
 
 
-@_styled
+@styled
 def plot_calibration(calibrations: Sequence[Calibration]) -> Figure:
     """Plot coverage and ranks on test skies.
 
@@ -238,7 +217,7 @@ def plot_calibration(calibrations: Sequence[Calibration]) -> Figure:
     estimators = list(dict.fromkeys(c.estimator for c in calibrations))
     # TARP and the intervals; each parameter has the colour of its intervals for ranks
     names = ("TARP", "Ωₘ", "S₈", "σ₈")
-    colours = [(0.0, 0.0, 0.0), *_colours(3)]
+    colours = [(0.0, 0.0, 0.0), *colorblind(3)]
 
     figure = Figure(
         figsize=(0.8 + 3.6 * len(estimators), 0.9 + 1.05 * len(labels)),
@@ -287,7 +266,7 @@ def plot_calibration(calibrations: Sequence[Calibration]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def plot_triangle(
     chains: Sequence[Chain], estimator: str, truth: Mapping[str, float]
 ) -> Figure:
@@ -369,7 +348,7 @@ def _add_legend(
 
 def line_styles(degradations: Sequence[str]) -> list[dict[str, Any]]:
     """Return a line for each degradation: the reference is thick and black."""
-    colours = [colour for i, colour in enumerate(_colours(10)) if i not in FAINT]
+    colours = [colour for i, colour in enumerate(colorblind(10)) if i not in FAINT]
     others = [name for name in degradations if name != REFERENCE]
     lines: dict[str, dict[str, Any]] = {
         REFERENCE: {"color": "black", "ls": "-", "lw": 1.8}
@@ -421,7 +400,7 @@ class Example:
         )
 
 
-@_styled
+@styled
 def plot_tiles(examples: Sequence[Example]) -> Figure:
     """Show the same tile under each degradation, with its spectrum and histogram.
 
@@ -462,7 +441,7 @@ def plot_tiles(examples: Sequence[Example]) -> Figure:
         tile_axes.append(ax)
         above = figure.add_subplot(grid[2 * row, 2 * column + 1])
         below = figure.add_subplot(grid[2 * row + 1, 2 * column + 1])
-        own = (example.spectrum(), example.histogram(), _colours(1)[0])
+        own = (example.spectrum(), example.histogram(), colorblind(1)[0])
         for spectrum, histogram, colour in (grey, own):
             above.loglog(*spectrum, color=colour, lw=1)
             below.stairs(*histogram, color=colour, lw=1)
@@ -478,7 +457,7 @@ def plot_tiles(examples: Sequence[Example]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def plot_history(histories: pd.DataFrame) -> Figure:
     """Plot the loss of every training, a panel for each degradation and estimator.
 
@@ -494,7 +473,7 @@ def plot_history(histories: pd.DataFrame) -> Figure:
     labels = list(dict.fromkeys(histories["label"]))
     estimators = list(dict.fromkeys(histories["estimator"]))
     splits = {"train_nll": "Train", "validation_nll": "Validation"}
-    palette = dict(zip(splits.values(), _colours(2), strict=True))
+    palette = dict(zip(splits.values(), colorblind(2), strict=True))
     long = histories.rename(columns=splits).melt(
         id_vars=["label", "estimator", "seed", "step"],
         value_vars=list(splits.values()),
@@ -548,7 +527,7 @@ def _draw_history(ax: Axes, part: pd.DataFrame, palette: Mapping[str, Any]) -> N
     ax.plot(best["step"], best["nll"], "o", ms=4, color="black", zorder=3)
 
 
-@_styled
+@styled
 def plot_learning_curves(table: pd.DataFrame) -> Figure:
     """Plot σ(S₈) against what the networks were trained with.
 
@@ -570,7 +549,7 @@ def plot_learning_curves(table: pd.DataFrame) -> Figure:
     axis_names = [name for name in titles if name in set(table["axis"])]
     estimators = list(dict.fromkeys(table["estimator"]))
     degradations = list(dict.fromkeys(table["label"]))
-    colours = dict(zip(estimators, _colours(len(estimators)), strict=True))
+    colours = dict(zip(estimators, colorblind(len(estimators)), strict=True))
     figure = Figure(
         figsize=(0.8 + 2.6 * len(axis_names), 3.0 + 0.2 * len(degradations)),
         layout="constrained",
@@ -608,11 +587,6 @@ def plot_learning_curves(table: pd.DataFrame) -> Figure:
     # a column for each estimator
     figure.legend(handles, names, loc="outside upper center", ncols=len(estimators))
     return figure
-
-
-def _colours(number: int) -> list[tuple[float, float, float]]:
-    """Return colours that colour-blind readers can tell apart."""
-    return list(sns.color_palette("colorblind", number))
 
 
 def _estimator_label(name: str) -> str:

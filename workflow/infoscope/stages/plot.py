@@ -10,14 +10,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from getdist import MCSamples
-from matplotlib.figure import Figure
 
 from infoscope import figures
 from infoscope.chains import LABELS, SUFFIX, WITHHELD, read_calibration
 from infoscope.cosmology import omega_m_s8
-from infoscope.datasets import atomic_path, open_for_reading
+from infoscope.datasets import open_for_reading
+from infoscope.style import save
 
-DPI = 200
 # Standard deviations. 68 % areas are right to 4 %, also where the prior cuts a
 # posterior; with the width that GetDist chooses, some are 30 % too large.
 SMOOTHING = 0.3
@@ -39,7 +38,7 @@ def run_widths(
     output
         The PNG; a PDF is written beside it.
     """
-    _save(figures.plot_widths(pd.read_csv(table), pd.read_csv(fisher)), output)
+    save(figures.plot_widths(pd.read_csv(table), pd.read_csv(fisher)), output)
 
 
 def run_triangle(spec: Mapping[str, Any], chains: Sequence[Path], output: Path) -> None:
@@ -60,7 +59,7 @@ def run_triangle(spec: Mapping[str, Any], chains: Sequence[Path], output: Path) 
     truth = dict(zip(LABELS, (*fiducial, omega_m_s8(fiducial)[1]), strict=True))
     drawn = [read_chain(spec, path) for path in chains]
     estimator = chains[0].name.removesuffix(SUFFIX)
-    _save(figures.plot_triangle(drawn, estimator, truth), output)
+    save(figures.plot_triangle(drawn, estimator, truth), output)
 
 
 def run_tiles(spec: Mapping[str, Any], datasets: Sequence[Path], output: Path) -> None:
@@ -81,7 +80,7 @@ def run_tiles(spec: Mapping[str, Any], datasets: Sequence[Path], output: Path) -
         with open_for_reading(path) as file:
             tiles = np.asarray(file["fiducial/tiles"][0, ..., -1], dtype=float)
         examples.append(figures.Example(_label(spec, path.stem), tiles))
-    _save(figures.plot_tiles(examples), output)
+    save(figures.plot_tiles(examples), output)
 
 
 def run_history(
@@ -108,7 +107,7 @@ def run_history(
                 seed=int(seed.removeprefix("seed_")),
             )
         )
-    _save(figures.plot_history(pd.concat(tables, ignore_index=True)), output)
+    save(figures.plot_history(pd.concat(tables, ignore_index=True)), output)
 
 
 def run_calibration(
@@ -139,7 +138,7 @@ def run_calibration(
                     ranks=file["ranks"][:],
                 )
             )
-    _save(figures.plot_calibration(drawn), output)
+    save(figures.plot_calibration(drawn), output)
 
 
 def run_learning_curves(spec: Mapping[str, Any], table: Path, output: Path) -> None:
@@ -154,7 +153,7 @@ def run_learning_curves(spec: Mapping[str, Any], table: Path, output: Path) -> N
     output
         The PNG; a PDF is written beside it.
     """
-    _save(figures.plot_learning_curves(pd.read_csv(table)), output)
+    save(figures.plot_learning_curves(pd.read_csv(table)), output)
 
 
 def read_chain(spec: Mapping[str, Any], path: Path) -> figures.Chain:
@@ -172,15 +171,3 @@ def read_chain(spec: Mapping[str, Any], path: Path) -> figures.Chain:
 
 def _label(spec: Mapping[str, Any], degradation: str) -> str:
     return str(spec["labels"].get(degradation) or degradation)
-
-
-def _save(figure: Figure, output: Path) -> None:
-    """Write a figure as PNG and, beside it, as PDF, without dates."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with figures.style():
-        for path, kind, metadata in (
-            (output, "png", {}),
-            (output.with_suffix(".pdf"), "pdf", {"CreationDate": None}),
-        ):
-            with atomic_path(path) as temporary:
-                figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
