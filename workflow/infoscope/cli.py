@@ -29,12 +29,15 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "claims": ("claims", "run", {"posteriors": "+", "benchmarks": None}),
     "learning-curves": ("learning_curves", "run", {"less": "+", "whole": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),
+    "validate": ("validate", "run", {"skies": "+", "nz_file": None}),
     "plot-widths": ("plot", "run_widths", {"table": None, "fisher": None}),
     "plot-triangle": ("plot", "run_triangle", {"chains": "+"}),
     "plot-calibration": ("plot", "run_calibration", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"datasets": "+"}),
     "plot-history": ("plot", "run_history", {"histories": "+"}),
     "plot-learning-curves": ("plot", "run_learning_curves", {"table": None}),
+    "plot-skies": ("plot_skies", "run", {"bands": None}),
+    "plot-sky-map": ("plot_skies", "run_map", {"skies": None}),
 }
 
 

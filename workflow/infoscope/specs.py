@@ -20,6 +20,8 @@ from infoscope.operations import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
 
 PACKAGE = Path(__file__).parent
+# Simulators whose maps hold averages over pixels, not values at their centres
+PIXEL_AVERAGED = {"nbody", "cosmogrid"}
 # They only carry values and messages: a change shows in the spec, or changes no result
 NOT_CODE = {"checks", "cli", "config", "errors", "models", "specs"}
 
@@ -226,6 +228,15 @@ def fisher(study: Study) -> dict[str, Any]:
         # when noise is added does not matter to the matrix, only whether it is
         "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
+    }
+
+
+def validate(study: Study) -> dict[str, Any]:
+    """Spec of `validate_skies`."""
+    return {
+        "cosmology": study.cosmology.model_dump(mode="json"),
+        "nside": study.survey.nside,
+        "pixel_averaged": study.simulator.name in PIXEL_AVERAGED,
     }
 
 

@@ -117,7 +117,7 @@ class Survey:
     @property
     def pixel(self) -> float:
         """Side of a pixel in radians: the square root of its area."""
-        return float(np.sqrt(4 * np.pi / 12)) / self.nside
+        return pixel_side(self.nside)
 
     @property
     def noise_sigma(self) -> NDArray:
@@ -144,6 +144,11 @@ class Survey:
             n_gal_arcmin2=self.n_gal_arcmin2.sum(keepdims=True),
             sigma_e=np.sqrt([share @ self.sigma_e**2]),
         )
+
+
+def pixel_side(nside: int) -> float:
+    """Side of a pixel in radians: the square root of its area."""
+    return float(np.sqrt(4 * np.pi / 12)) / nside
 
 
 def nside_of(n_pix: int) -> int:

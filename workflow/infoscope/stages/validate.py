@@ -1,0 +1,83 @@
+"""Rule `validate_skies`: spectra and values of the fiducial skies."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infoscope.config import CosmologyConfig
+from infoscope.cosmology import comoving_distance_mpc
+from infoscope.datasets import atomic_path, open_for_reading
+from infoscope.lensing_theory import lensing_spectra
+from infoscope.pixels import pixel_window
+from infoscope.survey import pixel_side, read_nz
+from infoscope.validation import (
+    DIFFERS,
+    TOLERANCE,
+    band_edges,
+    compare,
+    histograms,
+    measure,
+    one_point,
+    smallest_scale,
+)
+
+log = logging.getLogger(__name__)
+
+
+def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) -> None:
+    """Compare the skies with CAMB's lensing spectra; a difference is a warning.
+
+    Parameters
+    ----------
+    spec
+        cosmology, nside, and whether the values of the maps are averages over pixels.
+    skies
+        Shards of the fiducial skies.
+    nz_file
+        Table of n(z).
+    output
+        skies.csv, a row for each pair of bins and band. Beside it are written
+        skies_pairs.csv, skies_moments.csv and skies_histograms.csv.
+    """
+    cosmology = CosmologyConfig.model_validate(spec["cosmology"])
+    nz, nside = read_nz(nz_file), spec["nside"]
+    fiducial = cosmology.fiducial
+    theta = np.array([fiducial.omega_m, fiducial.sigma_8])
+    edges = band_edges(nside)
+    theory = lensing_spectra(theta, cosmology, nz, int(edges[-1]) - 1)
+    if spec["pixel_averaged"]:
+        theory *= pixel_window(nside, int(edges[-1]) - 1) ** 2
+    chi = cosmology.h * comoving_distance_mpc(nz.mean, theta[0], cosmology.h)
+    scale = smallest_scale(chi, pixel_side(nside))
+    measured = []
+    for path in skies:
+        with open_for_reading(path) as file:
+            for i in range(len(file["kappa"])):
+                kappa = np.asarray(file["kappa"][i], dtype=float)
+                measured.append(measure(kappa, edges, scale / chi))
+    bands, pairs = compare(np.array([sky.spectra for sky in measured]), theory, edges)
+    scales = [0.0, scale]
+    fwhm_arcmin = np.degrees(np.outer(scales, 1 / chi)) * 60
+    for name, table in {
+        output.name: bands,
+        "skies_pairs.csv": pairs,
+        "skies_moments.csv": one_point(measured, scales, fwhm_arcmin),
+        "skies_histograms.csv": histograms(measured, scales),
+    }.items():
+        with atomic_path(output.with_name(name)) as temporary:
+            table.to_csv(temporary, index=False)
+    for pair in pairs[pairs["verdict"] == DIFFERS].itertuples():
+        log.warning(
+            "warning: spectrum of bins %d and %d differs from theory: amplitude by "
+            "%+.1f %%, one band by %+.1f σ; tolerance %g %%",
+            pair.bin_i, pair.bin_j, 100 * pair.deviation,
+            pair.largest_deviation_sigma, 100 * TOLERANCE,
+        )  # fmt: skip
+    words = ", ".join(
+        f"{n} {word}" for word, n in pairs["verdict"].value_counts().items()
+    )
+    log.info("%d skies, spectra of pairs of bins: %s", len(measured), words)
