@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -394,9 +395,9 @@ def test_tiles_of_nothing():
 
 
 def test_style_does_not_leak():
-    before = dict(figures.mpl.rcParams)
+    before = dict(mpl.rcParams)
     figures.plot_widths(widths_table(), fisher_table())
-    assert dict(figures.mpl.rcParams) == before
+    assert dict(mpl.rcParams) == before
 
 
 def test_run_widths(tmp_path):

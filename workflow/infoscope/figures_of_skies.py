@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -21,6 +22,7 @@ from infoscope.validation import DIFFERS, TOLERANCE
 WRONG = "#D55E00"
 BAND: dict[str, Any] = {"color": "0.85", "lw": 0}
 TOLERATED: dict[str, Any] = {"color": "0.5", "ls": ":", "lw": 0.8}
+LOWEST_DENSITY = 3e-6
 PIXELS_ACROSS = 1600  # of a picture of the sphere
 
 
@@ -48,7 +50,8 @@ def plot_skies(
     n_bins = int(bands["bin_j"].max())
     heights = [2.4, 0.8 + 0.95 * n_bins]
     figure = Figure(figsize=(7.2, sum(heights)), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=heights)
+    parts: Any = figure.subfigures(2, 1, height_ratios=heights)
+    above, below = parts
     axes = above.subplots(1, 3)
     palette = colorblind(n_bins)
     _draw_spectra(axes[0], bands, palette)
@@ -84,21 +87,18 @@ def _draw_distribution(
     ax: Axes, histograms: pd.DataFrame, moments: pd.DataFrame, palette: list[Any]
 ) -> None:
     """Draw distributions of all bins at one scale, and the Gaussian."""
-    for colour, row in zip(palette, moments.itertuples(), strict=True):
-        part = histograms[histograms["bin"] == row.bin]
+    for colour, row in zip(palette, moments.to_dict("records"), strict=True):
+        part = histograms[histograms["bin"] == row["bin"]]
         edges = [*part["low"], part["high"].iloc[-1]]
-        digits = f"{row.skewness:.2f} ± {row.skewness_error:.2f}"
+        digits = "{skewness:.2f} ± {skewness_error:.2f}".format_map(row)
         ax.stairs(
             part["density"], edges, color=colour, lw=1, label=digits.replace("-", "−")
         )
     x = np.linspace(-5, 5, 201)
     ax.plot(x, norm.pdf(x), color="black", lw=0.8, ls="--", zorder=0)
-    low, high = (
-        histograms.loc[histograms["density"] > 3e-6, ["low", "high"]]
-        .stack()
-        .agg(["min", "max"])
-    )
-    ax.set(yscale="log", ylim=(3e-6, 1), xlim=(max(low, -5), min(high, 10)))
+    filled = histograms[histograms["density"] > LOWEST_DENSITY]
+    low, high = filled["low"].min(), filled["high"].max()
+    ax.set(yscale="log", ylim=(LOWEST_DENSITY, 1), xlim=(low, high))
     ax.set_xlabel("Convergence κ / σ$_κ$")
     scale = moments["scale_mpc_h"].iloc[0]
     ax.set_title(
@@ -114,15 +114,16 @@ def _draw_deviations(
     figure: SubFigure, bands: pd.DataFrame, pairs: pd.DataFrame, n_bins: int
 ) -> None:
     """Draw a triangle of panels: how far spectra lie from theory, in per cent."""
-    axes = figure.subplots(n_bins, n_bins, sharex=True, sharey=True, squeeze=False)
+    axes: Any = figure.subplots(n_bins, n_bins, sharex=True, sharey=True, squeeze=False)
     good = colorblind(1)[0]
-    shown = 100 * (bands["deviation"].abs() + bands["error"] / bands["theory"])
-    limit = min(max(1.6 * 100 * TOLERANCE, 1.1 * shown.max()), 60)
+    limit = 100 * max(2 * TOLERANCE, min(1.1 * bands["deviation"].abs().max(), 1))
     for ax in axes[np.triu_indices(n_bins, 1)]:
         ax.set_visible(False)
-    for pair in pairs.itertuples():
-        ax = axes[pair.bin_j - 1, pair.bin_i - 1]
-        part = bands[(bands["bin_i"] == pair.bin_i) & (bands["bin_j"] == pair.bin_j)]
+    for pair in pairs.to_dict("records"):
+        ax: Axes = axes[pair["bin_j"] - 1, pair["bin_i"] - 1]
+        part = bands[
+            (bands["bin_i"] == pair["bin_i"]) & (bands["bin_j"] == pair["bin_j"])
+        ]
         edges = np.append(part["ell_min"], part["ell_max"].iloc[-1] + 1)
         cosmic = 100 * part["cosmic_variance"] / part["theory"]
         ax.stairs(cosmic, edges, baseline=-cosmic, fill=True, **BAND)
@@ -137,13 +138,13 @@ def _draw_deviations(
                 100 * some["error"] / some["theory"],
                 fmt="o", ms=2.5, color=colour, elinewidth=0.9,
             )  # fmt: skip
-        differs = pair.verdict == DIFFERS
+        differs = pair["verdict"] == DIFFERS
         ax.set_title(
-            f"{pair.bin_i} × {pair.bin_j}", fontsize=7, loc="left", pad=2,
+            "{bin_i} × {bin_j}".format_map(pair), fontsize=7, loc="left", pad=2,
             color=WRONG if differs else "black",
         )  # fmt: skip
         ax.set_title(
-            f"χ² = {pair.chi2:.0f} / {pair.bands}", fontsize=6, loc="right", pad=2,
+            "χ² = {chi2:.0f} / {bands}".format_map(pair), fontsize=6, loc="right", pad=2,
             color=WRONG if differs else "0.35",
         )  # fmt: skip
         ax.tick_params(labelsize=7)
@@ -197,5 +198,5 @@ def plot_sky_map(kappa: NDArray, label: str) -> Figure:
     figure.colorbar(
         image, ax=ax, location="bottom", shrink=0.5, aspect=35, pad=0.02, extend="both",
         label=label,
-    )  # fmt: skip
+    ).locator = MaxNLocator(5)  # fmt: skip
     return figure

@@ -76,10 +76,10 @@ def lensing_spectra(
 
 
 def _windows(nz: RedshiftDistribution) -> list[SplinedSourceWindow]:
-    """Sources of each bin; fine steps keep CAMB's splines from overshooting."""
+    """Tabulate sources of each bin, in steps so fine that splines do not overshoot."""
     first, last = np.flatnonzero(nz.density.max(axis=0))[[0, -1]]
-    ends = nz.z[[max(first - 1, 0), min(last + 1, len(nz.z) - 1)]]
-    z = np.linspace(*ends, STEPS_OF_NZ)
+    start, stop = nz.z[max(first - 1, 0)], nz.z[min(last + 1, len(nz.z) - 1)]
+    z = np.linspace(start, stop, STEPS_OF_NZ)
     z = z[z > 0]
     return [
         SplinedSourceWindow(z=z, W=np.interp(z, nz.z, density), source_type="lensing")

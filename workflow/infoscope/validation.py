@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from infoscope import harmonics
+from infoscope.survey import nside_of
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ def band_average(spectra: Array, edges: NDArray[np.int64]) -> Array:
 
 
 def cosmic_variance(theory: Array, edges: NDArray[np.int64], n_sky: int) -> Array:
-    """Standard deviation of band averages of Gaussian skies.
+    """Return the standard deviation of band averages of Gaussian skies.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def measure(kappa: Array, edges: NDArray[np.int64], fwhm: Array) -> Measured:
     fwhm
         Full width at half maximum (n_bins,) of the beams in radians.
     """
-    nside = harmonics.nside_of(kappa.shape[1])
+    nside = nside_of(kappa.shape[1])
     lmax = harmonics.lmax_of(nside)
     alm = harmonics.analysis(kappa)
     spectra = band_average(harmonics.spectra(alm, lmax), edges)
@@ -138,18 +139,19 @@ def measure(kappa: Array, edges: NDArray[np.int64], fwhm: Array) -> Measured:
         for field in (values, smooth):
             centred = field - field.mean()
             square = centred * centred
-            variance, third = square.mean(), (square @ centred) / len(centred)
-            centred /= np.sqrt(variance)
+            second, third = square.mean(), (square @ centred) / len(centred)
+            centred /= np.sqrt(second)
             counts = np.histogram(centred, HISTOGRAM)[0]
             histograms.append(counts / len(centred) / np.diff(HISTOGRAM))
-            moments.append((variance, third / variance**1.5, third / variance**2))
+            moments.append((second, third / second**1.5, third / second**2))
     of_maps = np.array(moments).reshape(len(kappa), 2, 3).transpose(2, 1, 0)
+    variance, skewness, s_3 = of_maps
     densities = np.array(histograms).reshape(len(kappa), 2, -1).swapaxes(0, 1)
-    return Measured(spectra, *of_maps, densities)
+    return Measured(spectra, variance, skewness, s_3, densities)
 
 
 def threshold(n_test: int) -> float:
-    """Number of σ that one of so many deviations exceeds with `FALSE_ALARM`."""
+    """Return how many σ one of so many exceeds with probability `FALSE_ALARM`."""
     return float(norm.isf(FALSE_ALARM / (2 * n_test)))
 
 

@@ -70,14 +70,13 @@ def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) ->
     }.items():
         with atomic_path(output.with_name(name)) as temporary:
             table.to_csv(temporary, index=False)
-    for pair in pairs[pairs["verdict"] == DIFFERS].itertuples():
+    for pair in pairs[pairs["verdict"] == DIFFERS].to_dict("records"):
         log.warning(
             "warning: spectrum of bins %d and %d differs from theory: amplitude by "
             "%+.1f %%, one band by %+.1f σ; tolerance %g %%",
-            pair.bin_i, pair.bin_j, 100 * pair.deviation,
-            pair.largest_deviation_sigma, 100 * TOLERANCE,
+            pair["bin_i"], pair["bin_j"], 100 * pair["deviation"],
+            pair["largest_deviation_sigma"], 100 * TOLERANCE,
         )  # fmt: skip
-    words = ", ".join(
-        f"{n} {word}" for word, n in pairs["verdict"].value_counts().items()
-    )
+    counts = pairs["verdict"].value_counts().items()
+    words = ", ".join(f"{number} {word}" for word, number in counts)
     log.info("%d skies, spectra of pairs of bins: %s", len(measured), words)
