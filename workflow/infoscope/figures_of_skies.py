@@ -90,9 +90,10 @@ def _draw_distribution(
     for colour, row in zip(palette, moments.to_dict("records"), strict=True):
         part = histograms[histograms["bin"] == row["bin"]]
         edges = [*part["low"], part["high"].iloc[-1]]
-        digits = "{skewness:.2f} ± {skewness_error:.2f}".format_map(row)
+        digits = 2 if row["skewness_error"] >= 0.01 else 3
+        skewness = f"{row['skewness']:.{digits}f} ± {row['skewness_error']:.{digits}f}"
         ax.stairs(
-            part["density"], edges, color=colour, lw=1, label=digits.replace("-", "−")
+            part["density"], edges, color=colour, lw=1, label=skewness.replace("-", "−")
         )
     x = np.linspace(-5, 5, 201)
     ax.plot(x, norm.pdf(x), color="black", lw=0.8, ls="--", zorder=0)
@@ -117,8 +118,8 @@ def _draw_deviations(
     axes: Any = figure.subplots(n_bins, n_bins, sharex=True, sharey=True, squeeze=False)
     good = colorblind(1)[0]
     limit = 100 * max(2 * TOLERANCE, min(1.1 * bands["deviation"].abs().max(), 1))
-    for ax in axes[np.triu_indices(n_bins, 1)]:
-        ax.set_visible(False)
+    for unused in axes[np.triu_indices(n_bins, 1)]:
+        unused.set_visible(False)
     for pair in pairs.to_dict("records"):
         ax: Axes = axes[pair["bin_j"] - 1, pair["bin_i"] - 1]
         part = bands[
@@ -140,12 +141,12 @@ def _draw_deviations(
             )  # fmt: skip
         differs = pair["verdict"] == DIFFERS
         ax.set_title(
-            "{bin_i} × {bin_j}".format_map(pair), fontsize=7, loc="left", pad=2,
-            color=WRONG if differs else "black",
+            "{bin_i} × {bin_j}: {verdict}".format_map(pair), fontsize=7, loc="left",
+            pad=2, color=WRONG if differs else "black",
         )  # fmt: skip
         ax.set_title(
-            "χ² = {chi2:.0f} / {bands}".format_map(pair), fontsize=6, loc="right", pad=2,
-            color=WRONG if differs else "0.35",
+            "χ² = {chi2:.0f} / {bands}".format_map(pair), fontsize=6, loc="right",
+            pad=2, color=WRONG if differs else "0.35",
         )  # fmt: skip
         ax.tick_params(labelsize=7)
     axes[0, 0].set(xscale="log", ylim=(-limit, limit), xlim=(edges[0], edges[-1]))

@@ -1,0 +1,111 @@
+FIDUCIAL_SKIES = expand(
+    rules.simulate_skies.output,
+    split="fiducial",
+    shard=[f"{i:04d}" for i in range(len(specs.shards(STUDY, "fiducial")))],
+)
+
+
+rule validate_skies:
+    input:
+        skies=FIDUCIAL_SKIES,
+        nz=STUDY.survey.nz_file,
+    output:
+        bands=f"{RESULTS}/skies.csv",
+        pairs=report(
+            f"{RESULTS}/skies_pairs.csv",
+            category="Skies",
+            caption="../report/skies_pairs.rst",
+        ),
+        moments=f"{RESULTS}/skies_moments.csv",
+        histograms=f"{RESULTS}/skies_histograms.csv",
+    log:
+        f"{RESULTS}/logs/validate_skies.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/validate_skies.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=round(600 + 5 * SKY_MB),
+        runtime=60,
+    params:
+        spec=specs.canonical(specs.validate(STUDY)),
+        code=specs.code("validate"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope validate"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --skies {input.skies:q}"
+        " --nz-file {input.nz:q}"
+        " --output {output.bands:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_skies:
+    input:
+        bands=rules.validate_skies.output.bands,
+        # the stage finds them beside the first
+        others=[
+            rules.validate_skies.output.pairs,
+            rules.validate_skies.output.moments,
+            rules.validate_skies.output.histograms,
+        ],
+    output:
+        png=report(
+            f"{RESULTS}/figures/skies.png",
+            category="Skies",
+            caption="../report/skies.rst",
+        ),
+        pdf=f"{RESULTS}/figures/skies.pdf",
+    log:
+        f"{RESULTS}/logs/plot_skies.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_skies.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec="{}",
+        code=specs.code("plot_skies"),
+    shell:
+        "python -m infoscope plot-skies"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --bands {input.bands:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_sky_map:
+    input:
+        FIDUCIAL_SKIES[0],
+    output:
+        png=report(
+            f"{RESULTS}/figures/sky_map.png",
+            category="Skies",
+            caption="../report/sky_map.rst",
+        ),
+        pdf=f"{RESULTS}/figures/sky_map.pdf",
+    log:
+        f"{RESULTS}/logs/plot_sky_map.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_sky_map.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=round(1000 + 2 * SKY_MB),
+        runtime=10,
+    params:
+        spec="{}",
+        code=specs.code("plot_skies"),
+    shell:
+        "python -m infoscope plot-sky-map"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --skies {input:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
