@@ -66,9 +66,22 @@ def test_results_of_the_study(finished) -> None:
     assert list(fisher.prior) == ["none", "box"]
     for figure in (
         "widths", "triangle_cnn", "triangle_power_spectrum", "calibration", "tiles",
-        "history",
+        "history", "skies", "sky_map",
     ):  # fmt: skip
         assert (results / f"figures/{figure}.png").stat().st_size > 10_000
+
+
+def test_skies_of_the_study_are_compared_with_theory(finished) -> None:
+    results = finished.folder / "results/ci"
+    pairs = pd.read_csv(results / "skies_pairs.csv")
+    assert len(pairs) == 10 and (pairs.skies == 2).all()
+    # two small skies, of shells that are far too thick
+    assert set(pairs.verdict) <= {"agrees", "undecided", "differs"}
+    assert len(pd.read_csv(results / "skies.csv")) == pairs.bands.sum()
+    assert (
+        "2 skies, spectra of pairs of bins"
+        in (results / "logs/validate_skies.log").read_text()
+    )
 
 
 def test_nothing_after_a_complete_run(finished) -> None:
@@ -228,6 +241,14 @@ def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None
 def test_edit_of_the_forecast_runs_it_and_its_figure(finished, edited) -> None:
     edited("workflow/infoscope/fisher.py", lambda text: text + "\n\nNEW = 1\n")
     assert finished.would_run() == {"forecast_fisher": 1, "plot_widths": 1}
+
+
+def test_edit_of_the_theory_runs_the_validation_and_its_figure(
+    finished, edited
+) -> None:
+    name = "workflow/infoscope/lensing_theory.py"
+    edited(name, lambda text: text + "\n\nNEW = 1\n")
+    assert finished.would_run() == {"validate_skies": 1, "plot_skies": 1}
 
 
 def test_edit_of_an_operation_runs_what_uses_it(finished, edited) -> None:
@@ -396,6 +417,9 @@ def test_report_is_one_page_with_captions(finished) -> None:
         "tiles.png",
         "history.png",
         "fisher.csv",
+        "skies.png",
+        "sky_map.png",
+        "skies_pairs.csv",
     ):
         assert name in page
     assert "region" in page and "understates the loss" in page

@@ -38,9 +38,14 @@ HISTOGRAM = np.linspace(-5, 10, 76)  # in units of the standard deviation
 AGREES, DIFFERS, UNDECIDED = "agrees", "differs", "undecided"
 
 
-def band_edges(nside: int) -> NDArray[np.int64]:
-    """First multipoles of bands from ℓ = 8 to 2 nside, and one beyond the last."""
-    last = 2 * nside
+def band_edges(nside: int, pixel_averaged: bool) -> NDArray[np.int64]:
+    """First multipoles of bands from ℓ = 8 to 2 nside, and one beyond the last.
+
+    Maps that are averages over pixels hold aliases of smaller scales too, 0.5 % of the
+    power of the convergence at ℓ = nside and 6 % at 2 nside: their bands end at
+    ℓ = nside.
+    """
+    last = nside if pixel_averaged else 2 * nside
     bands = round(BANDS_PER_OCTAVE * np.log2(last / LOWEST_ELL))
     edges = np.geomspace(LOWEST_ELL, last + 1, bands + 1).round()
     return edges.astype(np.int64)

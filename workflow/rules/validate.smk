@@ -8,7 +8,7 @@ FIDUCIAL_SKIES = expand(
 rule validate_skies:
     input:
         skies=FIDUCIAL_SKIES,
-        nz=STUDY.survey.nz_file,
+        nz=rules.tabulate_nz.output,
     output:
         bands=f"{RESULTS}/skies.csv",
         pairs=report(

@@ -47,7 +47,7 @@ def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) ->
     nz, nside = read_nz(nz_file), spec["nside"]
     fiducial = cosmology.fiducial
     theta = np.array([fiducial.omega_m, fiducial.sigma_8])
-    edges = band_edges(nside)
+    edges = band_edges(nside, spec["pixel_averaged"])
     theory = lensing_spectra(theta, cosmology, nz, int(edges[-1]) - 1)
     if spec["pixel_averaged"]:
         theory *= pixel_window(nside, int(edges[-1]) - 1) ** 2
