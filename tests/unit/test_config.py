@@ -171,6 +171,14 @@ def test_shipped_studies_are_valid(path: Path) -> None:
     ("changes", "message"),
     [
         (
+            good(
+                simulator={"name": "lognormal", "shell_width_mpc": 900},
+                survey={"nz": SMAIL | {"edges": [0.01, 0.05], "sigma_z": 0.01}},
+            ),
+            "config: simulator.shell_width_mpc: 900 Mpc is more than 1 / 4 of the 603 "
+            "Mpc to the last galaxies; choose at most 151",
+        ),
+        (
             with_operation(operation="lowpass", scale_mpc_h=4),
             "config: degradations.new.operations.0.scale_mpc_h: 4 Mpc/h is below the "
             "pixel in every bin at nside 64; the smallest that makes sense is 13.9",

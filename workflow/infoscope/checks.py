@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.config import CosmoGridConfig, Study
+from infoscope.cosmology import comoving_distance_mpc
 from infoscope.degradations import check
 from infoscope.errors import InfoscopeError
 from infoscope.survey import RedshiftDistribution, Survey
+
+FEWEST_SHELLS = 4
 
 
 def check_study(study: Study, nz: RedshiftDistribution) -> None:
@@ -23,6 +26,7 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
     """
     if isinstance(study.simulator, CosmoGridConfig):
         _check_cosmogrid(study.simulator, len(nz.density))
+    _check_shells(study, nz)
     fiducial = study.cosmology.fiducial
     survey = Survey(
         nside=study.survey.nside,
@@ -54,6 +58,21 @@ def _check_cosmogrid(simulator: CosmoGridConfig, n_bins: int) -> None:
         raise InfoscopeError(
             f"config: simulator.root: {simulator.root}: no such folder; it is where "
             "your copy of CosmoGridV1 lies (docs/cosmogrid.md)"
+        )
+
+
+def _check_shells(study: Study, nz: RedshiftDistribution) -> None:
+    """Refuse shells so thick that there are few between us and the last galaxies."""
+    z = nz.z[nz.density.max(axis=0) > 0][-1]
+    last = float(
+        comoving_distance_mpc(z, study.cosmology.fiducial.omega_m, study.cosmology.h)[0]
+    )
+    width = study.simulator.shell_width_mpc
+    if width > last / FEWEST_SHELLS:
+        raise InfoscopeError(
+            f"config: simulator.shell_width_mpc: {width:g} Mpc is more than 1 / "
+            f"{FEWEST_SHELLS} of the {last:.0f} Mpc to the last galaxies; choose at "
+            f"most {last / FEWEST_SHELLS:.0f}"
         )
 
 
