@@ -34,7 +34,8 @@ FALSE_ALARM = 0.01
 LOWEST_ELL = 8
 BANDS_PER_OCTAVE = 2
 SCALE_MPC_H = 8.0
-HISTOGRAM = np.linspace(-5, 10, 76)  # in units of the standard deviation
+RANGE = (-5.0, 10.0)  # of the histograms, in units of the standard deviation
+HISTOGRAM = np.linspace(*RANGE, 76)
 AGREES, DIFFERS, UNDECIDED = "agrees", "differs", "undecided"
 
 
@@ -146,7 +147,8 @@ def measure(kappa: Array, edges: NDArray[np.int64], fwhm: Array) -> Measured:
             square = centred * centred
             second, third = square.mean(), (square @ centred) / len(centred)
             centred /= np.sqrt(second)
-            counts = np.histogram(centred, HISTOGRAM)[0]
+            # given as a range: with edges it would cost as much as the transforms
+            counts, _ = np.histogram(centred, len(HISTOGRAM) - 1, RANGE)
             histograms.append(counts / len(centred) / np.diff(HISTOGRAM))
             moments.append((second, third / second**1.5, third / second**2))
     of_maps = np.array(moments).reshape(len(kappa), 2, 3).transpose(2, 1, 0)
