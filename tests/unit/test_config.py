@@ -78,6 +78,8 @@ def with_operation(**operation: Any) -> dict[str, Any]:
         (good(cosmology={"prior": {"omega_m": [0.4, 0.2]}}), "prior.omega_m"),
         (good(cosmology={"fiducial": {"omega_m": 0.9}}), "fiducial.omega_m"),
         (good(simulator={"name": "magic"}), "simulator"),
+        (good(simulator={"name": "nbody", "n_mesh": 65}), "simulator.n_mesh"),
+        (good(simulator={"name": "nbody", "n_particles": 512}), "simulator: n_mesh"),
         (good(estimators={"cnn": {"kind": "cnn", "stem": 5}}), "estimators.cnn.stem"),
         (with_operation(operation="blur"), "degradations.new.operations.0"),
         (with_operation(operation="lowpass"), "degradations.new.operations.0"),
@@ -192,6 +194,23 @@ def test_shipped_studies_are_valid(path: Path) -> None:
             good(survey={"base_operations": [{"operation": "lowpass", "ell": 500}]}),
             "config: survey.base_operations.0.ell: 500 is beyond the pixel at nside "
             "64; the largest that makes sense is 196",
+        ),
+        (
+            good(simulator={"name": "nbody", "box_size_mpc_h": 64}),
+            "config: simulator.box_size_mpc_h: 64 Mpc/h is less than a shell, 67.36 "
+            "Mpc/h; reduce simulator.shell_width_mpc or enlarge the box",
+        ),
+        (
+            with_operation(operation="bandpass", scale_mpc_h=[40, 200])
+            | {"simulator": {"name": "nbody", "box_size_mpc_h": 128}},
+            "config: degradations.new.operations.0.scale_mpc_h: 200 Mpc/h does not "
+            "fit into the box; enlarge simulator.box_size_mpc_h, now 128",
+        ),
+        (
+            with_operation(operation="lowpass", scale_mpc_h=15)
+            | {"simulator": {"name": "nbody", "n_particles": 32}},
+            "config: degradations.new.operations.0.scale_mpc_h: 15 Mpc/h is less than "
+            "the distance of particles, 16 Mpc/h; increase simulator.n_particles",
         ),
         (
             good(survey={"n_gal_arcmin2": [1, 2, 3]}),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.config import CosmoGridConfig, Study
+from infoscope.config import CosmoGridConfig, NBodyConfig, Study
 from infoscope.cosmology import comoving_distance_mpc
 from infoscope.degradations import check
 from infoscope.errors import InfoscopeError
@@ -46,6 +46,38 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
             check(left, degradation.operations, noise)
         except InfoscopeError as error:
             raise InfoscopeError(f"config: {place}.{error}") from None
+    if isinstance(study.simulator, NBodyConfig):
+        _check_box(study, study.simulator)
+
+
+def _check_box(study: Study, simulator: NBodyConfig) -> None:
+    """Refuse a box that lacks what is seen in it, or what operations look for."""
+    box = simulator.box_size_mpc_h
+    shell = simulator.shell_width_mpc * study.cosmology.h
+    if shell > box:
+        raise InfoscopeError(
+            f"config: simulator.box_size_mpc_h: {box:g} Mpc/h is less than a shell, "
+            f"{shell:g} Mpc/h; reduce simulator.shell_width_mpc or enlarge the box"
+        )
+    between = box / simulator.n_particles
+    used = {"survey.base_operations": study.survey.base_operations} | {
+        f"degradations.{name}.operations": degradation.operations
+        for name, degradation in study.degradations.items()
+    }
+    for place, operations in used.items():
+        for i, operation in enumerate(operations):
+            scales = np.atleast_1d(getattr(operation, "scale_mpc_h", None) or [])
+            if any(scales > box):
+                raise InfoscopeError(
+                    f"config: {place}.{i}.scale_mpc_h: {scales.max():g} Mpc/h does not "
+                    f"fit into the box; enlarge simulator.box_size_mpc_h, now {box:g}"
+                )
+            if any(scales < between):
+                raise InfoscopeError(
+                    f"config: {place}.{i}.scale_mpc_h: {scales.min():g} Mpc/h is less "
+                    f"than the distance of particles, {between:g} Mpc/h; increase "
+                    "simulator.n_particles"
+                )
 
 
 def _check_cosmogrid(simulator: CosmoGridConfig, n_bins: int) -> None:

@@ -160,6 +160,11 @@ class ShellSimulator(Model):
         100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
     )
 
+    @property
+    def memory_mb(self) -> float:
+        """What a simulation needs beside maps."""
+        return 0.0
+
 
 class LognormalConfig(ShellSimulator):
     """Lognormal matter shells (GLASS), Born-summed."""
@@ -171,6 +176,48 @@ class GaussianConfig(ShellSimulator):
     """Gaussian matter shells with the same spectra: the Fisher matrix is exact."""
 
     name: Literal["gaussian"] = "gaussian"
+
+
+class NBodyConfig(ShellSimulator):
+    """Particle-mesh simulation of a periodic box, seen as a light-cone, Born-summed.
+
+    The mesh should have twice the cells of the particles: with as many, forces lack a
+    quarter of the power at half the particles' Nyquist frequency.
+    """
+
+    name: Literal["nbody"] = "nbody"
+    box_size_mpc_h: float = Field(
+        512.0, gt=0, description="Side of the box, in comoving Mpc/h."
+    )
+    n_particles: int = Field(
+        128, ge=8, multiple_of=2, description="Particles along a side of the box."
+    )
+    n_mesh: int = Field(
+        256,
+        ge=8,
+        multiple_of=2,
+        description="Cells of the force mesh along a side of the box.",
+    )
+    steps: int = Field(
+        4,
+        ge=1,
+        description="Time steps from z = 9 to the farthest shell; from there on, each "
+        "shell is a step.",
+    )
+
+    @property
+    def memory_mb(self) -> float:
+        """40 bytes a cell of the mesh and 200 a particle, measured on CPUs."""
+        return 4e-5 * self.n_mesh**3 + 2e-4 * self.n_particles**3
+
+    @model_validator(mode="after")
+    def _mesh_holds_the_particles(self) -> NBodyConfig:
+        if self.n_mesh < self.n_particles:
+            raise ValueError(
+                f"n_mesh must be at least n_particles = {self.n_particles}, "
+                f"got {self.n_mesh}"
+            )
+        return self
 
 
 class CosmoGridConfig(Model):
@@ -192,7 +239,8 @@ class CosmoGridConfig(Model):
 
 
 Simulator = Annotated[
-    LognormalConfig | GaussianConfig | CosmoGridConfig, Field(discriminator="name")
+    LognormalConfig | GaussianConfig | NBodyConfig | CosmoGridConfig,
+    Field(discriminator="name"),
 ]
 
 

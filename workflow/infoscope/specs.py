@@ -21,9 +21,18 @@ from infoscope.simulators import MODULES
 
 PACKAGE = Path(__file__).parent
 # Simulators whose maps hold averages over pixels, not values at their centres
-PIXEL_AVERAGED = {"nbody", "cosmogrid"}
+PIXEL_AVERAGED = {"cosmogrid"}
 # They only carry values and messages: a change shows in the spec, or changes no result
-NOT_CODE = {"checks", "cli", "config", "errors", "models", "specs"}
+NOT_CODE = {
+    "checks",
+    "cli",
+    "config",
+    "devices",
+    "errors",
+    "models",
+    "simulators",
+    "specs",
+}
 
 
 def canonical(spec: dict[str, Any]) -> str:

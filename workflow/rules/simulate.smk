@@ -36,13 +36,16 @@ rule simulate_skies:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=round(400 + 15 * SKY_MB),
+        mem_mb=round(400 + 15 * SKY_MB + STUDY.simulator.memory_mb),
         runtime=120,
+        # --set-resources simulate_skies:gpu=1 where there are GPUs, for nbody
+        gpu=0,
     params:
         spec=simulate_spec,
         code=specs.simulate_code(STUDY),
     shell:
-        "OMP_NUM_THREADS={threads} python -m infoscope simulate"
+        "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
+        " python -m infoscope simulate"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --nz-file {input.nz:q}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infoscope.matter import Matter
     from infoscope.survey import RedshiftDistribution
 
-MODULES = {"gaussian": "fields", "lognormal": "fields"}
+MODULES = {"gaussian": "fields", "lognormal": "fields", "nbody": "nbody"}
 
 
 class Skies(Protocol):

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from infoscope import config
 from infoscope.cosmology import grid
 from infoscope.datasets import create, describe_skies, open_for_reading
+from infoscope.devices import check_gpus
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.matter import MatterTable
 from infoscope.seeds import seed_of
@@ -35,7 +36,13 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
     output
         HDF5 file with kappa (n_sky, n_bins, n_pix) and kappa_ia (n_sky, n_order,
         n_bins, n_pix), the terms of `intrinsic_alignment`.
+
+    Raises
+    ------
+    InfoscopeError
+        If there is no GPU although one was asked for.
     """
+    check_gpus()
     cosmology = config.CosmologyConfig.model_validate(spec["cosmology"])
     simulator: config.Simulator = TypeAdapter(config.Simulator).validate_python(
         spec["simulator"]

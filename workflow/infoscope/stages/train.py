@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import jax
 import numpy as np
 import pandas as pd
 from flax import serialization
@@ -29,6 +28,7 @@ from infoscope.datasets import (
     read_nuisance,
     write_nuisance,
 )
+from infoscope.devices import check_gpus
 from infoscope.errors import InfoscopeError
 from infoscope.seeds import seed_of
 from infoscope.training import (
@@ -64,7 +64,7 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
     InfoscopeError
         If the loss is not finite, or there is no GPU although one was asked for.
     """
-    _check_gpu(int(os.environ.get("INFOSCOPE_GPUS") or 0))
+    check_gpus()
     config: EstimatorConfig = TypeAdapter[EstimatorConfig](Estimator).validate_python(
         spec["estimator"]
     )
@@ -122,16 +122,6 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
     for folder in output.parent.glob(f"{CHECKPOINT}*"):
         # of trainings that were interrupted and are not what is asked for any more
         Checkpoints(folder).delete()
-
-
-def _check_gpu(wanted: int) -> None:
-    found = sum(device.platform == "gpu" for device in jax.devices())
-    if found < wanted:
-        raise InfoscopeError(
-            f"the rule asks for {wanted} GPU but JAX sees {found}: install JAX's CUDA "
-            'build (pip install "jax[cuda12]") or set the resource `gpu` of the rule '
-            "to 0"
-        )
 
 
 def _identity(spec: dict[str, Any], dataset: h5py.File) -> str:
