@@ -73,6 +73,11 @@ class Matter:
         )
         return result
 
+    def linear_power(self, k_mpc: NDArray) -> NDArray:
+        """Linear matter power of today in Mpc³ at wavenumbers in Mpc⁻¹."""
+        log = np.interp(np.log(k_mpc), np.log(self.k_mpc), self.log_linear)
+        return np.exp(log)
+
     @cached_property
     def _spline(self) -> RectBivariateSpline:
         return RectBivariateSpline(self.z, np.log(self.k_mpc), self.log_power)

@@ -43,10 +43,11 @@ def skies(
     weights = map_weights(background, nz, edges).astype(np.float32)
     growth = Growth.of(background.omega_m)
     box_mpc = config.box_size_mpc_h / background.h
+    power = matter.linear_power(matter.k_mpc)
     for generator in generators:
         white = generator.standard_normal((config.n_particles,) * 3, np.float32)
         particles = start(
-            linear_density(white, matter.k_mpc, np.exp(matter.log_linear), box_mpc),
+            linear_density(white, matter.k_mpc, power, box_mpc),
             growth,
             float(growth.at_redshift(Z_START)),
             config.n_mesh,
