@@ -98,7 +98,8 @@ def _draw_distribution(
     x = np.linspace(-5, 5, 201)
     ax.plot(x, norm.pdf(x), color="black", lw=0.8, ls="--", zorder=0)
     filled = histograms[histograms["density"] > LOWEST_DENSITY]
-    low, high = filled["low"].min(), filled["high"].max()
+    # the legend lies beside the tail of a Gaussian, however short the distributions are
+    low, high = filled["low"].min(), max(filled["high"].max(), 9)
     ax.set(yscale="log", ylim=(LOWEST_DENSITY, 1), xlim=(low, high))
     ax.set_xlabel("Convergence κ / σ$_κ$")
     scale = moments["scale_mpc_h"].iloc[0]
