@@ -141,11 +141,11 @@ def main(box_mpc_h: float, n: int, n_mesh: int) -> None:
     ):
         axes.semilogx(centre, line, "o-", ms=3, color=colour, label=f"$z = {z:g}$")
         axes.semilogx(k, other, ":", color=colour)
-        outside = centre[np.abs(line - 1) > 0.05]
-        print(
-            f"z = {z:g}: within 5 % up to k = {min(outside, default=k[-1]):.2f} h/Mpc"
-        )
-    axes.axvline(np.pi * n / box_mpc_h, color="0.5", ls="--", lw=1)
+        inside = np.cumprod(np.abs(line - 1) <= 0.05).astype(bool)
+        print(f"z = {z:g}: within 5 % up to k = {centre[inside].max():.2f} h/Mpc")
+    axes.plot([], [], ":", color="0.3", label="halofit (Takahashi)")
+    nyquist = np.pi * n / box_mpc_h
+    axes.axvline(nyquist, color="0.5", ls="--", lw=1, label="particles' Nyquist")
     axes.set(
         xlabel=r"$k$ [$h$/Mpc]",
         ylabel=r"$P(k)$ / HMcode-2020",

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from infoscope.simulators.growth import Growth
 from infoscope.simulators.mesh import (
-    cic_window,
     gradient,
     inverse_laplacian,
     paint,
@@ -136,13 +135,9 @@ def _step(
     position, velocity = particles
     position += drift * velocity
     delta_k = jnp.fft.rfftn(paint(position, n_mesh))
-    smooth = inverse_laplacian(n_mesh) / cic_window(n_mesh) ** FORCE_WINDOWS
-    potential = jnp.fft.irfftn(smooth * delta_k, (n_mesh,) * 3)
+    potential = jnp.fft.irfftn(inverse_laplacian(n_mesh) * delta_k, (n_mesh,) * 3)
     velocity = keep * velocity - pull * read(gradient(potential), position)
     return Particles(position + drift * velocity, velocity), delta_k
-
-
-FORCE_WINDOWS = 0
 
 
 def step(
