@@ -315,6 +315,22 @@ def test_mask_selects_tiles_and_simulates_nothing(finished) -> None:
         path.unlink()
 
 
+def test_alignment_simulates_nothing(finished) -> None:
+    """Of one degradation, and sampled for all."""
+
+    def of_one(config: dict[str, Any]) -> None:
+        own = {"a_ia": {"prior": [-2, 2], "fiducial": 0}}
+        config["degradations"]["shuffle_pixels"]["intrinsic_alignment"] = own
+
+    def of_all(config: dict[str, Any]) -> None:
+        config["survey"]["intrinsic_alignment"] = {"a_ia": 1, "eta_ia": 2}
+
+    assert finished.would_run(changed(finished, of_one)) == CHAIN | AGGREGATES
+    jobs = finished.would_run(changed(finished, of_all))
+    expected = {job: 2 * n for job, n in CHAIN.items()} | AGGREGATES
+    assert jobs == expected | {"forecast_fisher": 1}
+
+
 def test_survey_runs_what_depends_on_it(finished) -> None:
     def survey(**keys: Any) -> dict[str, int]:
         return finished.would_run(changed(finished, lambda c: c["survey"].update(keys)))
@@ -324,6 +340,7 @@ def test_survey_runs_what_depends_on_it(finished) -> None:
     assert noise == AGGREGATES | twice | {"forecast_fisher": 1}
     assert survey(preset="kids_1000_like") == noise | {
         "tabulate_nz": 1, "simulate_skies": 5,
+        "validate_skies": 1, "plot_skies": 1, "plot_sky_map": 1,
     }  # fmt: skip
 
 
