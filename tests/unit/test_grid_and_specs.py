@@ -114,3 +114,26 @@ def test_code_digest_sees_code_and_not_comments(
     assert digest('# why\ndef f():\n    """Doc."""\n    return 1\n') == first
     assert digest("def f():\n    return 2\n") != first
     specs.code.cache_clear()
+
+
+def test_code_of_skies_is_that_of_the_chosen_simulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "simulators").mkdir()
+    (tmp_path / "stages" / "simulate.py").write_text("x = 1\n")
+    for name in ("fields", "nbody"):
+        (tmp_path / "simulators" / f"{name}.py").write_text("x = 1\n")
+    monkeypatch.setattr(specs, "PACKAGE", tmp_path)
+
+    def digests() -> tuple[str, str]:
+        specs.code.cache_clear()
+        fields, nbody = study(), study(simulator={"name": "nbody"})
+        return specs.simulate_code(fields), specs.simulate_code(nbody)
+
+    before = digests()
+    (tmp_path / "simulators" / "nbody.py").write_text("x = 2\n")
+    after = digests()
+    specs.code.cache_clear()
+    assert after[0] == before[0]
+    assert after[1] != before[1]

@@ -188,6 +188,8 @@ class NBodyConfig(ShellSimulator):
     than the box are missing, and matter is uncorrelated where the box is seen in
     another view: in linear theory, a box of 512 Mpc/h takes 12 % of the convergence
     power of the farthest default bin at ℓ = 15, 3.5 % at ℓ = 25 and 2.5 % at ℓ = 55.
+    All in all, the convergence power of the two farthest bins is within 6 % of CAMB's
+    for 20 ≤ ℓ ≤ 256, and that of the nearest bin 10 to 20 % below beyond ℓ = 128.
     A job needs 40 bytes a cell of the mesh and 200 a particle, beside its maps.
     """
 
