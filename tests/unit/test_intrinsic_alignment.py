@@ -161,6 +161,14 @@ def test_nuisance_parameters_stay_with_their_skies(skies: Path, tmp_path: Path) 
     np.testing.assert_array_equal(joined.values, expected)
 
 
+def test_what_does_not_vary_cannot_be_conditioned_on() -> None:
+    values = np.array([[0.6, 1.0], [0.8, 1.0]])
+    nuisance = Nuisance(("h", "a_ia"), values, np.array([0.7, 1.0]))
+    np.testing.assert_allclose(nuisance.offsets(["h"]), [[-1], [1]])
+    with pytest.raises(InfoscopeError, match="condition_on: a_ia is the same"):
+        nuisance.offsets(["h", "a_ia"])
+
+
 def test_draws_are_uniform_over_the_prior() -> None:
     from infoscope.config import IntrinsicAlignment
     from infoscope.stages.degrade import _alignments

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.errors import InfoscopeError
+
 Array = NDArray[np.float64]
 
 
@@ -43,8 +45,21 @@ class Nuisance:
         )
 
     def offsets(self, names: Sequence[str]) -> Array:
-        """Offsets (n_sky, k) from the fiducial, in units of the scatter over skies."""
+        """Offsets (n_sky, k) from the fiducial, in units of the scatter over skies.
+
+        Raises
+        ------
+        InfoscopeError
+            If a parameter has the same value in all skies.
+        """
         columns = [self.names.index(name) for name in names]
         values = self.values[:, columns]
-        result: Array = (values - self.fiducial[columns]) / values.std(axis=0)
+        scatter = values.std(axis=0)
+        for name, size in zip(names, scatter, strict=True):
+            if not size > 0:
+                raise InfoscopeError(
+                    f"posterior.condition_on: {name} is the same in all test skies; "
+                    "remove it"
+                )
+        result: Array = (values - self.fiducial[columns]) / scatter
         return result
