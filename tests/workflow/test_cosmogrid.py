@@ -16,6 +16,7 @@ from .conftest import Checkout
 
 pytestmark = pytest.mark.slow
 
+VALIDATION = {"validate_skies": 1, "plot_skies": 1, "plot_sky_map": 1}
 AFTER_SKIES = {
     "degrade_maps": 1,
     "collect_dataset": 1,
