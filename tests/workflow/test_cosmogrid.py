@@ -108,7 +108,7 @@ def test_longer_grid_runs_new_shards_and_what_uses_them(finished: Checkout) -> N
 
 def test_more_fiducial_skies_run_their_shard(finished: Checkout) -> None:
     config = changed(finished, "grid", "fiducial", skies=3)
-    expected = AFTER_SKIES | AGGREGATES | {"simulate_skies": 1}
+    expected = AFTER_SKIES | AGGREGATES | {"simulate_skies": 1} | VALIDATION
     assert finished.would_run(config) == expected
 
 
