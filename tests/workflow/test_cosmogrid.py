@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infoscope.cosmogrid import NUISANCE
+from infoscope.datasets import read_nuisance
+
 from .. import cosmogrid
 from .conftest import Checkout
 
@@ -78,6 +81,31 @@ def test_results_of_the_study(finished: Checkout) -> None:
             rows = index[index.split == split]
             theta = file[split]["theta"][:]
             np.testing.assert_allclose(theta, rows[["omega_m", "sigma_8"]])
+            nuisance = read_nuisance(file[split])
+            assert nuisance.names == NUISANCE
+            np.testing.assert_allclose(nuisance.values, rows[list(NUISANCE)])
+    diagnostics = pd.read_csv(results / "diagnostics.csv")
+    assert list(diagnostics.marginalised_over) == ["h, omega_b, n_s, w_0"]
+    assert diagnostics.conditioned_on.isna().all()
+
+
+def test_conditioning_infers_again(finished: Checkout) -> None:
+    """With a parameter known, for real; nothing is trained."""
+    config = changed(finished, posterior={"condition_on": ["h"]})
+    jobs = {"infer_posterior": 1, "export_chain": 1, "measure_widths": 1}
+    figures = {"plot_widths": 1, "plot_triangle": 1, "plot_calibration": 1}
+    assert finished.would_run(config) == jobs | figures
+    path = finished.folder / "results/ci/posteriors/reference/power_spectrum.h5"
+    known = path.read_bytes()
+    text = finished.snakemake("--cores", "1", str(path), config=config)
+    try:
+        assert finished.returncode == 0, text
+        with h5py.File(path) as file:
+            assert file.attrs["conditioned_on"] == "h"
+            assert file.attrs["marginalised_over"] == "omega_b, n_s, w_0"
+    finally:
+        path.write_bytes(known)
+        finished.snakemake("--cores", "2")
 
 
 def test_a_growing_copy_runs_nothing(finished: Checkout, root: Path) -> None:

@@ -58,19 +58,17 @@ class Matter:
     log_power: Array
     log_linear: Array
 
-    def power(self, z: float, k_mpc: NDArray) -> NDArray:
-        """Non-linear matter power in Mpc³ at wavenumbers in Mpc⁻¹.
+    def power(self, z: NDArray | float, k_mpc: NDArray) -> NDArray:
+        """Non-linear matter power in Mpc³ at redshifts and wavenumbers in Mpc⁻¹.
 
-        Power laws continue it beyond the table.
+        Both are broadcast. Power laws continue it beyond the table.
         """
         log_k = np.log(k_mpc)
         low, high = np.log(self.k_mpc[[0, -1]])
         inside = log_k.clip(low, high)
-        at_ends = self._spline(z, [low, high], dy=1)[0]
-        slope = np.where(log_k < low, *at_ends)
-        result: NDArray = np.exp(
-            self._spline(z, inside, grid=False) + slope * (log_k - inside)
-        )
+        slopes = (self._spline(z, end, dy=1, grid=False) for end in (low, high))
+        beyond = np.where(log_k < low, *slopes) * (log_k - inside)
+        result: NDArray = np.exp(self._spline(z, inside, grid=False) + beyond)
         return result
 
     def linear_power(self, k_mpc: NDArray) -> NDArray:

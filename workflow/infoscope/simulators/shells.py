@@ -40,15 +40,12 @@ def _quadrature(edges: NDArray) -> tuple[NDArray, NDArray]:
 
 def shell_spectra(matter: Matter, edges: NDArray, lmax: int) -> list[NDArray]:
     """Limber spectra of the mean overdensity in each shell, ℓ = 0 … lmax."""
-    chi, step = _quadrature(edges)
     ell = np.arange(lmax + 1)
     spectra = []
-    for distances, width in zip(chi, step[:, 0], strict=True):
-        total = np.zeros(lmax + 1)
-        for distance in distances:
-            z = float(matter.background.redshift(distance))
-            total += matter.power(z, (ell + 0.5) / distance) / distance**2
-        spectra.append(total * width / (width * STEPS) ** 2)
+    for shell, step in zip(*_quadrature(edges), strict=True):
+        chi = shell[:, None]
+        power = matter.power(matter.background.redshift(chi), (ell + 0.5) / chi)
+        spectra.append((power / chi**2).mean(axis=0) / (step[0] * STEPS))
         spectra[-1][0] = 0  # the monopole is not observable
     return spectra
 
