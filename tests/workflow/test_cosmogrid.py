@@ -95,17 +95,17 @@ def test_conditioning_infers_again(finished: Checkout) -> None:
     jobs = {"infer_posterior": 1, "export_chain": 1, "measure_widths": 1}
     figures = {"plot_widths": 1, "plot_triangle": 1, "plot_calibration": 1}
     assert finished.would_run(config) == jobs | figures
-    path = finished.folder / "results/ci/posteriors/reference/power_spectrum.h5"
-    known = path.read_bytes()
-    text = finished.snakemake("--cores", "1", str(path), config=config)
+    target = "results/ci/posteriors/reference/power_spectrum.h5"
+    path = finished.folder / target
+    text = finished.snakemake("--cores", "1", target, config=config)
     try:
         assert finished.returncode == 0, text
         with h5py.File(path) as file:
             assert file.attrs["conditioned_on"] == "h"
             assert file.attrs["marginalised_over"] == "omega_b, n_s, w_0"
     finally:
-        path.write_bytes(known)
-        finished.snakemake("--cores", "2")
+        text = finished.snakemake("--cores", "2")
+        assert finished.returncode == 0, text
 
 
 def test_a_growing_copy_runs_nothing(finished: Checkout, root: Path) -> None:
