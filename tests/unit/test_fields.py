@@ -7,6 +7,7 @@ import healpy
 import numpy as np
 import pytest
 
+from infoscope.simulators import fields
 from infoscope.simulators.fields import (
     SHELLS_AT_ONCE,
     draw_gaussian,
@@ -84,6 +85,21 @@ def test_lognormal_maps_have_the_moments_of_lognormals_and_those_of_glass() -> N
             error = of_map.std() / len(maps) ** 0.5
             assert abs(of_map.mean() - expected) < 4 * error
             assert power == 1 or error < 0.1 * expected
+
+
+def test_a_spectrum_that_does_not_converge_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gaussian_spectrum(CL)
+    assert not caplog.text
+    monkeypatch.setattr(fields, "TOLERANCE", 0.0)
+    # an exact solution is never found, and steps stay small enough to go on
+    solve = fields.glass.grf.solve
+    monkeypatch.setattr(
+        fields.glass.grf, "solve", lambda *a, **k: solve(*a, gltol=0.0, maxiter=2, **k)
+    )
+    gaussian_spectrum(CL)
+    assert "did not converge" in caplog.text
 
 
 def test_skies_depend_on_their_generator_alone() -> None:

@@ -7,6 +7,7 @@ single precision halves what is left beside the transforms.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -26,6 +27,8 @@ from infoscope.simulators.shells import (
     shell_spectra,
 )
 from infoscope.survey import RedshiftDistribution
+
+log = logging.getLogger(__name__)
 
 # Sums over so many shells are one matrix product, and read and write the maps once.
 SHELLS_AT_ONCE = 8
@@ -60,9 +63,12 @@ def gaussian_spectrum(cl: NDArray) -> NDArray:
     of GLASS's own tolerance, 1e-5, and of its padding.
     """
     shift = glass.grf.Lognormal(1.0)
-    solved: NDArray = glass.grf.solve(
+    solved: NDArray
+    solved, _, status = glass.grf.solve(
         cl, shift, pad=len(cl), cltol=TOLERANCE, monopole=0.0
-    )[0]
+    )
+    if not status:
+        log.warning("warning: the Gaussian spectrum of a shell did not converge")
     return solved
 
 
