@@ -23,7 +23,7 @@ rule simulate_skies:
     benchmark:
         f"{RESULTS}/benchmarks/simulate_skies/{{split}}_{{shard}}.tsv"
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         # the maps on disk may be larger than those of the study

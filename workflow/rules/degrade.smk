@@ -10,7 +10,7 @@ rule degrade_maps:
     benchmark:
         f"{RESULTS}/benchmarks/degrade_maps/{{degradation}}_{{split}}_{{shard}}.tsv"
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         mem_mb=round(400 + 8 * SKY_MB),
@@ -40,7 +40,7 @@ rule collect_dataset:
     benchmark:
         f"{RESULTS}/benchmarks/collect_dataset/{{degradation}}.tsv"
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         mem_mb=1000,

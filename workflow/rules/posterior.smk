@@ -8,7 +8,7 @@ rule infer_posterior:
     benchmark:
         f"{RESULTS}/benchmarks/infer_posterior/{{degradation}}_{{estimator}}.tsv"
     conda:
-        "../../envs/train.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -49,7 +49,7 @@ rule export_chain:
     benchmark:
         f"{RESULTS}/benchmarks/export_chain/{{degradation}}_{{estimator}}.tsv"
     conda:
-        "../../envs/train.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -89,7 +89,7 @@ rule measure_widths:
     benchmark:
         f"{RESULTS}/benchmarks/measure_widths.tsv"
     conda:
-        "../../envs/train.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -121,7 +121,7 @@ rule measure_claims:
     benchmark:
         f"{RESULTS}/benchmarks/measure_claims.tsv"
     conda:
-        "../../envs/train.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -165,7 +165,7 @@ rule measure_learning_curves:
     benchmark:
         f"{RESULTS}/benchmarks/measure_learning_curves.tsv"
     conda:
-        "../../envs/train.yaml"
+        "../../envs/analyse.yaml"
     threads: 1
     resources:
         mem_mb=1000,
