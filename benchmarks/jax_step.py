@@ -18,9 +18,10 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
 from pydantic import TypeAdapter
-from training_step import LEARNING_RATE, N_BINS, flop_of_step, peak, step_of
+from training_step import LEARNING_RATE, N_BINS, peak, step_of
 
 from infoscope.config import CNNConfig, DeepLSSConfig
+from infoscope.flops import flop_of_step
 from infoscope.training import CLIP_NORM, WEIGHT_DECAY, network_of
 
 FIRST_STEPS = 3
@@ -83,7 +84,7 @@ def main(estimator: str, side: int, seconds: float, output: Path) -> None:
         "cores": cores,
         "peak": peak(),
         "batch": config.batch_size,
-        "flop": flop_of_step(config, side),
+        "flop": flop_of_step(config, side, N_BINS),
     }
     print(json.dumps(result))
 

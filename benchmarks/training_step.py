@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from infoscope.config import CNNConfig, DeepLSSConfig
-from infoscope.networks import COARSEST, N_OUTPUTS, negative_log_likelihood
+from infoscope.config import CNNConfig
+from infoscope.flops import flop_of_step
+from infoscope.networks import negative_log_likelihood
 from infoscope.training import CLIP_NORM, WEIGHT_DECAY, network_of
 
 N_BINS = 4
@@ -27,37 +28,9 @@ STEPS = 20
 LEARNING_RATE = 1e-3
 # Side of the matrices whose product measures the peak.
 PRODUCT = 4096
-# Features before the head of the CNN.
-DENSE = 64
 
 Carry = Any
 Step = Callable[[Carry, tuple[jax.Array, jax.Array]], tuple[Carry, jax.Array]]
-
-
-def flop_of_step(config: CNNConfig | DeepLSSConfig, side: int) -> float:
-    """Count the operations of the forward and the backward pass of a batch.
-
-    Of products alone, two for a multiplication. To each of the forward pass belong two
-    of the backward pass, but only one where tiles come in: they need no gradient.
-    """
-    match config:
-        case CNNConfig(features=features, channels=channels):
-            width = side // config.stem
-            pixels = config.stem**2 * N_BINS
-            first = width**2 * pixels * (features + channels)
-            later = width**2 * features * channels
-            for _ in range(config.blocks):
-                later += width**2 * 2 * 9 * channels**2
-                if width > COARSEST:
-                    width //= 2
-            found = features + 2 * config.blocks * channels
-            later += found * DENSE + DENSE * N_OUTPUTS
-        case DeepLSSConfig(channels=channels):
-            half = channels // 2
-            first = (side // 2) ** 2 * 25 * N_BINS * half
-            convolutions = 25 * half * channels + config.blocks * 2 * 9 * channels**2
-            later = (side // 4) ** 2 * convolutions + channels * N_OUTPUTS
-    return config.batch_size * (4.0 * first + 6.0 * later)
 
 
 def step_of(network: nn.Module) -> tuple[optax.GradientTransformation, Step]:
@@ -125,7 +98,7 @@ def main(side: int, at_most: float) -> None:
     ways: dict[str, Callable[[], Carry]] = {"loop": loop, "scan": lambda: scan(start)}
     for name, run in ways.items():
         seconds = best_of_three(run) / STEPS
-        speed = flop_of_step(config, side) / seconds
+        speed = flop_of_step(config, side, N_BINS) / seconds
         print(
             f"side {side:3d}, {name}: {config.batch_size / seconds:8.0f} tiles/s "
             f"{speed / 1e9:6.1f} GFLOP/s {speed / at_most:6.1%} of the peak",

@@ -27,16 +27,7 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
     if isinstance(study.simulator, CosmoGridConfig):
         _check_cosmogrid(study.simulator, len(nz.density))
     _check_shells(study, nz)
-    fiducial = study.cosmology.fiducial
-    survey = Survey(
-        nside=study.survey.nside,
-        tile_nside=study.survey.tile_nside,
-        omega_m=fiducial.omega_m,
-        h=study.cosmology.h,
-        mean_z=nz.mean,
-        n_gal_arcmin2=_of_each_bin(study, "n_gal_arcmin2", len(nz.density)),
-        sigma_e=_of_each_bin(study, "sigma_e", len(nz.density)),
-    )
+    survey = survey_of(study, nz)
     for name, degradation in study.degradations.items():
         noise = degradation.noise or study.survey.noise
         place = "survey.base_operations"
@@ -48,6 +39,25 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
             raise InfoscopeError(f"config: {place}.{error}") from None
     if isinstance(study.simulator, NBodyConfig):
         _check_box(study, study.simulator)
+
+
+def survey_of(study: Study, nz: RedshiftDistribution) -> Survey:
+    """Survey of a study, as operations know it."""
+    return Survey(
+        nside=study.survey.nside,
+        tile_nside=study.survey.tile_nside,
+        omega_m=study.cosmology.fiducial.omega_m,
+        h=study.cosmology.h,
+        mean_z=nz.mean,
+        n_gal_arcmin2=_of_each_bin(study, "n_gal_arcmin2", len(nz.density)),
+        sigma_e=_of_each_bin(study, "sigma_e", len(nz.density)),
+    )
+
+
+def depth_mpc(study: Study, nz: RedshiftDistribution) -> float:
+    """Comoving distance in Mpc of the last galaxies, at the fiducial."""
+    omega_m, h = study.cosmology.fiducial.omega_m, study.cosmology.h
+    return float(comoving_distance_mpc(np.array(nz.last_z), omega_m, h)[0])
 
 
 def _check_box(study: Study, simulator: NBodyConfig) -> None:
@@ -95,10 +105,7 @@ def _check_cosmogrid(simulator: CosmoGridConfig, n_bins: int) -> None:
 
 def _check_shells(study: Study, nz: RedshiftDistribution) -> None:
     """Refuse shells so thick that there are few between us and the last galaxies."""
-    z = nz.z[nz.density.max(axis=0) > 0][-1]
-    last = float(
-        comoving_distance_mpc(z, study.cosmology.fiducial.omega_m, study.cosmology.h)[0]
-    )
+    last = depth_mpc(study, nz)
     width = study.simulator.shell_width_mpc
     if width > last / FEWEST_SHELLS:
         raise InfoscopeError(

@@ -37,6 +37,11 @@ class RedshiftDistribution:
         """Mean redshift of each bin, shape (n_bins,)."""
         return np.trapezoid(self.z * self.density, self.z, axis=1)
 
+    @property
+    def last_z(self) -> float:
+        """Redshift of the last galaxies of all bins."""
+        return float(self.z[self.density.max(axis=0) > 0][-1])
+
 
 def read_nz(path: Path) -> RedshiftDistribution:
     """Read a table with the columns z, n_1, n_2 ….

@@ -10,6 +10,7 @@ sys.path.insert(0, PACKAGE_ROOT)
 from infoscope import specs
 from infoscope.checks import check_study
 from infoscope.config import SPLITS, parse_study
+from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.footprint import selected_tiles
 from infoscope.redshifts import redshift_distribution
@@ -37,8 +38,7 @@ shell.prefix(
 )
 
 RESULTS = f"results/{STUDY.study}"
-# maps of all bins of one sky in double precision: what jobs on skies hold many times
-SKY_MB = 8e-6 * len(NZ.density) * 12 * STUDY.survey.nside**2
+COSTS = Costs.of(STUDY, NZ, TILES)
 # where skies come from
 SKIES = "cosmogrid" if STUDY.simulator.name == "cosmogrid" else "simulate"
 
@@ -50,6 +50,24 @@ wildcard_constraints:
     estimator="|".join(STUDY.estimators),
     seed=r"\d+",
     lesson="|".join(specs.lessons(STUDY)),
+
+
+def cost(rule, wildcards):
+    """Cost of a job, on a GPU if its rule asks for one."""
+    asked = workflow.resource_settings.overwrite_resources.get(rule, {})
+    if rule in ON_GPU and not {"gpu", "gres"}.isdisjoint(asked):
+        return COSTS.on_gpu(rule, dict(wildcards.items()))
+    return COSTS.job(rule, dict(wildcards.items()))
+
+
+def mem_mb(rule):
+    """Memory of the jobs of a rule: a job that needs more is tried again with more."""
+    return lambda wildcards, attempt: attempt * cost(rule, wildcards).requested_mb
+
+
+def runtime(rule):
+    """Minutes of the jobs of a rule, likewise."""
+    return lambda wildcards, attempt: attempt * cost(rule, wildcards).requested_minutes
 
 
 def shard_files(pattern):

@@ -27,8 +27,8 @@ rule simulate_skies:
     threads: 1
     resources:
         # the maps on disk may be larger than those of the study
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=mem_mb("simulate_skies"),
+        runtime=runtime("simulate_skies"),
     params:
         spec=simulate_spec,
         index_code=specs.code("index_cosmogrid"),

@@ -13,8 +13,8 @@ rule degrade_maps:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        mem_mb=round(400 + 8 * SKY_MB),
-        runtime=60,
+        mem_mb=mem_mb("degrade_maps"),
+        runtime=runtime("degrade_maps"),
     params:
         spec=degrade_spec,
         code=degrade_code,
@@ -43,8 +43,8 @@ rule collect_dataset:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=mem_mb("collect_dataset"),
+        runtime=runtime("collect_dataset"),
     params:
         spec=specs.canonical({}),
         code=specs.code("collect"),

@@ -13,8 +13,8 @@ rule forecast_fisher:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=mem_mb("forecast_fisher"),
+        runtime=runtime("forecast_fisher"),
     params:
         spec=specs.canonical(specs.fisher(STUDY)),
         code=specs.code("fisher"),

@@ -11,8 +11,8 @@ rule infer_posterior:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=mem_mb("infer_posterior"),
+        runtime=runtime("infer_posterior"),
     params:
         spec=infer_spec,
         code=specs.code("infer"),
@@ -52,8 +52,8 @@ rule export_chain:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=mem_mb("export_chain"),
+        runtime=runtime("export_chain"),
     params:
         spec=specs.canonical(specs.chain(STUDY)),
         code=specs.code("chains"),
@@ -92,8 +92,8 @@ rule measure_widths:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=mem_mb("measure_widths"),
+        runtime=runtime("measure_widths"),
     params:
         spec=specs.canonical(specs.widths(STUDY)),
         code=specs.code("widths"),
@@ -124,8 +124,8 @@ rule measure_claims:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=mem_mb("measure_claims"),
+        runtime=runtime("measure_claims"),
     params:
         spec=specs.canonical(specs.claims(STUDY)),
         code=specs.code("claims"),
@@ -168,8 +168,8 @@ rule measure_learning_curves:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=mem_mb("measure_learning_curves"),
+        runtime=runtime("measure_learning_curves"),
     params:
         spec=specs.canonical(specs.learning_curves(STUDY)),
         code=specs.code("learning_curves"),

@@ -17,8 +17,8 @@ rule plot_widths:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=mem_mb("plot_widths"),
+        runtime=runtime("plot_widths"),
     params:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),
@@ -61,8 +61,8 @@ rule plot_triangle:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=mem_mb("plot_triangle"),
+        runtime=runtime("plot_triangle"),
     params:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),
@@ -97,8 +97,8 @@ rule plot_calibration:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=mem_mb("plot_calibration"),
+        runtime=runtime("plot_calibration"),
     params:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),
@@ -129,8 +129,8 @@ rule plot_tiles:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=mem_mb("plot_tiles"),
+        runtime=runtime("plot_tiles"),
     params:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),
@@ -166,8 +166,8 @@ rule plot_history:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=mem_mb("plot_history"),
+        runtime=runtime("plot_history"),
     params:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),
@@ -198,8 +198,8 @@ rule plot_learning_curves:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=mem_mb("plot_learning_curves"),
+        runtime=runtime("plot_learning_curves"),
     params:
         spec=specs.canonical(specs.plot(STUDY)),
         code=specs.code("plot"),

@@ -9,8 +9,8 @@ rule tabulate_matter:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=mem_mb("tabulate_matter"),
+        runtime=runtime("tabulate_matter"),
     params:
         spec=specs.canonical(specs.matter(STUDY)),
         code=specs.code("matter"),
@@ -36,8 +36,8 @@ rule simulate_skies:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=round(400 + 15 * SKY_MB + STUDY.simulator.memory_mb),
-        runtime=120,
+        mem_mb=mem_mb("simulate_skies"),
+        runtime=runtime("simulate_skies"),
         # --set-resources simulate_skies:gpu=1 where there are GPUs, for nbody
         gpu=0,
     params:

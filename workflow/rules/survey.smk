@@ -11,8 +11,8 @@ rule tabulate_nz:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=mem_mb("tabulate_nz"),
+        runtime=runtime("tabulate_nz"),
     params:
         spec=specs.canonical(specs.nz(STUDY)),
         code=specs.code("nz"),

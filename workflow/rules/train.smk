@@ -15,8 +15,8 @@ rule train_estimator:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=mem_mb("train_estimator"),
+        runtime=runtime("train_estimator"),
         # --set-resources train_estimator:gpu=1 where there are GPUs
         gpu=0,
     params:

@@ -26,8 +26,8 @@ rule validate_skies:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=round(600 + 5 * SKY_MB),
-        runtime=60,
+        mem_mb=mem_mb("validate_skies"),
+        runtime=runtime("validate_skies"),
     params:
         spec=specs.canonical(specs.validate(STUDY)),
         code=specs.code("validate"),
@@ -65,8 +65,8 @@ rule plot_skies:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=mem_mb("plot_skies"),
+        runtime=runtime("plot_skies"),
     params:
         spec="{}",
         code=specs.code("plot_skies"),
@@ -97,8 +97,8 @@ rule plot_sky_map:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=round(1000 + 2 * SKY_MB),
-        runtime=10,
+        mem_mb=mem_mb("plot_sky_map"),
+        runtime=runtime("plot_sky_map"),
     params:
         spec="{}",
         code=specs.code("plot_skies"),

@@ -27,8 +27,7 @@ def shell_edges(
     background: Background, nz: RedshiftDistribution, width_mpc: float
 ) -> NDArray:
     """Comoving distances in Mpc that bound the shells, out to the last galaxies."""
-    last = nz.z[nz.density.max(axis=0) > 0][-1]
-    chi_max = np.interp(last, background.z, background.chi_mpc)
+    chi_max = np.interp(nz.last_z, background.z, background.chi_mpc)
     return np.linspace(0, chi_max, max(2, round(chi_max / width_mpc)) + 1)
 
 

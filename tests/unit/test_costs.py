@@ -1,0 +1,167 @@
+"""Costs of jobs follow the work that a study asks for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infoscope import batches, specs, training
+from infoscope.config import CNNConfig, parse_study
+from infoscope.costs import (
+    OPERATION_NS,
+    POOL_BYTES,
+    PREDICTION_BATCH,
+    SUMMARISED,
+    Costs,
+)
+from infoscope.operations import REGISTRY
+from infoscope.redshifts import redshift_distribution
+from infoscope.stages import train
+
+RULES = Path(__file__).parents[2] / "workflow/rules"
+SHARD = {"split": "train", "shard": "0000"}
+TRAINING = {"degradation": "reference", "estimator": "cnn", "seed": "0"}
+
+
+def costs(**config: Any) -> Costs:
+    config = {"study": "x", "degradations": {"reference": {}}} | config
+    study = parse_study(config)
+    nz = redshift_distribution(specs.nz(study), study.survey.nz.paths)
+    return Costs.of(study, nz)
+
+
+def degraded(*operations: dict[str, Any], **config: Any) -> Costs:
+    degradations = {"reference": {"operations": list(operations)}}
+    return costs(degradations=degradations, **config)
+
+
+def test_every_rule_has_a_cost() -> None:
+    text = "".join(path.read_text() for path in RULES.glob("*.smk"))
+    rules = re.findall(r"^rule (\w+):", text, re.M)
+    rules += re.findall(r"^use rule \w+ as (\w+) with:", text, re.M)
+    assert len(set(rules)) > 20
+    assert [rule for rule in rules if not callable(getattr(Costs, rule, None))] == []
+    for word in ("mem_mb", "runtime"):
+        asked = set(re.findall(rf'{word}={word}\("(\w+)"\)', text))
+        assert asked == {rule for rule in rules if not rule.endswith("_with_less")}
+
+
+def test_every_operation_has_a_rate() -> None:
+    package = {
+        name for name, known in REGISTRY.items() if "operations" in known.file.parts
+    }
+    assert set(OPERATION_NS) == package
+
+
+def test_sizes_are_those_of_the_modules_that_use_them() -> None:
+    assert POOL_BYTES == batches.POOL_BYTES
+    assert PREDICTION_BATCH == training.PREDICTION_BATCH
+    assert SUMMARISED == train.SUMMARISED
+
+
+def test_fine_skies_cost_more_than_their_pixels() -> None:
+    """Transforms take a time ∝ nside³, everything else, and memory, ∝ nside²."""
+    lowpass = {"operation": "lowpass", "scale_mpc_h": 100}
+    coarse, fine = (
+        degraded(lowpass, survey={"nside": nside}) for nside in (1024, 2048)
+    )
+    for rule, wildcards in {
+        "simulate_skies": SHARD,
+        "degrade_maps": {"degradation": "reference"} | SHARD,
+    }.items():
+        low, high = (study.job(rule, wildcards) for study in (coarse, fine))
+        assert 4 < high.seconds / low.seconds < 8
+        assert high.size == 4 * low.size
+        assert 3 < high.memory_mb / low.memory_mb <= 4
+
+
+def test_a_shard_costs_what_is_in_it() -> None:
+    grid = {"train": {"cosmologies": 96, "skies": 4}, "shard_size": 64}
+    study = costs(grid=grid, survey={"nside": 512})
+    whole = study.job("simulate_skies", SHARD)
+    rest = study.job("simulate_skies", SHARD | {"shard": "0001"})
+    assert rest.size == whole.size / 2
+    assert rest.seconds == pytest.approx(whole.seconds / 2, rel=0.01)
+    assert rest.memory_mb == whole.memory_mb
+
+
+def test_particles_cost_more_than_fields_whatever_the_resolution() -> None:
+    fields = costs().job("simulate_skies", SHARD)
+    small, large = (
+        costs(simulator={"name": "nbody", "n_particles": n, "n_mesh": 2 * n})
+        for n in (128, 256)
+    )
+    job = small.job("simulate_skies", SHARD)
+    # 256 skies of a minute
+    assert 3 * 3600 < job.seconds < 9 * 3600
+    assert job.requested_minutes > 60 * fields.requested_minutes
+    ratio = large.job("simulate_skies", SHARD).seconds / job.seconds
+    assert ratio == pytest.approx(8, rel=0.1)
+    assert job.memory_mb > small.study.simulator.memory_mb + fields.memory_mb
+
+
+def test_filters_in_a_row_share_their_transforms() -> None:
+    low = {"operation": "lowpass", "scale_mpc_h": 30}
+    high = {"operation": "highpass", "scale_mpc_h": 60}
+    mask = {"operation": "keep_convergence", "ranges": [[1, None]]}
+    job = ("degrade_maps", {"degradation": "reference"} | SHARD)
+
+    def seconds(*operations: dict[str, Any]) -> float:
+        return degraded(*operations, survey={"nside": 512}).job(*job).seconds
+
+    none, one = seconds(), seconds(low)
+    assert seconds(low, high) - one < 0.3 * (one - none)
+    assert seconds(low, mask, high) - none > 2 * (one - none)
+
+
+def test_summed_bins_are_smaller() -> None:
+    job = ("degrade_maps", {"degradation": "reference"} | SHARD)
+    study, summed = degraded(), degraded({"operation": "sum_bins"})
+    assert study.job(*job).size == 4 * summed.job(*job).size
+    assert (
+        summed.job("train_estimator", TRAINING).seconds
+        < study.job("train_estimator", TRAINING).seconds
+    )
+
+
+def test_trainings_cost_their_steps() -> None:
+    short, long = (
+        costs(estimators={"cnn": {"kind": "cnn", "steps": steps}})
+        for steps in (20_000, 40_000)
+    )
+    ratio = (
+        long.job("train_estimator", TRAINING).seconds
+        / short.job("train_estimator", TRAINING).seconds
+    )
+    assert ratio == pytest.approx(2, rel=0.1)
+    half = long.job("train_with_less", TRAINING | {"lesson": "steps_50"}).seconds
+    whole = short.job("train_estimator", TRAINING).seconds
+    assert half == pytest.approx(whole, rel=0.1)
+
+
+def test_a_gpu_is_for_large_networks() -> None:
+    study = costs(
+        survey={"nside": 512},
+        estimators={
+            "cnn": CNNConfig(stem=8).model_dump(),
+            "large": {"kind": "deeplss"},
+        },
+    )
+    large = TRAINING | {"estimator": "large"}
+    on_cpu = study.job("train_estimator", large).seconds
+    assert study.on_gpu("train_estimator", large).seconds < on_cpu / 50
+    # data that have to reach it, and compiling, take their time there too
+    assert study.on_gpu("train_estimator", TRAINING).seconds > 100
+
+
+def test_inference_costs_its_bootstraps() -> None:
+    few, many = (costs(posterior={"bootstraps": n}) for n in (1000, 2000))
+    wildcards = {"degradation": "reference", "estimator": "cnn"}
+    ratio = (
+        many.job("infer_posterior", wildcards).seconds
+        / few.job("infer_posterior", wildcards).seconds
+    )
+    assert ratio == pytest.approx(2, rel=0.1)

@@ -1,0 +1,420 @@
+"""What one job costs: seconds, memory and bytes, as functions of the study.
+
+The forms are those of the work: transforms of maps, passes over their pixels, steps of
+particles and of a network, posteriors on a grid. The rates were measured on one core of
+an AMD EPYC, see `benchmarks/costs.py`, which compares costs with what jobs took.
+Nothing was measured on a GPU: its seconds follow from assumptions, see `GPU_FLOPS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil
+
+from infoscope import specs
+from infoscope.checks import depth_mpc, survey_of
+from infoscope.config import (
+    SPLITS,
+    CosmoGridConfig,
+    NBodyConfig,
+    PowerSpectrumConfig,
+    Study,
+)
+from infoscope.flops import flop_of_prediction, flop_of_step
+from infoscope.intrinsic_alignment import ORDERS
+from infoscope.operations import REGISTRY, name_of
+from infoscope.survey import RedshiftDistribution, Survey
+
+FLOAT = 4  # bytes of a pixel in skies and data sets
+MB = 1e6
+# Those of `batches` and `training`, which import too much to be imported here.
+POOL_BYTES, PREDICTION_BATCH = 2**29, 512
+SUMMARISED = ("validation", "test", "fiducial")
+
+# What is asked for beyond what is expected: processors and file systems differ, and
+# posteriors that have to be corrected take several times as long.
+TIME_FACTOR, MEMORY_FACTOR = 3.0, 1.3
+SHORTEST_MINUTES, SMALLEST_MB = 10, 500
+
+# ASSUMED, not measured: operations a second that a training sustains on a GPU (half of
+# what an A100 can do in single precision), bytes of inputs a second that reach it, and
+# seconds until everything is compiled for it.
+GPU_FLOPS, GPU_BYTES, GPU_START = 1e13, 1e9, 60.0
+ON_GPU = ("train_estimator", "train_with_less")
+
+# Nanoseconds a pixel and bin of an operation, beside its transforms
+# (benchmarks/operations.py). Nothing is known of one's own operations.
+OPERATION_NS = {
+    "lowpass": 20,
+    "highpass": 20,
+    "bandpass": 20,
+    "bandstop": 20,
+    "randomize_phases": 80,
+    "flatten_spectrum": 40,
+    "keep_convergence": 8,
+    "random_mask": 40,
+    "select_peaks": 70,
+    "select_voids": 110,
+    "gaussianize_pixels": 340,
+    "shuffle_pixels": 80,
+    "sum_bins": 2,
+    "select_bins": 2,
+    "scale_noise": 0,
+}
+OWN_OPERATION_NS = 200
+# Operations a second of a training, and nanoseconds for each byte of its inputs, which
+# are gathered, turned and laid out anew (benchmarks/training_step.py).
+CPU_FLOPS = {"cnn": 4.5e10, "deeplss": 8e10, "power_spectrum": 4e10}
+INPUT_NS = 4.0
+# Nanoseconds a pixel of a tile for its spectra, for each bin and each pair of bins.
+SPECTRUM_NS, PAIR_NS = 30.0, 8.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job needs.
+
+    Attributes
+    ----------
+    seconds
+        Of one core, or of one GPU.
+    memory_mb
+        Largest memory, in 10⁶ bytes.
+    size
+        Bytes of the files that it leaves.
+    """
+
+    seconds: float
+    memory_mb: float
+    size: float = 0.0
+
+    @property
+    def requested_minutes(self) -> int:
+        """Time that is asked for at the first attempt."""
+        return max(SHORTEST_MINUTES, ceil(TIME_FACTOR * self.seconds / 60))
+
+    @property
+    def requested_mb(self) -> int:
+        """Memory that is asked for at the first attempt."""
+        return max(SMALLEST_MB, 100 * ceil(MEMORY_FACTOR * self.memory_mb / 100))
+
+
+def transform_seconds(nside: int) -> float:
+    """One spherical transform up to ℓ = 3 nside by ducc0 (benchmarks/operations.py)."""
+    return 1.35e-7 * nside**2 + 8.5e-10 * nside**3
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What a training does: steps, operations, inputs that pass, and spectra."""
+
+    steps: int
+    flop: float
+    input_bytes: float
+    spectra_seconds: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of the jobs of a study.
+
+    There is a method for each rule, which takes the wildcards of a job.
+
+    Attributes
+    ----------
+    study
+        The study.
+    survey
+        Its survey, with the bins of the skies.
+    n_shells
+        Shells of a simulated sky.
+    n_tile
+        Tiles of a sky that are used.
+    """
+
+    study: Study
+    survey: Survey
+    n_shells: int
+    n_tile: int
+
+    @classmethod
+    def of(
+        cls, study: Study, nz: RedshiftDistribution, tiles: list[int] | None = None
+    ) -> Costs:
+        """Collect what costs depend on; `tiles` are those that a mask selects."""
+        n_shells = round(depth_mpc(study, nz) / study.simulator.shell_width_mpc)
+        n_tile = 12 * study.survey.tile_nside**2 if tiles is None else len(tiles)
+        return cls(study, survey_of(study, nz), max(2, n_shells), n_tile)
+
+    def job(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
+        """Cost of a job."""
+        method: Callable[..., Cost] = getattr(self, rule)
+        return method(**wildcards)
+
+    def on_gpu(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
+        """Cost of a training whose steps a GPU makes."""
+        asked = {name: value for name, value in wildcards.items() if name != "seed"}
+        work = self._training(**asked)
+        steps = max(work.flop / GPU_FLOPS, work.input_bytes / GPU_BYTES)
+        seconds = GPU_START + work.spectra_seconds + steps
+        return replace(self.job(rule, wildcards), seconds=seconds)
+
+    @property
+    def _pixels(self) -> int:
+        """Pixels of a map."""
+        return 12 * self.survey.nside**2
+
+    @property
+    def _values(self) -> int:
+        """Pixels of all bins."""
+        return self.survey.n_bins * self._pixels
+
+    @property
+    def _sky_mb(self) -> float:
+        """Maps of all bins in double precision: what jobs on skies hold many times."""
+        return 8 * self._values / MB
+
+    def _skies_each(self, split: str) -> int:
+        """Skies of a cosmology; those of the fiducial count as cosmologies."""
+        return 1 if split == "fiducial" else int(getattr(self.study.grid, split).skies)
+
+    def _skies(self, split: str) -> int:
+        _, cosmologies = specs.shards(self.study, split)[-1]
+        return cosmologies * self._skies_each(split)
+
+    def _tiles(self, split: str) -> int:
+        return self._skies(split) * self.n_tile
+
+    # the survey
+
+    def tabulate_nz(self) -> Cost:
+        """Read or compute n(z)."""
+        return Cost(0.5, 100)
+
+    def tabulate_matter(self) -> Cost:
+        """Run CAMB at the nodes of the table."""
+        return Cost(9, 200, 1e6)
+
+    def forecast_fisher(self) -> Cost:
+        """Run CAMB about the fiducial."""
+        return Cost(6 + 0.01 * self.survey.nside, 200)
+
+    # skies
+
+    @cached_property
+    def _sky_bytes(self) -> int:
+        """Bytes of the maps of a sky: convergence and terms of alignment."""
+        terms = 1 + ORDERS
+        if isinstance(self.study.simulator, CosmoGridConfig):
+            # maps of the full resolution are referred to
+            terms = 2 if self.survey.nside < 512 else 0
+        return terms * self._values * FLOAT
+
+    @cached_property
+    def _simulation(self) -> tuple[float, float, float]:
+        """Seconds of a cosmology and of a sky, and MB beside maps.
+
+        Rates are those of benchmarks/skies.py and benchmarks/nbody_sky.py.
+        """
+        nside, n_shells = self.survey.nside, self.n_shells
+        simulator = self.study.simulator
+        if isinstance(simulator, CosmoGridConfig):
+            # maps on disk may be larger than those of the study
+            return 0.0, 1.0 if self._sky_bytes else 0.05, 600.0
+        of_cosmology = n_shells * 8e-6 * nside
+        if isinstance(simulator, NBodyConfig):
+            mesh, particles = simulator.n_mesh**3, simulator.n_particles**3
+            step = 3.2e-8 * mesh + 2.4e-7 * particles
+            projection = 0.9e-8 * mesh + 5e-7 * self._pixels
+            of_sky = (simulator.steps + n_shells) * step + n_shells * projection
+            return of_cosmology, of_sky, 400 + simulator.memory_mb
+        if simulator.name == "lognormal":
+            of_cosmology += n_shells * 1e-7 * nside**2
+        of_sky = n_shells * (2.1e-7 * nside**2 + 4.5e-10 * nside**3)
+        return of_cosmology, of_sky, 250.0
+
+    def simulate_skies(self, split: str, shard: str) -> Cost:
+        """Compute spectra of cosmologies and draw their skies."""
+        start, stop = specs.shards(self.study, split)[int(shard)]
+        n_sky = (stop - start) * self._skies_each(split)
+        n_cosmology = 1 if split == "fiducial" else stop - start
+        of_cosmology, of_sky, memory_mb = self._simulation
+        seconds = 2 + n_cosmology * of_cosmology + n_sky * of_sky
+        size = n_sky * self._sky_bytes
+        return Cost(seconds + 1e-9 * size, memory_mb + 5 * self._sky_mb, size)
+
+    def validate_skies(self) -> Cost:
+        """Measure the fiducial skies."""
+        nside, n_bins = self.survey.nside, self.survey.n_bins
+        of_sky = 2 * n_bins * transform_seconds(nside) + 1e-7 * self._values
+        seconds = 6 + self._skies("fiducial") * of_sky
+        return Cost(seconds, 300 + 5 * self._sky_mb)
+
+    # data sets
+
+    @cached_property
+    def _degraded(self) -> dict[str, tuple[float, int]]:
+        """Seconds of the operations of each degradation on a sky, and bins left."""
+        return {name: self._operations(name) for name in self.study.degradations}
+
+    def _operations(self, degradation: str) -> tuple[float, int]:
+        survey, domain, seconds = self.survey, "sphere", 0.0
+        transform = transform_seconds(survey.nside)
+        for parameters in specs.operations(self.study, degradation):
+            name = name_of(parameters)
+            domains = REGISTRY[name].domains
+            if domain not in domains:
+                if "harmonic" in (domain, domains[0]):
+                    seconds += survey.n_bins * transform
+                domain = domains[0]
+            rate = OPERATION_NS.get(name, OWN_OPERATION_NS)
+            seconds += 1e-9 * rate * survey.n_bins * self._pixels
+            survey = parameters.check(survey)
+        if domain == "harmonic":
+            seconds += survey.n_bins * transform
+        return seconds, survey.n_bins
+
+    def _tile_bytes(self, degradation: str) -> int:
+        side = self.survey.nside // self.survey.tile_nside
+        _, n_bins = self._degraded[degradation]
+        return side**2 * n_bins * FLOAT
+
+    def degrade_maps(self, degradation: str, split: str, shard: str) -> Cost:
+        """Apply operations to skies, one at a time."""
+        start, stop = specs.shards(self.study, split)[int(shard)]
+        n_sky = (stop - start) * self._skies_each(split)
+        operations, _ = self._degraded[degradation]
+        of_sky = operations + 25e-9 * self._values
+        size = n_sky * self.n_tile * self._tile_bytes(degradation)
+        seconds = 0.6 + n_sky * of_sky + 1e-9 * size
+        return Cost(seconds, 100 + 7.5 * self._sky_mb, size)
+
+    def collect_dataset(self, degradation: str) -> Cost:
+        """Refer to shards."""
+        shards = sum(len(specs.shards(self.study, split)) for split in SPLITS)
+        return Cost(0.5 + 0.003 * shards, 120)
+
+    # estimators
+
+    def train_estimator(
+        self, degradation: str, estimator: str, seed: str, lesson: str = ""
+    ) -> Cost:
+        """Make steps, look at the validation skies, summarise what was held out."""
+        config = self.study.estimators[estimator]
+        work = self._training(degradation, estimator, lesson)
+        seconds = 7 + 4e-4 * work.steps + work.spectra_seconds
+        seconds += (
+            work.flop / CPU_FLOPS[config.kind] + 1e-9 * INPUT_NS * work.input_bytes
+        )
+        tile = self._tile_bytes(degradation)
+        # a pool of what does not fit into memory is read ahead
+        pools = [
+            min(tile * self._tiles(split), POOL_BYTES)
+            for split in ("train", "train", "validation", "test")
+        ]
+        batch = max(PREDICTION_BATCH, self.n_tile) * tile
+        memory_mb = 550 + (sum(pools) + 3 * batch) / MB
+        size = 2 * FLOAT * sum(map(self._tiles, SUMMARISED))
+        return Cost(seconds, memory_mb, size)
+
+    train_with_less = train_estimator
+
+    def _training(
+        self, degradation: str, estimator: str, lesson: str = ""
+    ) -> _Training:
+        spec = specs.train(self.study, degradation, estimator, 0, lesson)
+        config, steps = self.study.estimators[estimator], spec["estimator"]["steps"]
+        side = self.survey.nside // self.survey.tile_nside
+        _, n_bins = self._degraded[degradation]
+        of_spectra = isinstance(config, PowerSpectrumConfig)
+        held_out = sum(map(self._tiles, SUMMARISED))
+        looks = ceil(steps / self.study.training.evaluate_every)
+        # summaries are means over the orientations of a tile
+        seen = looks * self._tiles("validation") + (1 if of_spectra else 8) * held_out
+        flop = steps * flop_of_step(config, side, n_bins)
+        flop += seen * flop_of_prediction(config, side, n_bins)
+        if not of_spectra:
+            passed = steps * config.batch_size + seen
+            return _Training(steps, flop, passed * self._tile_bytes(degradation), 0.0)
+        n_sky = spec["skies"]["cosmologies"] * spec["skies"]["skies"]
+        tiles = n_sky * self.n_tile + self._tiles("validation") + held_out
+        n_pairs = n_bins * (n_bins + 1) // 2
+        rate = SPECTRUM_NS * n_bins + PAIR_NS * n_pairs
+        return _Training(steps, flop, 0.0, 1e-9 * rate * tiles * side**2)
+
+    # posteriors
+
+    def infer_posterior(
+        self, degradation: str, estimator: str, lesson: str = ""
+    ) -> Cost:
+        """Evaluate posteriors of mocks and of test tiles, and bootstraps."""
+        posterior, seeds = self.study.posterior, self.study.training.seeds
+        inferences = seeds + (seeds > 1)
+        fine, coarse = posterior.grid_size**2, min(48, posterior.grid_size) ** 2
+        test, mocks = self._tiles("test"), self._tiles("fiducial")
+        thinned = self._skies("test") * min(4, self.n_tile)
+        cells = (test + mocks) * fine
+        cells += posterior.bootstraps * (mocks + thinned) * coarse
+        fitted = (8 + posterior.bootstraps) * test
+        seconds = 1 + inferences * (1.2e-8 * cells + 2e-6 * fitted)
+        size = 4e5 + inferences * 56 * (mocks + posterior.bootstraps)
+        return Cost(seconds, 300, size)
+
+    infer_with_less = infer_posterior
+
+    def export_chain(self, degradation: str, estimator: str) -> Cost:
+        """Write samples as text."""
+        return Cost(0.5, 100, 6e5)
+
+    # tables and figures
+
+    @property
+    def _posteriors(self) -> int:
+        return len(self.study.degradations) * len(self.study.estimators)
+
+    def measure_widths(self) -> Cost:
+        """Tabulate all posteriors."""
+        return Cost(1.5 + 0.05 * self._posteriors, 200, 1e5 * self._posteriors)
+
+    def measure_claims(self) -> Cost:
+        """Test the claims of the config."""
+        return Cost(1.5 + 0.05 * self._posteriors, 200)
+
+    def measure_learning_curves(self) -> Cost:
+        """Tabulate trainings with less."""
+        return Cost(1.5 + 0.05 * self._posteriors, 200)
+
+    def plot_widths(self) -> Cost:
+        """Draw all ratios."""
+        return Cost(3 + 0.05 * self._posteriors, 250)
+
+    def plot_triangle(self, estimator: str) -> Cost:
+        """Draw the chains of all degradations."""
+        return Cost(3 + 0.3 * len(self.study.degradations), 300)
+
+    def plot_calibration(self) -> Cost:
+        """Draw panels of each posterior."""
+        return Cost(3 + 0.3 * self._posteriors, 250)
+
+    def plot_tiles(self) -> Cost:
+        """Draw a row for each degradation."""
+        return Cost(3 + 0.5 * len(self.study.degradations), 250)
+
+    def plot_history(self) -> Cost:
+        """Draw a line for each training."""
+        trainings = self._posteriors * self.study.training.seeds
+        return Cost(3 + 0.02 * trainings, 250)
+
+    def plot_learning_curves(self) -> Cost:
+        """Draw widths against what there was less of."""
+        return Cost(3, 250)
+
+    def plot_skies(self) -> Cost:
+        """Draw spectra and histograms of the fiducial skies."""
+        return Cost(8, 300)
+
+    def plot_sky_map(self) -> Cost:
+        """Draw one map."""
+        return Cost(4 + 1e-7 * self._pixels, 400 + 2 * self._sky_mb)
