@@ -29,7 +29,7 @@ find_python = \
 PYTHON ?= $(shell $(find_python))
 
 # The rules call `python`: it has to be the one of the virtual environment.
-in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
+in_venv = PATH="$$PWD/.venv/bin:$$PATH"
 
 .PHONY: study test lint docs gallery lock clean
 

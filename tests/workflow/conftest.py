@@ -38,7 +38,11 @@ class Checkout:
         """Run snakemake on the study and return all that it prints."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(config or self.config))
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", *options],
+            # -P: as the command `snakemake`, which imports nothing from the folder
+            [
+                *(sys.executable, "-P", "-m", "snakemake"),
+                *("--configfile", "study.yaml", *options),
+            ],
             cwd=self.folder,
             # the rules call `python`: the interpreter that runs the tests
             env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"},

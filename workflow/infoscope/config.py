@@ -8,12 +8,14 @@ Nothing heavy is imported here: Snakemake reads the config in every job that it 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import yaml
 from pydantic import (
+    AfterValidator,
     Discriminator,
     Field,
     Tag,
@@ -44,7 +46,8 @@ from infoscope.presets import PRESETS
 
 SPLITS = ("train", "validation", "test", "fiducial")
 LARGEST_ALIGNMENT = 6.0  # |A_IA| and |η_IA|
-NAME = re.compile(r"^[a-z0-9][a-z0-9_]*$")
+# no two are the same where upper and lower case are, and log files may join two of them
+NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
 # those of `posterior`, which imports too much to be imported here
 Metric = Literal[
     "sigma_s8",
@@ -70,6 +73,19 @@ def _power_of_two(value: int) -> int:
     if value & (value - 1):
         raise ValueError(f"must be a power of two, got {value}")
     return value
+
+
+def _plain(path: str) -> str:
+    if path.startswith("-") or any(character in path for character in "{}\n\0"):
+        raise ValueError(
+            f"{path!r}: Snakemake has another meaning for braces, line breaks and a "
+            "leading '-' in the name of a file; rename it"
+        )
+    return path
+
+
+# of the inputs of rules, which Snakemake reads as patterns
+InputFile = Annotated[str, AfterValidator(_plain)]
 
 
 class Prior(Model):
@@ -232,7 +248,7 @@ class CosmoGridConfig(Model):
     """CosmoGridV1 Stage-III maps from disk: see docs/cosmogrid.md."""
 
     name: Literal["cosmogrid"]
-    root: str = Field(
+    root: InputFile = Field(
         description="Folder with `CosmoGridV1_metainfo.h5` and `stage3_forecast`."
     )
     baryons: Literal["nobaryons", "baryonified"] = Field(
@@ -357,7 +373,7 @@ class TableNz(Model):
     """n(z) from text files."""
 
     kind: Literal["table"] = "table"
-    files: list[str] = Field(
+    files: list[InputFile] = Field(
         min_length=1,
         description="Tables with the columns z, n_1, n_2 … of the tomographic bins: "
         "one for all bins, or several, whose bins follow one another.",
@@ -373,7 +389,7 @@ class FitsNz(Model):
     """n(z) from a FITS file with data of two-point functions."""
 
     kind: Literal["fits"] = "fits"
-    file: str = Field(description="FITS file.")
+    file: InputFile = Field(description="FITS file.")
     extension: str = Field(
         "NZ_SOURCE", description="Extension with the columns Z_MID, BIN1, BIN2 …."
     )
@@ -687,7 +703,7 @@ class Study(Model):
     grid: GridConfig = Field(GridConfig(), description="Simulated cosmologies.")
     simulator: Simulator = Field(LognormalConfig(), description="Simulator of skies.")
     survey: SurveyConfig = Field(SurveyConfig(), description="Survey.")
-    operation_files: list[str] = Field(
+    operation_files: list[InputFile] = Field(
         [],
         description="Python files with operations of your own; they are imported.",
     )
@@ -746,6 +762,18 @@ class Study(Model):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _pairs_of_names_are_distinct(self) -> Study:
+        pairs: dict[str, tuple[str, str]] = {}
+        for pair in product(self.degradations, self.estimators):
+            other = pairs.setdefault("_".join(pair), pair)
+            if other != pair:
+                raise ValueError(
+                    f"degradations.{pair[0]} with estimators.{pair[1]} would have the "
+                    f"log files of {other[0]} with {other[1]}; rename one of them"
+                )
+        return self
+
     @property
     def nuisance(self) -> list[str]:
         """Parameters that vary from sky to sky, in some degradation, besides θ."""
@@ -787,11 +815,38 @@ class Study(Model):
 
 
 def _checked_name(value: str) -> str:
-    if not NAME.match(value):
+    if not NAME.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not a name: use a-z, 0-9 and _ (it becomes a folder)"
+            f"{value!r} is not a name: use at most 64 of a-z, 0-9 and _ (it becomes a "
+            "folder)"
         )
     return value
+
+
+def refuse_templates(files: Iterable[Path]) -> None:
+    """Refuse study files that are more than data.
+
+    Snakemake runs the Python code in a file with the key `__use_yte__`, and takes it
+    out. By now that has happened; but no study that is passed on may depend on it.
+
+    Raises
+    ------
+    InfoscopeError
+        Names the file.
+    """
+    for path in files:
+        try:
+            known = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            message = " ".join(str(error).split())
+            raise InfoscopeError(
+                f"config: {path}: is no plain YAML: {message}"
+            ) from None
+        if isinstance(known, Mapping) and "__use_yte__" in known:
+            raise InfoscopeError(
+                f"config: {path}: __use_yte__: Snakemake runs code in such a file; "
+                "write out what it makes"
+            )
 
 
 def parse_study(config: Mapping[str, Any]) -> Study:

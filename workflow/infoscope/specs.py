@@ -107,6 +107,22 @@ def operation_files(study: Study, degradation: str) -> list[Path]:
     return sorted(Path(os.path.relpath(file)) for file in outside)
 
 
+def imported(study: Study) -> list[dict[str, Any]]:
+    """List the files of the user's that the study imports, for the report.
+
+    Returns
+    -------
+        Name, SHA-256 of the content, and operations of each.
+    """
+    found = []
+    for name in study.operation_files:
+        path = Path(name)
+        known = [item.name for item in REGISTRY.values() if item.file == path.resolve()]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.append({"file": name, "sha256": digest, "operations": sorted(known)})
+    return found
+
+
 def _registered(study: Study, degradation: str) -> list[Registered]:
     return [REGISTRY[name_of(item)] for item in operations(study, degradation)]
 

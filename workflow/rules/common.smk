@@ -1,3 +1,4 @@
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -6,16 +7,23 @@ PACKAGE_ROOT = str(Path(workflow.basedir).resolve())
 if not Path(PACKAGE_ROOT, "infoscope").is_dir():
     PACKAGE_ROOT = str(Path(PACKAGE_ROOT, "workflow"))
 sys.path.insert(0, PACKAGE_ROOT)
+# Snakemake fills in braces, Python splits its path, and checkpoints end up elsewhere
+for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")):
+    if any(character in folder for character in forbidden):
+        raise SystemExit(
+            f"{folder}: the path must have none of {' '.join(forbidden)}; rename the folder"
+        )
 
 from infoscope import specs
 from infoscope.checks import check_study
-from infoscope.config import SPLITS, parse_study
+from infoscope.config import SPLITS, parse_study, refuse_templates
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.footprint import selected_tiles
 from infoscope.redshifts import redshift_distribution
 
 try:
+    refuse_templates(map(Path, workflow.configfiles))
     STUDY = parse_study(config)
     NZ = redshift_distribution(specs.nz(STUDY), STUDY.survey.nz.paths)
     check_study(STUDY, NZ)
@@ -32,11 +40,15 @@ except InfoscopeError as error:
 
 # a custom prefix replaces the strict mode that Snakemake sets by default
 shell.prefix(
-    "set -euo pipefail; export PYTHONPATH=" + shlex.quote(PACKAGE_ROOT) + "; "
+    "set -euo pipefail; "
+    # no module is imported from the working directory
+    "export PYTHONSAFEPATH=1 PYTHONPATH=" + shlex.quote(PACKAGE_ROOT) + "; "
     "export JAX_COMPILATION_CACHE_DIR=.snakemake/jax-cache "
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.5; "
 )
 
+# for the first page of the report
+config["imported"] = specs.imported(STUDY)
 RESULTS = f"results/{STUDY.study}"
 COSTS = Costs.of(STUDY, NZ, TILES)
 # where skies come from
@@ -68,6 +80,12 @@ def mem_mb(rule):
 def runtime(rule):
     """Minutes of the jobs of a rule, likewise."""
     return lambda wildcards, attempt: attempt * cost(rule, wildcards).requested_minutes
+
+
+def literal(spec):
+    """A spec as it is: in a string, Snakemake takes braces of a label for wildcards."""
+    text = specs.canonical(spec)
+    return lambda wildcards: text
 
 
 def shard_files(pattern):

@@ -46,7 +46,7 @@ rule collect_dataset:
         mem_mb=mem_mb("collect_dataset"),
         runtime=runtime("collect_dataset"),
     params:
-        spec=specs.canonical({}),
+        spec="{}",
         code=specs.code("collect"),
     shell:
         "python -m infoscope collect"

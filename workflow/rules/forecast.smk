@@ -16,7 +16,7 @@ rule forecast_fisher:
         mem_mb=mem_mb("forecast_fisher"),
         runtime=runtime("forecast_fisher"),
     params:
-        spec=specs.canonical(specs.fisher(STUDY)),
+        spec=literal(specs.fisher(STUDY)),
         code=specs.code("fisher"),
     shell:
         "OMP_NUM_THREADS={threads} python -m infoscope fisher"

@@ -55,7 +55,7 @@ rule export_chain:
         mem_mb=mem_mb("export_chain"),
         runtime=runtime("export_chain"),
     params:
-        spec=specs.canonical(specs.chain(STUDY)),
+        spec=literal(specs.chain(STUDY)),
         code=specs.code("chains"),
     shell:
         "python -m infoscope export-chain"
@@ -95,7 +95,7 @@ rule measure_widths:
         mem_mb=mem_mb("measure_widths"),
         runtime=runtime("measure_widths"),
     params:
-        spec=specs.canonical(specs.widths(STUDY)),
+        spec=literal(specs.widths(STUDY)),
         code=specs.code("widths"),
         nuisance=specs.nuisance(STUDY),
     shell:
@@ -127,7 +127,7 @@ rule measure_claims:
         mem_mb=mem_mb("measure_claims"),
         runtime=runtime("measure_claims"),
     params:
-        spec=specs.canonical(specs.claims(STUDY)),
+        spec=literal(specs.claims(STUDY)),
         code=specs.code("claims"),
         # no input: a deleted benchmark is no reason to train again
         benchmarks=f"{RESULTS}/benchmarks",
@@ -171,7 +171,7 @@ rule measure_learning_curves:
         mem_mb=mem_mb("measure_learning_curves"),
         runtime=runtime("measure_learning_curves"),
     params:
-        spec=specs.canonical(specs.learning_curves(STUDY)),
+        spec=literal(specs.learning_curves(STUDY)),
         code=specs.code("learning_curves"),
     shell:
         "python -m infoscope learning-curves"

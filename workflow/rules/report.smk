@@ -20,7 +20,7 @@ rule plot_widths:
         mem_mb=mem_mb("plot_widths"),
         runtime=runtime("plot_widths"),
     params:
-        spec=specs.canonical(specs.plot(STUDY)),
+        spec=literal(specs.plot(STUDY)),
         code=specs.code("plot"),
         nuisance=specs.nuisance(STUDY),
     shell:
@@ -64,7 +64,7 @@ rule plot_triangle:
         mem_mb=mem_mb("plot_triangle"),
         runtime=runtime("plot_triangle"),
     params:
-        spec=specs.canonical(specs.plot(STUDY)),
+        spec=literal(specs.plot(STUDY)),
         code=specs.code("plot"),
     shell:
         "python -m infoscope plot-triangle"
@@ -100,7 +100,7 @@ rule plot_calibration:
         mem_mb=mem_mb("plot_calibration"),
         runtime=runtime("plot_calibration"),
     params:
-        spec=specs.canonical(specs.plot(STUDY)),
+        spec=literal(specs.plot(STUDY)),
         code=specs.code("plot"),
     shell:
         "python -m infoscope plot-calibration"
@@ -132,7 +132,7 @@ rule plot_tiles:
         mem_mb=mem_mb("plot_tiles"),
         runtime=runtime("plot_tiles"),
     params:
-        spec=specs.canonical(specs.plot(STUDY)),
+        spec=literal(specs.plot(STUDY)),
         code=specs.code("plot"),
     shell:
         "python -m infoscope plot-tiles"
@@ -169,7 +169,7 @@ rule plot_history:
         mem_mb=mem_mb("plot_history"),
         runtime=runtime("plot_history"),
     params:
-        spec=specs.canonical(specs.plot(STUDY)),
+        spec=literal(specs.plot(STUDY)),
         code=specs.code("plot"),
     shell:
         "python -m infoscope plot-history"
@@ -201,7 +201,7 @@ rule plot_learning_curves:
         mem_mb=mem_mb("plot_learning_curves"),
         runtime=runtime("plot_learning_curves"),
     params:
-        spec=specs.canonical(specs.plot(STUDY)),
+        spec=literal(specs.plot(STUDY)),
         code=specs.code("plot"),
     shell:
         "python -m infoscope plot-learning-curves"

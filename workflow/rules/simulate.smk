@@ -12,7 +12,7 @@ rule tabulate_matter:
         mem_mb=mem_mb("tabulate_matter"),
         runtime=runtime("tabulate_matter"),
     params:
-        spec=specs.canonical(specs.matter(STUDY)),
+        spec=literal(specs.matter(STUDY)),
         code=specs.code("matter"),
     shell:
         "OMP_NUM_THREADS={threads} python -m infoscope tabulate-matter"

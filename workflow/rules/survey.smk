@@ -14,7 +14,7 @@ rule tabulate_nz:
         mem_mb=mem_mb("tabulate_nz"),
         runtime=runtime("tabulate_nz"),
     params:
-        spec=specs.canonical(specs.nz(STUDY)),
+        spec=literal(specs.nz(STUDY)),
         code=specs.code("nz"),
     shell:
         "python -m infoscope tabulate-nz"

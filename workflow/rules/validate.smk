@@ -29,7 +29,7 @@ rule validate_skies:
         mem_mb=mem_mb("validate_skies"),
         runtime=runtime("validate_skies"),
     params:
-        spec=specs.canonical(specs.validate(STUDY)),
+        spec=literal(specs.validate(STUDY)),
         code=specs.code("validate"),
     shell:
         "OMP_NUM_THREADS={threads} python -m infoscope validate"
