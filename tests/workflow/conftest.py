@@ -33,6 +33,8 @@ class Checkout:
             else:
                 shutil.copy(source, folder / part)
         self.config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
+        # the rules call `python`: the interpreter that runs the tests
+        self.environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"}
 
     def snakemake(self, *options: str, config: dict[str, Any] | None = None) -> str:
         """Run snakemake on the study and return all that it prints."""
@@ -44,8 +46,7 @@ class Checkout:
                 *("--configfile", "study.yaml", *options),
             ],
             cwd=self.folder,
-            # the rules call `python`: the interpreter that runs the tests
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"},
+            env=self.environ,
             capture_output=True,
             text=True,
             timeout=1200,

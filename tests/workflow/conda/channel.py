@@ -1,0 +1,164 @@
+"""A channel of conda packages, made of the Python packages that are installed here.
+
+    python channel.py CHANNEL SITE_PACKAGES NAME...
+
+Packs the interpreter, the distributions with these conda names, and all that they need.
+Needs what conda needs; run it with its interpreter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Any
+
+from conda_package_streaming.create import conda_builder
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+VERSION = "{}.{}".format(*sys.version_info)
+LIB = f"lib/python{VERSION}"
+# distributions that are called otherwise in conda-forge
+CONDA_NAMES = {
+    "astropy": "astropy-base",
+    "matplotlib": "matplotlib-base",
+    "seaborn": "seaborn-base",
+}
+LEFT_OUT = {"site-packages", "test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
+
+Record = dict[str, Any]
+"""What a channel says of a package."""
+
+
+def main(channel: Path, packages: Path, names: list[str]) -> None:
+    """Make a channel."""
+    subdir = channel / "linux-64"
+    subdir.mkdir(parents=True)
+    records = [pack(subdir, record("python", sys.version.split()[0], []), stdlib())]
+    for distribution in needed(packages, names):
+        depends = [f"python {VERSION}.*", *requirements(distribution)]
+        name = conda_name(distribution.name)
+        build = record(name, distribution.version, depends)
+        files = {
+            f"{LIB}/site-packages/{file}": Path(file.locate())
+            for file in distribution.files or ()
+            # scripts and manuals lie elsewhere: no job needs them
+            if ".." not in file.parts and Path(file.locate()).exists()
+        }
+        if name == "jaxlib":
+            build["build"] = f"cpu_{build['build']}"
+            records.append(on_gpus(build))
+        records.append(pack(subdir, build, files))
+    for folder, found in ((subdir, records), (channel / "noarch", [])):
+        folder.mkdir(exist_ok=True)
+        index = {
+            "info": {"subdir": folder.name},
+            "packages": {},
+            "packages.conda": {f"{stem(build)}.conda": build for build in found},
+        }
+        (folder / "repodata.json").write_text(json.dumps(index))
+
+
+def record(name: str, version: str, depends: list[str]) -> Record:
+    """Describe a package."""
+    return {
+        "name": name,
+        "version": version,
+        "build": f"py{VERSION.replace('.', '')}_0",
+        "build_number": 0,
+        "depends": depends,
+        "subdir": "linux-64",
+    }
+
+
+def on_gpus(jaxlib: Record) -> Record:
+    """Describe the CUDA build of jaxlib as conda-forge does.
+
+    It can be solved for, but not installed: there is no file.
+    """
+    build = jaxlib["build"].replace("cpu_", "cuda129_").removesuffix("_0") + "_200"
+    depends = [*jaxlib["depends"], "__cuda"]
+    return jaxlib | {"build": build, "build_number": 200, "depends": depends}
+
+
+def stem(build: Record) -> str:
+    """Name of the file of a package."""
+    return "{name}-{version}-{build}".format(**build)
+
+
+def pack(subdir: Path, build: Record, files: dict[str, Path]) -> Record:
+    """Write a package; return its record with the size and the hash of the file."""
+    with conda_builder(stem(build), subdir, compression_level=1) as tar:
+        info = {"index.json": json.dumps(build), "files": "\n".join(files)}
+        for name, text in info.items():
+            member = tarfile.TarInfo(f"info/{name}")
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+        for name, path in files.items():
+            tar.add(path, name)
+    path = subdir / f"{stem(build)}.conda"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return build | {"sha256": digest, "size": path.stat().st_size}
+
+
+def stdlib() -> dict[str, Path]:
+    """Files of the interpreter itself, by their places in an environment."""
+    base = Path(sys.base_prefix)
+    executable = Path(os.path.realpath(base / f"bin/python{VERSION}"))
+    files = {"bin/python": executable}
+    library = base / "lib" / str(sysconfig.get_config_var("INSTSONAME"))
+    if library.suffix != ".a" and library.exists():
+        files[f"lib/{library.name}"] = library
+    for folder, folders, names in os.walk(base / LIB):
+        folders[:] = [
+            name for name in folders if name not in LEFT_OUT and "config-" not in name
+        ]
+        for name in names:
+            path = Path(folder, name)
+            # compiled once, not once more for each level of optimisation
+            if ".opt-" not in name:
+                files[str(path.relative_to(base))] = path
+    return files
+
+
+def needed(packages: Path, names: list[str]) -> Iterator[Distribution]:
+    """Find distributions by their conda names, and all that they need."""
+    installed = {
+        conda_name(found.name): found for found in distributions(path=[str(packages)])
+    }
+    waiting, seen = list(names), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        yield installed[name]
+        waiting += [need.split()[0] for need in requirements(installed[name])]
+
+
+def requirements(distribution: Distribution) -> list[str]:
+    """Read what a distribution needs here, as conda writes it."""
+    found = [Requirement(text) for text in distribution.requires or ()]
+    return [
+        f"{conda_name(need.name)} {need.specifier}".strip()
+        for need in found
+        if need.marker is None or need.marker.evaluate({"extra": ""})
+    ]
+
+
+def conda_name(distribution: str) -> str:
+    """Name of a distribution in conda-forge."""
+    name = canonicalize_name(distribution)
+    return CONDA_NAMES.get(name, name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
