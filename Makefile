@@ -58,13 +58,15 @@ gallery: .venv/run.stamp
 
 # Needs uv. One lock serves every supported Python; the development lock adds to the
 # other one and never changes it.
-lock = uv pip compile pyproject.toml --universal --python-version 3.11 \
+lock = uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 lock:
-	$(lock) --output-file requirements.txt >/dev/null
-	$(lock) --extra dev --constraints requirements.txt \
+	$(lock) pyproject.toml --output-file requirements.txt >/dev/null
+	$(lock) pyproject.toml --extra dev --constraints requirements.txt \
 		--output-file requirements-dev.txt >/dev/null
+	cd tests/workflow/conda && $(lock) requirements.in --no-deps \
+		--output-file requirements.txt >/dev/null
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,7 +27,7 @@ ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Environment variables that lead to a conda with a channel of its own.
 
     The channel has the packages that are installed here, in conda's format. Nothing of
@@ -54,23 +56,27 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("CONDA", "_CONDA", "XDG_"))
     }
-    return kept | {
+    yield kept | {
         "PATH": f"{Path(sys.executable).parent}:{commands}:{PATH}",
         "HOME": str(folder),
+        # a machine with a driver makes the same environments
         "CONDA_OVERRIDE_CUDA": "",
     }
+    # gigabytes, of which pytest would keep three
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
 def study(
     environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Checkout:
+) -> Iterator[Checkout]:
     """Run the study in a folder with a space."""
     checkout = Checkout(tmp_path_factory.mktemp("with conda") / "info scope")
     checkout.environ = environ
     text = checkout.snakemake("--use-conda", "--cores", "2")
     assert checkout.returncode == 0, text
-    return checkout
+    yield checkout
+    shutil.rmtree(checkout.folder / ".snakemake/conda")
 
 
 def test_conda_makes_the_environments_of_the_repository(study) -> None:
@@ -91,6 +97,24 @@ def test_conda_makes_the_environments_of_the_repository(study) -> None:
             installed = package.removesuffix("-base")
             assert packages[package]["version"] == version(installed)
         assert (made / name / "bin/python").is_file()
+
+
+@pytest.mark.parametrize(
+    ("env", "modules"),
+    [
+        ("simulate", "astropy.io.fits, infoscope.simulators.nbody"),
+        ("train", "infoscope.checkpoints"),
+    ],
+)
+def test_what_the_study_leaves_unused_is_there_too(study, env, modules) -> None:
+    made = study.folder / ".snakemake/conda"
+    text = (ROOT / f"envs/{env}.yaml").read_text()
+    (copy,) = (path for path in made.glob("*.yaml") if path.read_text() == text)
+    subprocess.run(
+        [copy.with_suffix("") / "bin/python", "-c", f"import {modules}"],
+        env=study.environ | {"PYTHONPATH": str(study.folder / "workflow")},
+        check=True,
+    )
 
 
 @pytest.mark.parametrize(

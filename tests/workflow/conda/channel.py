@@ -15,7 +15,6 @@ import os
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
@@ -43,13 +42,15 @@ def main(channel: Path, packages: Path, names: list[str]) -> None:
     subdir = channel / "linux-64"
     subdir.mkdir(parents=True)
     records = [pack(subdir, record("python", sys.version.split()[0], []), stdlib())]
-    for distribution in needed(packages, names):
-        depends = [f"python {VERSION}.*", *requirements(distribution)]
-        name = conda_name(distribution.name)
-        build = record(name, distribution.version, depends)
+    installed = {
+        conda_name(found.name): found for found in distributions(path=[str(packages)])
+    }
+    for name in sorted(needed(installed, names)):
+        depends = [f"python {VERSION}.*", *requirements(installed, name)]
+        build = record(name, installed[name].version, depends)
         files = {
             f"{LIB}/site-packages/{file}": Path(file.locate())
-            for file in distribution.files or ()
+            for file in installed[name].files or ()
             # scripts and manuals lie elsewhere: no job needs them
             if ".." not in file.parts and Path(file.locate()).exists()
         }
@@ -129,29 +130,32 @@ def stdlib() -> dict[str, Path]:
     return files
 
 
-def needed(packages: Path, names: list[str]) -> Iterator[Distribution]:
-    """Find distributions by their conda names, and all that they need."""
-    installed = {
-        conda_name(found.name): found for found in distributions(path=[str(packages)])
-    }
+def needed(installed: dict[str, Distribution], names: list[str]) -> set[str]:
+    """Add to conda names those of all that they need."""
     waiting, seen = list(names), set()
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        yield installed[name]
-        waiting += [need.split()[0] for need in requirements(installed[name])]
+        if name not in seen:
+            seen.add(name)
+            waiting += [need.split()[0] for need in requirements(installed, name)]
+    return seen
 
 
-def requirements(distribution: Distribution) -> list[str]:
-    """Read what a distribution needs here, as conda writes it."""
-    found = [Requirement(text) for text in distribution.requires or ()]
-    return [
-        f"{conda_name(need.name)} {need.specifier}".strip()
-        for need in found
-        if need.marker is None or need.marker.evaluate({"extra": ""})
-    ]
+def requirements(
+    installed: dict[str, Distribution], name: str, extra: str = ""
+) -> list[str]:
+    """Read what a distribution needs here, as conda writes it.
+
+    There are no extras in conda: what they add is needed by whoever asks for them.
+    """
+    found: list[str] = []
+    for need in map(Requirement, installed[name].requires or ()):
+        if need.marker is None or need.marker.evaluate({"extra": extra}):
+            other = conda_name(need.name)
+            found.append(f"{other} {need.specifier}".strip())
+            for wanted in need.extras:
+                found += requirements(installed, other, wanted)
+    return list(dict.fromkeys(found))
 
 
 def conda_name(distribution: str) -> str:
