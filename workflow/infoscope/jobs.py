@@ -1,0 +1,105 @@
+"""Every job of a study, before Snakemake is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import PurePath
+
+from infoscope import specs
+from infoscope.config import SPLITS, Study
+
+# Files that a job leaves, of rules that leave more than one.
+OUTPUTS = {
+    "validate_skies": 4,
+    "train_estimator": 3,
+    "train_with_less": 3,
+    "export_chain": 3,
+    "measure_widths": 4,
+    "measure_claims": 2,
+    "plot_skies": 2,
+    "plot_sky_map": 2,
+    "plot_widths": 2,
+    "plot_triangle": 2,
+    "plot_calibration": 2,
+    "plot_tiles": 2,
+    "plot_history": 2,
+    "plot_learning_curves": 2,
+}
+RECORDS = 2  # log and benchmark
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job.
+
+    Attributes
+    ----------
+    rule
+        Name of its rule.
+    wildcards
+        Values of its wildcards, in the order of the names of its log and benchmark.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+
+    @property
+    def benchmark(self) -> PurePath:
+        """Its benchmark file, in the folder `benchmarks` of the study."""
+        return PurePath(self.rule, "_".join(self.wildcards.values())).with_suffix(
+            ".tsv"
+        )
+
+    @property
+    def outputs(self) -> int:
+        """Files that it leaves, beside its log and benchmark."""
+        return OUTPUTS.get(self.rule, 1)
+
+
+def jobs(study: Study) -> Iterator[Job]:
+    """All jobs of a study of which there are no results, in the order of the work."""
+    yield Job("tabulate_nz", {})
+    if study.simulator.name != "cosmogrid":
+        yield Job("tabulate_matter", {})
+    yield Job("forecast_fisher", {})
+    shards = [
+        {"split": split, "shard": f"{number:04d}"}
+        for split in SPLITS
+        for number in range(len(specs.shards(study, split)))
+    ]
+    for shard in shards:
+        yield Job("simulate_skies", shard)
+    yield from (Job(rule, {}) for rule in ("validate_skies", "plot_skies"))
+    yield Job("plot_sky_map", {})
+    for degradation in study.degradations:
+        for shard in shards:
+            yield Job("degrade_maps", {"degradation": degradation} | shard)
+        yield Job("collect_dataset", {"degradation": degradation})
+    seeds = [{"seed": str(seed)} for seed in range(study.training.seeds)]
+    for degradation, estimator in product(study.degradations, study.estimators):
+        pair = {"degradation": degradation, "estimator": estimator}
+        yield from (Job("train_estimator", pair | seed) for seed in seeds)
+        yield Job("infer_posterior", pair)
+        yield Job("export_chain", pair)
+    yield Job("measure_widths", {})
+    if study.claims:
+        yield Job("measure_claims", {})
+    for figure in ("plot_widths", "plot_calibration", "plot_tiles", "plot_history"):
+        yield Job(figure, {})
+    for estimator in study.estimators:
+        yield Job("plot_triangle", {"estimator": estimator})
+    yield from _learning_curves(study, seeds)
+
+
+def _learning_curves(study: Study, seeds: list[dict[str, str]]) -> Iterator[Job]:
+    """Trainings with less, if the config asks for them."""
+    curves = study.learning_curves.degradations
+    for part in product(curves, study.estimators, specs.lessons(study)):
+        less = dict(zip(("degradation", "estimator", "lesson"), part, strict=True))
+        yield from (Job("train_with_less", less | seed) for seed in seeds)
+        yield Job("infer_with_less", less)
+    if curves:
+        yield Job("measure_learning_curves", {})
+        yield Job("plot_learning_curves", {})
