@@ -167,17 +167,27 @@ def test_a_failed_training_leaves_no_checkpoint(
     assert not kept(interrupted) and not interrupted.exists()
 
 
+@pytest.mark.parametrize(
+    ("variable", "reason"),
+    [
+        ("INFOSCOPE_GPUS", "the rule asks for"),
+        # asked for by `gres`, which the rule does not know
+        ("SLURM_GPUS_ON_NODE", "SLURM granted"),
+    ],
+)
 def test_a_gpu_that_is_not_there_is_one_line_with_a_remedy(
+    variable: str,
+    reason: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     present = sum(device.platform == "gpu" for device in jax.devices())
-    monkeypatch.setenv("INFOSCOPE_GPUS", str(present + 1))
+    monkeypatch.setenv(variable, str(present + 1))
     files = ["--dataset", str(write(tmp_path / "data.h5"))]
     files += ["--output", str(tmp_path / "summaries.h5")]
     assert main(["train", "--spec", json.dumps(SPEC), *files]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    assert error.count("\n") == 1 and reason in error
     assert 'pip install "jax[cuda12]"' in error and "resource `gpu`" in error
     assert not (tmp_path / "summaries.h5").exists()
