@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.cosmology import omega_m_s8
+from infoscope.errors import InfoscopeError
 
 # `{name}_2.txt` would be the second chain of `{name}`, which may be another estimator
 SUFFIX = ".1.txt"
@@ -69,6 +70,15 @@ def ranges(prior: Mapping[str, tuple[float, float]]) -> str:
 
 
 def read_calibration(path: Path) -> str:
-    """Read from the first line of a chain how it was calibrated."""
-    with path.open() as file:
-        return file.readline().removeprefix(FIRST_LINE).split()[0]
+    """Read from the first line of a chain how it was calibrated.
+
+    Raises
+    ------
+    InfoscopeError
+        If the file is not complete.
+    """
+    text = path.read_text(errors="replace")
+    found = text.partition("\n")[0].removeprefix(FIRST_LINE).partition(" ")[0]
+    if found not in REASONS or not text.endswith("\n"):
+        raise InfoscopeError(f"{path}: is damaged: delete it and run again")
+    return found

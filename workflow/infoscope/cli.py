@@ -8,10 +8,13 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from infoscope.errors import InfoscopeError
+from infoscope.files import alive
 
 # stage -> module and function, and the files that it takes besides --output
 STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
@@ -64,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("infoscope").setLevel(logging.INFO)
     module, function, files = STAGES[options.stage]
     os.environ["INFOSCOPE_CODE"] = options.code
+    if snakemake := os.environ.get("INFOSCOPE_SNAKEMAKE"):
+        threading.Thread(target=_end_with, args=[int(snakemake)], daemon=True).start()
     try:
         run = getattr(importlib.import_module(f"infoscope.stages.{module}"), function)
         run(
@@ -75,3 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"infoscope {options.stage}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _end_with(process: int) -> None:
+    """End this process when another one has ended.
+
+    Snakemake that is killed leaves its jobs running. They would compete for memory and
+    GPUs with those of the next run, and overwrite results of a config that was edited.
+    """
+    while alive(process):
+        time.sleep(1)
+    print(f"infoscope: Snakemake (process {process}) is gone", file=sys.stderr)
+    os._exit(1)

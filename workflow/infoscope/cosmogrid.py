@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.config import CosmologyConfig
-from infoscope.datasets import atomic_path
 from infoscope.errors import InfoscopeError
+from infoscope.files import atomic_path
 from infoscope.seeds import seed_of
 
 METAINFO = "CosmoGridV1_metainfo.h5"

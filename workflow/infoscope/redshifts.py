@@ -11,6 +11,7 @@ about :math:`z + b (1 + z)`, a Gaussian of the width :math:`\sigma_z (1 + z)`.
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -23,7 +24,13 @@ from numpy.typing import NDArray
 from infoscope.config import SmailNz
 from infoscope.cosmology import Z_MAX
 from infoscope.errors import InfoscopeError
-from infoscope.survey import RedshiftDistribution, checked_nz, read_nz
+from infoscope.survey import (
+    CHECKSUM,
+    RedshiftDistribution,
+    checked_nz,
+    checksum,
+    read_nz,
+)
 
 STEP = 0.01  # of the table, in z: the smallest scatter is as wide
 EMPTY = 1e-4  # share of the galaxies below which a bin has none
@@ -138,6 +145,10 @@ def smail(source: SmailNz) -> RedshiftDistribution:
 
 
 def write_nz(nz: RedshiftDistribution, path: Path) -> None:
-    """Write a table that `read_nz` reads."""
+    """Write a table that `read_nz` reads, with a checksum."""
     names = [f"n_{number}" for number in range(1, len(nz.density) + 1)]
-    np.savetxt(path, np.stack([nz.z, *nz.density]).T, header=" ".join(["z", *names]))
+    rows = io.StringIO()
+    np.savetxt(rows, np.stack([nz.z, *nz.density]).T)
+    content = rows.getvalue()
+    first = f"# {' '.join(['z', *names])}{CHECKSUM}{checksum(content)}"
+    path.write_text(f"{first}\n{content}")

@@ -29,6 +29,7 @@ NOT_CODE = {
     "config",
     "devices",
     "errors",
+    "files",
     "models",
     "simulators",
     "specs",

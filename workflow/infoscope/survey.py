@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from infoscope.cosmology import Z_MAX, comoving_distance_mpc
 from infoscope.errors import InfoscopeError
 
+CHECKSUM = ", checksum "  # stands in the first line of a table, before it
 ARCMIN2_SKY = 4 * np.pi * (180 * 60 / np.pi) ** 2
 
 
@@ -49,15 +52,26 @@ def read_nz(path: Path) -> RedshiftDistribution:
     Raises
     ------
     InfoscopeError
-        If the file is missing or is no n(z).
+        If the file is missing or is no n(z), or not the one that was written.
     """
     try:
-        table = np.loadtxt(path, ndmin=2)
+        first, _, rest = (content := path.read_text()).partition("\n")
+        if CHECKSUM in first and first.rpartition(CHECKSUM)[2] != checksum(rest):
+            raise InfoscopeError(
+                f"survey.nz: {path}: does not have the checksum of its first line: "
+                "delete it and run again, or the checksum if you have edited the table"
+            )
+        table = np.loadtxt(io.StringIO(content), ndmin=2)
     except (OSError, ValueError) as error:
         raise InfoscopeError(f"survey.nz: {path}: {error}") from None
     if table.shape[1] < 2 or len(table) < 3:
         raise InfoscopeError(f"survey.nz: {path}: needs columns z, n_1, n_2 …")
     return checked_nz(table[:, 0], table[:, 1:].T, str(path))
+
+
+def checksum(content: str) -> str:
+    """Sum by which a table is known again."""
+    return f"{zlib.crc32(content.encode()):08x}"
 
 
 def checked_nz(z: NDArray, density: NDArray, place: str) -> RedshiftDistribution:

@@ -19,8 +19,22 @@ from infoscope.checks import check_study
 from infoscope.config import SPLITS, parse_study, refuse_templates
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
+from infoscope.files import check_writable
 from infoscope.footprint import selected_tiles
+from infoscope.kept_config import keep, kept
+from infoscope.links import point
 from infoscope.redshifts import redshift_distribution
+
+if workflow.is_main_process:
+    os.environ["INFOSCOPE_CONFIG"] = str(keep(config))
+else:
+    config = kept(Path(os.environ["INFOSCOPE_CONFIG"]))
+
+
+# handed on to the jobs, wherever they run
+envvars:
+    "INFOSCOPE_CONFIG",
+
 
 try:
     refuse_templates(map(Path, workflow.configfiles))
@@ -44,7 +58,8 @@ shell.prefix(
     # no module is imported from the working directory
     "export PYTHONSAFEPATH=1 PYTHONPATH=" + shlex.quote(PACKAGE_ROOT) + "; "
     "export JAX_COMPILATION_CACHE_DIR=.snakemake/jax-cache "
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.5; "
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.5 "
+    f"INFOSCOPE_SNAKEMAKE={os.getpid()}; "
 )
 
 # for the first page of the report
@@ -53,6 +68,16 @@ RESULTS = f"results/{STUDY.study}"
 COSTS = Costs.of(STUDY, NZ, TILES)
 # where skies come from
 SKIES = "cosmogrid" if STUDY.simulator.name == "cosmogrid" else "simulate"
+
+
+onstart:
+    try:
+        check_writable(Path(RESULTS))
+        if STUDY.simulator.name == "cosmogrid":
+            # skies refer to files of maps through this link
+            point(Path(RESULTS, "cosmogrid"), Path(STUDY.simulator.root))
+    except InfoscopeError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:

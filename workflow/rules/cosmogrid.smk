@@ -1,16 +1,9 @@
-from infoscope.links import point
-
 # Neither params nor input: a longer grid and a moved root leave finished skies alone.
 # (An `ancient` index made by a rule of its own would hide changed params of the skies
 # from Snakemake 9.27 in every run that renews the index.)
 INDEX = f"{RESULTS}/cosmogrid.csv"
 INDEX_SPEC = specs.canonical(specs.index_cosmogrid(STUDY))
 ROOT = STUDY.simulator.root
-
-
-onstart:
-    # skies refer to files of maps through this link
-    point(Path(RESULTS, "cosmogrid"), Path(ROOT))
 
 
 rule simulate_skies:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from infoscope import chains
-from infoscope.datasets import atomic_path, open_for_reading
+from infoscope.datasets import open_for_reading
+from infoscope.files import atomic_path
 
 
 def run(spec: dict[str, Any], posterior: Path, output: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from infoscope.claims import columns, judge
 from infoscope.config import Claim, CostlyRule
-from infoscope.datasets import atomic_path
+from infoscope.files import atomic_path
 from infoscope.stages.widths import read
 
 

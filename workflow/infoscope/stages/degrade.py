@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.datasets import (
-    check_sources,
     create,
     open_for_reading,
     read_nuisance,
+    write,
     write_nuisance,
 )
 from infoscope.degradations import degrade
@@ -56,7 +56,6 @@ def run(
     intrinsic = config.IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
     split, seed = spec["split"], spec["seed"]
     with open_for_reading(skies) as source, create(output, spec) as file:
-        check_sources(source)
         n_sky, n_bins, n_pix = source["kappa"].shape
         survey = Survey(
             nside=nside_of(n_pix),
@@ -112,9 +111,10 @@ def run(
                 )
             data[i] = tiles
             content.update(tiles.tobytes())
-        file["theta"] = source["theta"][:]
-        file["cosmology"] = source["cosmology"][:]
-        file["sky"] = np.array([seed_of(split, *member) for member in members])
+            file.flush()
+        write(file, "theta", source["theta"][:])
+        write(file, "cosmology", source["cosmology"][:])
+        write(file, "sky", [seed_of(split, *member) for member in members])
         write_nuisance(file, read_nuisance(source).joined(_sampled(intrinsic, aligned)))
         file.attrs["digest"] = content.hexdigest()
 

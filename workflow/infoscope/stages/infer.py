@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from infoscope.calibration import CURVES, LEVELS, PARAMETERS
-from infoscope.datasets import create, open_for_reading, read_nuisance
+from infoscope.datasets import create, open_for_reading, read_nuisance, write
 from infoscope.errors import InfoscopeError
 from infoscope.inference import Inference, Skies, calibrate, ensemble
 from infoscope.posterior import METRICS, Grid, draw
@@ -76,13 +76,14 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
     last = calibrated.inferences[-1].of_mean_mock
     with create(output, spec) as file:
         for name in found[0]:
-            file[name] = np.stack([arrays[name] for arrays in found])
+            write(file, name, np.stack([arrays[name] for arrays in found]))
         covered = calibrated.coverage
-        file["coverage"] = np.moveaxis(covered.curves, 1, 0)
-        file["coverage_error"] = np.moveaxis(covered.errors, 1, 0)
-        file["level"] = LEVELS
-        file["omega_m"], file["sigma_8"] = grid.axes
-        file["samples"] = draw(last[None], grid, SAMPLES, rng)[0]
+        write(file, "coverage", np.moveaxis(covered.curves, 1, 0))
+        write(file, "coverage_error", np.moveaxis(covered.errors, 1, 0))
+        write(file, "level", LEVELS)
+        for name, axis in zip(("omega_m", "sigma_8"), grid.axes, strict=True):
+            write(file, name, axis)
+        write(file, "samples", draw(last[None], grid, SAMPLES, rng)[0])
         file.attrs["training"] = names
         file.attrs["fiducial_skies"] = len(inferences[0].fiducial.theta)
         file.attrs["metric"], file.attrs["curve"] = list(METRICS), list(CURVES)

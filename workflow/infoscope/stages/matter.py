@@ -8,7 +8,7 @@ from typing import Any
 
 from infoscope.boltzmann import tabulate
 from infoscope.config import CosmologyConfig
-from infoscope.datasets import create
+from infoscope.datasets import create, write
 
 
 def run(spec: dict[str, Any], output: Path) -> None:
@@ -19,9 +19,11 @@ def run(spec: dict[str, Any], output: Path) -> None:
     spec
         The cosmology of the config.
     output
-        HDF5 file with the arrays of `MatterTable`.
+        HDF5 file with the arrays of `MatterTable`; h is an attribute.
     """
     table = tabulate(CosmologyConfig.model_validate(spec["cosmology"]))
     with create(output, spec) as file:
-        for name, values in asdict(table).items():
-            file[name] = values
+        arrays = asdict(table)
+        file.attrs["h"] = arrays.pop("h")
+        for name, values in arrays.items():
+            write(file, name, values)

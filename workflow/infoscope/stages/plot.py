@@ -16,6 +16,7 @@ from infoscope.chains import LABELS, SUFFIX, WITHHELD, read_calibration
 from infoscope.cosmology import omega_m_s8
 from infoscope.datasets import open_for_reading
 from infoscope.style import save
+from infoscope.tables import read_table
 
 # Standard deviations. 68 % areas are right to 4 %, also where the prior cuts a
 # posterior; with the width that GetDist chooses, some are 30 % too large.
@@ -38,7 +39,7 @@ def run_widths(
     output
         The PNG; a PDF is written beside it.
     """
-    save(figures.plot_widths(pd.read_csv(table), pd.read_csv(fisher)), output)
+    save(figures.plot_widths(read_table(table), read_table(fisher)), output)
 
 
 def run_triangle(spec: Mapping[str, Any], chains: Sequence[Path], output: Path) -> None:
@@ -101,7 +102,7 @@ def run_history(
     for path in histories:
         degradation, estimator, seed = path.parts[-4:-1]
         tables.append(
-            pd.read_csv(path).assign(
+            read_table(path).assign(
                 label=_label(spec, degradation),
                 estimator=estimator,
                 seed=int(seed.removeprefix("seed_")),
@@ -153,7 +154,7 @@ def run_learning_curves(spec: Mapping[str, Any], table: Path, output: Path) -> N
     output
         The PNG; a PDF is written beside it.
     """
-    save(figures.plot_learning_curves(pd.read_csv(table)), output)
+    save(figures.plot_learning_curves(read_table(table)), output)
 
 
 def read_chain(spec: Mapping[str, Any], path: Path) -> figures.Chain:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from infoscope import figures_of_skies
 from infoscope.datasets import open_for_reading
 from infoscope.style import save
+from infoscope.tables import read_table
 
 
 def run(spec: Mapping[str, Any], bands: Path, output: Path) -> None:
@@ -27,10 +27,10 @@ def run(spec: Mapping[str, Any], bands: Path, output: Path) -> None:
         The PNG; a PDF is written beside it.
     """
     pairs, moments, histograms = (
-        pd.read_csv(bands.with_name(f"skies_{name}.csv"))
+        read_table(bands.with_name(f"skies_{name}.csv"))
         for name in ("pairs", "moments", "histograms")
     )
-    table = pd.read_csv(bands)
+    table = read_table(bands)
     save(figures_of_skies.plot_skies(table, pairs, moments, histograms), output)
 
 

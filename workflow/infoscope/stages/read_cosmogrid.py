@@ -21,7 +21,7 @@ from infoscope.cosmogrid import (
     name_of,
     read_index,
 )
-from infoscope.datasets import create, describe_skies
+from infoscope.datasets import NewFile, create, describe_skies, write
 from infoscope.errors import InfoscopeError
 from infoscope.nuisance import Nuisance
 from infoscope.survey import averaged, read_nz
@@ -78,7 +78,7 @@ def run(spec: dict[str, Any], nz_file: Path, index: Path, output: Path) -> None:
             read_nz(nz_file).mean,
             Nuisance(NUISANCE, values[:, place:], np.array(fiducial[place:])),
         )
-        file["source"] = [_called(member) for member in members]
+        write(file, "source", np.array([_called(m) for m in members], "S"))
 
 
 def _called(member: Member) -> str:
@@ -99,7 +99,7 @@ def _refer(file: h5py.File, paths: Sequence[Path], nside: int, folder: Path) -> 
         file.create_virtual_dataset(data, layout, fillvalue=np.nan)
 
 
-def _average(file: h5py.File, paths: Sequence[Path], nside: int) -> None:
+def _average(file: NewFile, paths: Sequence[Path], nside: int) -> None:
     """Mean of the pixels that lie in each pixel of the study."""
     maps = {
         data: file.create_dataset(
@@ -117,4 +117,5 @@ def _average(file: h5py.File, paths: Sequence[Path], nside: int) -> None:
             for data, stored in maps.items():
                 fine = [source[name_of(data, b)][:] for b in range(N_BINS)]
                 stored[sky] = averaged(np.stack(fine), nside)
+        file.flush()
         log.info("%d of %d skies", sky + 1, len(paths))

@@ -51,7 +51,9 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
     assert not isinstance(simulator, config.CosmoGridConfig)
     nz = read_nz(nz_file)
     with open_for_reading(matter) as file:
-        matter_table = MatterTable(**{name: data[()] for name, data in file.items()})
+        matter_table = MatterTable(
+            h=file.attrs["h"], **{name: data[:] for name, data in file.items()}
+        )
     split, start, stop, skies = (spec[k] for k in ("split", "start", "stop", "skies"))
     theta = grid(cosmology, split, start, stop, spec["seed"])
     # fiducial skies share one cosmology, whose spectra are computed once
@@ -86,6 +88,7 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
             for (index, sky), sky_maps in zip(members, drawn, strict=True):
                 maps["kappa"][len(rows)] = sky_maps[0]
                 maps["kappa_ia"][len(rows)] = sky_maps[1:]
+                file.flush()
                 rows.append((*values, index, sky))
             log.info("%d of %d skies", len(rows), n_sky)
         table = np.array(rows)

@@ -22,14 +22,15 @@ from infoscope.config import Estimator, Prior, TrainingConfig
 from infoscope.convergence import final_drop
 from infoscope.cosmology import omega_m_s8
 from infoscope.datasets import (
-    atomic_path,
     create,
     open_for_reading,
     read_nuisance,
+    write,
     write_nuisance,
 )
 from infoscope.devices import check_gpus
 from infoscope.errors import InfoscopeError
+from infoscope.files import atomic_path
 from infoscope.seeds import seed_of
 from infoscope.training import (
     Bounds,
@@ -171,9 +172,9 @@ def _summarise(
     """Write the summaries of one split, in physical units."""
     summary = bounds.unscale(predict(config, result, _inputs(group, bounds)))
     written = summaries.create_group(split)
-    written["summary"] = summary.astype(np.float32)
+    write(written, "summary", summary.astype(np.float32))
     for name in ("theta", "sky", "cosmology"):
-        written[name] = group[name][:]
+        write(written, name, group[name][:])
     write_nuisance(written, read_nuisance(group))
 
 

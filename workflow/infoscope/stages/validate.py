@@ -10,7 +10,8 @@ import numpy as np
 
 from infoscope.config import CosmologyConfig
 from infoscope.cosmology import comoving_distance_mpc
-from infoscope.datasets import atomic_path, open_for_reading
+from infoscope.datasets import open_for_reading
+from infoscope.files import atomic_path
 from infoscope.lensing_theory import lensing_spectra
 from infoscope.pixels import pixel_window
 from infoscope.survey import pixel_side, read_nz

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from infoscope.calibration import CURVES, LEVELS
-from infoscope.datasets import atomic_path, open_for_reading
+from infoscope.datasets import open_for_reading
+from infoscope.files import atomic_path
 from infoscope.inference import WITHHELD
 from infoscope.measurements import Measurement, Training
 from infoscope.posterior import METRICS, Grid, widths
