@@ -18,7 +18,8 @@ from snakemake.common.configfile import load_configfile
 
 from infoscope import cosmogrid
 from infoscope.checkpoints import Checkpoints
-from infoscope.config import parse_study, refuse_templates
+from infoscope.checks import refuse_templates
+from infoscope.config import parse_study
 from infoscope.datasets import create, open_for_reading, write_nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.footprint import selected_tiles

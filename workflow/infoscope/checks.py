@@ -1,10 +1,12 @@
-"""Mistakes that show only when the config meets the survey: found before any job."""
+"""Mistakes in more than a single key: found before any job."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from infoscope.config import CosmoGridConfig, NBodyConfig, Study
@@ -14,6 +16,32 @@ from infoscope.errors import InfoscopeError
 from infoscope.survey import RedshiftDistribution, Survey
 
 FEWEST_SHELLS = 4
+
+
+def refuse_templates(files: Iterable[Path]) -> None:
+    """Refuse study files that are more than data.
+
+    Snakemake runs the Python code in a file with the key `__use_yte__`, and takes it
+    out. By now that has happened; but no study that is passed on may depend on it.
+
+    Raises
+    ------
+    InfoscopeError
+        Names the file.
+    """
+    for path in files:
+        try:
+            known = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            message = " ".join(str(error).split())
+            raise InfoscopeError(
+                f"config: {path}: is no plain YAML: {message}"
+            ) from None
+        if isinstance(known, Mapping) and "__use_yte__" in known:
+            raise InfoscopeError(
+                f"config: {path}: __use_yte__: Snakemake runs code in such a file; "
+                "write out what it makes"
+            )
 
 
 def check_study(study: Study, nz: RedshiftDistribution) -> None:

@@ -8,12 +8,11 @@ Nothing heavy is imported here: Snakemake reads the config in every job that it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     Discriminator,
@@ -821,32 +820,6 @@ def _checked_name(value: str) -> str:
             "folder)"
         )
     return value
-
-
-def refuse_templates(files: Iterable[Path]) -> None:
-    """Refuse study files that are more than data.
-
-    Snakemake runs the Python code in a file with the key `__use_yte__`, and takes it
-    out. By now that has happened; but no study that is passed on may depend on it.
-
-    Raises
-    ------
-    InfoscopeError
-        Names the file.
-    """
-    for path in files:
-        try:
-            known = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            message = " ".join(str(error).split())
-            raise InfoscopeError(
-                f"config: {path}: is no plain YAML: {message}"
-            ) from None
-        if isinstance(known, Mapping) and "__use_yte__" in known:
-            raise InfoscopeError(
-                f"config: {path}: __use_yte__: Snakemake runs code in such a file; "
-                "write out what it makes"
-            )
 
 
 def parse_study(config: Mapping[str, Any]) -> Study:

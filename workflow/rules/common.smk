@@ -15,8 +15,8 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
         )
 
 from infoscope import specs
-from infoscope.checks import check_study
-from infoscope.config import SPLITS, parse_study, refuse_templates
+from infoscope.checks import check_study, refuse_templates
+from infoscope.config import SPLITS, parse_study
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files import check_writable
