@@ -157,7 +157,7 @@ def read_checkpoint(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        ("0000.h5", open_for_reading),
+        ("0000.h5", read_all),
         ("nz.txt", read_nz),
         ("nz.npy", read_nz),
         ("nz.fits", lambda path: read_fits(path, "NZ_SOURCE")),

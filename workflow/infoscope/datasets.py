@@ -193,7 +193,9 @@ def _checksum_of_attributes(file: h5py.File) -> str:
         }
         for name, item in _items(file).items()
     }
-    return hashlib.sha256(json.dumps(attributes, sort_keys=True).encode()).hexdigest()
+    # types that are not ours are text as well
+    content = json.dumps(attributes, sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _sources(file: h5py.File) -> dict[Path, set[str]]:
