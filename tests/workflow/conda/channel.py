@@ -19,6 +19,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
+from conda.base.context import context
 from conda_package_streaming.create import conda_builder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -33,13 +34,13 @@ CONDA_NAMES = {
 }
 LEFT_OUT = {"site-packages", "test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 
+# what a channel says of a package
 Record = dict[str, Any]
-"""What a channel says of a package."""
 
 
 def main(channel: Path, packages: Path, names: list[str]) -> None:
     """Make a channel."""
-    subdir = channel / "linux-64"
+    subdir = channel / context.subdir
     subdir.mkdir(parents=True)
     records = [pack(subdir, record("python", sys.version.split()[0], []), stdlib())]
     installed = {
@@ -76,7 +77,7 @@ def record(name: str, version: str, depends: list[str]) -> Record:
         "build": f"py{VERSION.replace('.', '')}_0",
         "build_number": 0,
         "depends": depends,
-        "subdir": "linux-64",
+        "subdir": context.subdir,
     }
 
 
