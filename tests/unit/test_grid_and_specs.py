@@ -97,6 +97,12 @@ def test_learning_curves_change_no_training() -> None:
         )
 
 
+def forget_code() -> None:
+    """Let modules that have changed be read again."""
+    specs.code.cache_clear()
+    specs._module.cache_clear()
+
+
 def test_code_digest_sees_code_and_not_comments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,13 +113,13 @@ def test_code_digest_sees_code_and_not_comments(
 
     def digest(text: str) -> str:
         module.write_text(text)
-        specs.code.cache_clear()
+        forget_code()
         return specs.code("s")
 
     first = digest("def f():\n    return 1\n")
     assert digest('# why\ndef f():\n    """Doc."""\n    return 1\n') == first
     assert digest("def f():\n    return 2\n") != first
-    specs.code.cache_clear()
+    forget_code()
 
 
 def test_code_of_skies_is_that_of_the_chosen_simulator(
@@ -127,13 +133,13 @@ def test_code_of_skies_is_that_of_the_chosen_simulator(
     monkeypatch.setattr(specs, "PACKAGE", tmp_path)
 
     def digests() -> tuple[str, str]:
-        specs.code.cache_clear()
+        forget_code()
         fields, nbody = study(), study(simulator={"name": "nbody"})
         return specs.simulate_code(fields), specs.simulate_code(nbody)
 
     before = digests()
     (tmp_path / "simulators" / "nbody.py").write_text("x = 2\n")
     after = digests()
-    specs.code.cache_clear()
+    forget_code()
     assert after[0] == before[0]
     assert after[1] != before[1]

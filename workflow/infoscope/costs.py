@@ -55,10 +55,10 @@ OPERATION_NS = {
     "flatten_spectrum": 40,
     "keep_convergence": 8,
     "random_mask": 40,
-    "select_peaks": 70,
-    "select_voids": 110,
-    "gaussianize_pixels": 340,
-    "shuffle_pixels": 80,
+    "select_peaks": 45,
+    "select_voids": 45,
+    "gaussianize_pixels": 220,
+    "shuffle_pixels": 40,
     "sum_bins": 2,
     "select_bins": 2,
     "scale_noise": 0,
@@ -69,7 +69,7 @@ OWN_OPERATION_NS = 200
 CPU_FLOPS = {"cnn": 4.5e10, "deeplss": 8e10, "power_spectrum": 4e10}
 INPUT_NS = 4.0
 # Nanoseconds a pixel of a tile for its spectra, for each bin and each pair of bins.
-SPECTRUM_NS, PAIR_NS = 30.0, 8.0
+SPECTRUM_NS, PAIR_NS = 20.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ class Costs:
         of_sky = operations + 25e-9 * self._values
         size = n_sky * self.n_tile * self._tile_bytes(degradation)
         seconds = 0.6 + n_sky * of_sky + 1e-9 * size
-        return Cost(seconds, 100 + 7.5 * self._sky_mb, size)
+        return Cost(seconds, 100 + 8.5 * self._sky_mb, size)
 
     def collect_dataset(self, degradation: str) -> Cost:
         """Refer to shards."""

@@ -28,6 +28,9 @@ OUTPUTS = {
     "plot_learning_curves": 2,
 }
 RECORDS = 2  # log and benchmark
+# Snakemake takes 2 ms to plan a job, every time it is started, and clusters of many
+# small jobs spend their time on starting them.
+MANY = 5000
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,8 @@ class Job:
     @property
     def benchmark(self) -> PurePath:
         """Its benchmark file, in the folder `benchmarks` of the study."""
-        return PurePath(self.rule, "_".join(self.wildcards.values())).with_suffix(
-            ".tsv"
-        )
+        name = "_".join(self.wildcards.values())
+        return PurePath(self.rule, name).with_suffix(".tsv")
 
     @property
     def outputs(self) -> int:
@@ -103,3 +105,32 @@ def _learning_curves(study: Study, seeds: list[dict[str, str]]) -> Iterator[Job]
     if curves:
         yield Job("measure_learning_curves", {})
         yield Job("plot_learning_curves", {})
+
+
+def warning(study: Study) -> str | None:
+    """Say how a study that has very many jobs can do with fewer; None if it has not.
+
+    A shard size that followed from the number of cosmologies would make longer grids
+    compute everything anew, so it is left to the user.
+    """
+    number, size = sum(1 for _ in jobs(study)), study.grid.shard_size
+    if number <= MANY:
+        return None
+    fewer = number
+    while fewer > MANY:
+        larger = _with_shards(study, 2 * size)
+        less = sum(1 for _ in jobs(larger))
+        if less == fewer:
+            break
+        study, size, fewer = larger, 2 * size, less
+    if fewer == number:
+        return None
+    return (
+        f"{number:,} jobs: grid.shard_size {size} would make them {fewer:,} "
+        "(and compute skies and data sets anew, if there are any)"
+    )
+
+
+def _with_shards(study: Study, size: int) -> Study:
+    grid = study.grid.model_copy(update={"shard_size": size})
+    return study.model_copy(update={"grid": grid})

@@ -339,15 +339,26 @@ def _modules(names: list[str]) -> dict[str, str]:
         name = waiting.pop().strip(".")
         if name in seen or name in NOT_CODE:
             continue
-        path = PACKAGE / (name.replace(".", "/") + ".py")
-        if not path.exists():
-            path = PACKAGE / name.replace(".", "/") / "__init__.py"
-        if not path.exists():
-            continue
-        tree = ast.parse(path.read_text())
-        seen[name] = _digest(tree)
-        waiting += _imports(tree)
+        module = _module(name)
+        if module is not None:
+            seen[name], imported = module
+            waiting += imported
     return seen
+
+
+@cache
+def _module(name: str) -> tuple[str, list[str]] | None:
+    """Digest of a module, and what it imports; None if it is no module.
+
+    Stages share most modules, and every job of a cluster asks for all digests.
+    """
+    path = PACKAGE / (name.replace(".", "/") + ".py")
+    if not path.exists():
+        path = PACKAGE / name.replace(".", "/") / "__init__.py"
+    if not path.exists():
+        return None
+    tree = ast.parse(path.read_text())
+    return _digest(tree), _imports(tree)
 
 
 def _imports(tree: ast.Module) -> list[str]:

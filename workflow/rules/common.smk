@@ -14,6 +14,8 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
             f"{folder}: the path must have none of {' '.join(forbidden)}; rename the folder"
         )
 
+from snakemake.logging import logger
+
 from infoscope import specs
 from infoscope.checks import check_study, refuse_templates
 from infoscope.config import SPLITS, parse_study
@@ -21,6 +23,7 @@ from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files import check_writable
 from infoscope.footprint import selected_tiles
+from infoscope.jobs import warning
 from infoscope.kept_config import keep, kept
 from infoscope.links import point
 from infoscope.redshifts import redshift_distribution
@@ -51,6 +54,9 @@ try:
         )
 except InfoscopeError as error:
     raise SystemExit(str(error))
+# once, and not in every job
+if workflow.is_main_process and (many := warning(STUDY)):
+    logger.warning(many)
 
 # a custom prefix replaces the strict mode that Snakemake sets by default
 shell.prefix(

@@ -1,0 +1,72 @@
+"""Studies of hundreds of degradations and thousands of cosmologies can be planned."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from benchmarks.scale import large_study
+
+from infoscope.config import parse_study
+from infoscope.jobs import MANY, jobs, warning
+
+from .conftest import Checkout
+
+
+@pytest.mark.slow
+def test_dry_run_of_a_large_study(tmp_path: Path) -> None:
+    checkout, config = Checkout(tmp_path / "checkout"), large_study(200, 2000)
+    (checkout.folder / "study.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml"]
+    with (tmp_path / "output").open("w+") as output:
+        process = subprocess.Popen(
+            [*command, "--dry-run", "--cores", "1"],
+            cwd=checkout.folder,
+            stdout=output,
+            stderr=output,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        output.seek(0)
+        text = output.read()
+    assert status == 0, text[-2000:]
+    expected = list(jobs(parse_study(config)))
+    assert f"\ntotal{len(expected) + 1:>20}\n" in text  # with rule all
+    assert len(expected) < MANY
+    assert sum(job.outputs for job in expected) < 8000
+    assert usage.ru_maxrss < 1e6
+    assert "grid.shard_size" not in text
+
+
+@pytest.mark.slow
+def test_many_jobs_are_a_warning(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    config = large_study(60, 2000, shard_size=16)
+    text = checkout.snakemake("--list-rules", config=config)
+    lines = [line for line in text.splitlines() if "grid.shard_size" in line]
+    assert lines == [warning(parse_study(config))]
+
+
+def test_the_warning_names_a_shard_size_that_is_enough() -> None:
+    study = parse_study(large_study(200, 2000, shard_size=16))
+    text = warning(study)
+    assert text and "jobs: grid.shard_size 256 would make them" in text
+    enough = parse_study(large_study(200, 2000, shard_size=256))
+    assert f"{len(list(jobs(enough))):,} (" in text
+    assert warning(enough) is None
+
+
+def test_no_warning_where_shards_are_not_what_is_many() -> None:
+    config = large_study(400, 40, shard_size=40)
+    config["training"]["seeds"] = 10
+    study = parse_study(config)
+    assert len(list(jobs(study))) > MANY
+    assert warning(study) is None
+
+
+def test_default_studies_have_few_jobs() -> None:
+    study = parse_study({"study": "x", "degradations": {"reference": {}}})
+    assert warning(study) is None
