@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -191,3 +194,32 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert main(["degrade", "--spec", spec, *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "absent.h5" in error
+
+
+WAITING = """
+import sys, time
+from infoscope import cli
+from infoscope.stages import nz
+nz.run = lambda *_, **__: (print("runs", flush=True), time.sleep(600))
+cli.main(["tabulate-nz", "--spec", "{}", "--sources", "--output", "x"])
+"""
+
+
+def test_a_job_ends_with_its_snakemake() -> None:
+    with subprocess.Popen(["sleep", "600"]) as snakemake:
+        path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen(
+            [sys.executable, "-c", WAITING],
+            env=os.environ | path | {"INFOSCOPE_SNAKEMAKE": str(snakemake.pid)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as job:
+            assert job.stdout is not None and job.stdout.readline() == "runs\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                job.wait(2)
+            snakemake.kill()
+            snakemake.wait()
+            _, error = job.communicate(timeout=30)
+    assert job.returncode == 1
+    assert error == f"infoscope: Snakemake (process {snakemake.pid}) is gone\n"

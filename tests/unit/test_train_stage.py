@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -191,3 +192,55 @@ def test_a_gpu_that_is_not_there_is_one_line_with_a_remedy(
     assert error.count("\n") == 1 and reason in error
     assert 'pip install "jax[cuda12]"' in error and "resource `gpu`" in error
     assert not (tmp_path / "summaries.h5").exists()
+
+
+@pytest.mark.parametrize("how", ["truncated", "garbled", "of another network"])
+def test_a_checkpoint_that_cannot_be_read_is_thrown_away(
+    interrupted: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = interrupted.parents[1] / "data.h5"
+    whole = interrupted.parents[1] / "whole" / "summaries.h5"
+    train.run(SPEC, dataset, whole)
+    (folder,) = kept(interrupted)
+    if how == "of another network":
+        (step,) = folder.glob("[0-9]*")
+        shutil.rmtree(step)
+        like = {"params": {"other": np.zeros(3)}}
+        checkpoints.Checkpoints(folder, 0).save(30, like, {"history": []})
+    else:
+        for path in (path for path in folder.rglob("*") if path.is_file()):
+            content = path.read_bytes()
+            path.write_bytes(
+                content[: len(content) // 2] if how == "truncated" else b"x" * 99
+            )
+    caplog.set_level("INFO", "infoscope")
+    caplog.clear()
+    train.run(SPEC, dataset, interrupted)
+    said = [line for line in lines(caplog) if "cannot be read and is thrown" in line]
+    assert len(said) == 1 and "\n" not in said[0]
+    assert not any("goes on" in line for line in lines(caplog))
+    assert "step 10/40" in " ".join(lines(caplog))
+    for name in ("history.csv", "weights.msgpack"):
+        path = interrupted.with_name(name)
+        assert path.read_bytes() == whole.with_name(name).read_bytes()
+    assert not kept(interrupted)
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_no_training(
+    tmp_path: Path,
+    mount: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0)
+    dataset = write(tmp_path / "data.h5")
+    caplog.set_level("INFO", "infoscope")
+    disk = tmp_path / "disk"
+    # enough for the results, but not for a network beside them
+    mount(disk, "-t", "tmpfs", "-o", "size=64k", "tmpfs")
+    train.run(SPEC, dataset, disk / "summaries.h5")
+    said = [line for line in lines(caplog) if "warning: no checkpoint" in line]
+    assert len(said) == 4
+    assert sorted(path.name for path in disk.iterdir()) == [
+        "history.csv", "summaries.h5", "weights.msgpack",
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -35,24 +36,42 @@ class Checkout:
         self.config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
         # the rules call `python`: the interpreter that runs the tests
         self.environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"}
+        # folders that are searched first, and what else jobs find
+        self.before_python: list[str] = []
+        self.environment: dict[str, str] = {}
 
-    def snakemake(self, *options: str, config: dict[str, Any] | None = None) -> str:
-        """Run snakemake on the study and return all that it prints."""
+    def copied(self, folder: Path) -> Checkout:
+        """Copy the checkout with its results and their times."""
+        shutil.copytree(self.folder, folder)
+        other = copy.copy(self)
+        other.folder = folder
+        return other
+
+    def start(
+        self, *options: str, config: dict[str, Any] | None = None, **arguments: Any
+    ) -> subprocess.Popen[str]:
+        """Start snakemake on the study."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(config or self.config))
-        done = subprocess.run(
+        path = ":".join([*self.before_python, self.environ["PATH"]])
+        return subprocess.Popen(
             # -P: as the command `snakemake`, which imports nothing from the folder
             [
                 *(sys.executable, "-P", "-m", "snakemake"),
                 *("--configfile", "study.yaml", *options),
             ],
             cwd=self.folder,
-            env=self.environ,
-            capture_output=True,
+            env=self.environ | {"PATH": path} | self.environment,
             text=True,
-            timeout=1200,
+            stderr=subprocess.STDOUT,
+            **arguments,
         )
-        self.returncode = done.returncode
-        return done.stdout + done.stderr
+
+    def snakemake(self, *options: str, config: dict[str, Any] | None = None) -> str:
+        """Run snakemake on the study and return all that it prints."""
+        with self.start(*options, config=config, stdout=subprocess.PIPE) as process:
+            text, _ = process.communicate(timeout=1200)
+        self.returncode = process.returncode
+        return text
 
     def would_run(self, config: dict[str, Any] | None = None) -> dict[str, int]:
         """Count the jobs of each rule that a dry run lists."""

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 # A shorter training is done again sooner than it would be worth its checkpoints.
 EVERY_SECONDS = 30.0
+# in the names of folders that orbax has not finished
+UNFINISHED = ".orbax-checkpoint-tmp"
 
 
 class Checkpoints:
@@ -51,6 +53,9 @@ class Checkpoints:
             log.warning(
                 "warning: no checkpoint at step %d (%s)", step, _first_line(error)
             )
+            # results may need the space of what is left of it
+            for part in self.folder.glob(f"*{UNFINISHED}*"):
+                shutil.rmtree(part, ignore_errors=True)
         self.last = time.monotonic()
 
     def restore(self, like: Any) -> tuple[Any, dict[str, Any]] | None:

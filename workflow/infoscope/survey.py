@@ -61,6 +61,8 @@ def read_nz(path: Path) -> RedshiftDistribution:
                 f"survey.nz: {path}: does not have the checksum of its first line: "
                 "delete it and run again, or the checksum if you have edited the table"
             )
+        if not content.strip():
+            raise ValueError("is empty")
         table = np.loadtxt(io.StringIO(content), ndmin=2)
     except (OSError, ValueError) as error:
         raise InfoscopeError(f"survey.nz: {path}: {error}") from None

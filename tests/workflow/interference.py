@@ -1,0 +1,86 @@
+"""Jobs that wait or are killed where a test wants it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+# In place of `python`: runs what it is asked for, or what is planned for a stage, once.
+PYTHON = """#!{python}
+import os, sys
+from pathlib import Path
+
+folder, arguments = Path(__file__).parent, sys.argv[1:]
+if arguments[:2] == ["-m", "infoscope"]:
+    plan = folder / f"{{arguments[2]}}.plan"
+    if plan.exists():
+        what, at = plan.read_text().split()
+        plan.rename(folder / f"{{arguments[2]}}.met")
+        launcher = str(folder / "launcher.py")
+        arguments = [launcher, what, at, *arguments[2:]]
+os.execv(sys.executable, [sys.executable, *arguments])
+"""
+# The command line, up to where the n-th file of the job is complete but for its name.
+LAUNCHER = """
+import os, signal, sys, time
+from pathlib import Path
+from infoscope import cli
+
+_, what, at, *arguments = sys.argv
+folder, rename, files = Path(__file__).parent, Path.replace, []
+
+def replace(self, target):
+    if self.suffix == ".part":
+        files.append(self)
+        if len(files) == int(at):
+            (folder / f"{arguments[0]}.reached").write_text(str(os.getpid()))
+            if what == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            while not (folder / "go").exists():
+                time.sleep(0.05)
+    return rename(self, target)
+
+Path.replace = replace
+sys.exit(cli.main(arguments))
+"""
+
+
+class Interference:
+    """What happens to jobs.
+
+    Parameters
+    ----------
+    folder
+        Where a command `python` is made that jobs find before the real one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "launcher.py").write_text(LAUNCHER)
+        (folder / "python").write_text(PYTHON.format(python=sys.executable))
+        (folder / "python").chmod(0o755)
+
+    def plan(self, what: str, stage: str, at: int = 1) -> None:
+        """Let the first job of a stage `wait` for `go`, or `kill` it, at a file."""
+        (self.folder / f"{stage}.plan").write_text(f"{what} {at}")
+
+    def reached(self) -> dict[str, int]:
+        """Processes that are, or were, where they were to wait or to be killed."""
+        return {
+            path.stem: int(path.read_text() or 0)
+            for path in self.folder.glob("*.reached")
+        }
+
+    def wait_for(self, stage: str) -> int:
+        """Wait until a job is where it was to wait or to be killed."""
+        end = time.monotonic() + 300
+        while stage not in (found := self.reached()):
+            assert time.monotonic() < end, f"{stage} does not come to its file"
+            time.sleep(0.05)
+        return found[stage]
+
+    def go(self) -> None:
+        """Let go on what waits."""
+        (self.folder / "go").touch()
