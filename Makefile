@@ -1,4 +1,5 @@
 # make study   run the default study (CONFIG=file.yaml for another one)
+# make plan    say what a study costs (CONFIG=file.yaml, ARGS="--cores 64 --gpus 4")
 # make test    run all tests
 # make lint    check style, types and the workflow
 # make docs    write config/README.md and the JSON schema from the config models
@@ -6,7 +7,7 @@
 # make lock    pin the dependencies anew after an edit of pyproject.toml
 # make clean   remove the virtual environment and caches, never results
 #
-# ARGS go to snakemake (study), pytest (test) or uv (lock):
+# ARGS go to snakemake (study), infoscope (plan), pytest (test) or uv (lock):
 #   make study CORES=8 ARGS=--dry-run
 #   make lock ARGS=--upgrade
 
@@ -31,10 +32,14 @@ PYTHON ?= $(shell $(find_python))
 # The rules call `python`: it has to be the one of the virtual environment.
 in_venv = PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: study test lint docs gallery lock clean
+.PHONY: study plan test lint docs gallery lock clean
 
 study: .venv/run.stamp
 	$(in_venv) snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(ARGS)
+
+plan: .venv/run.stamp
+	PYTHONPATH=workflow .venv/bin/python -m infoscope plan \
+		"$(or $(CONFIG),config/config.yaml)" $(ARGS)
 
 test: .venv/dev.stamp
 	$(in_venv) pytest $(ARGS)

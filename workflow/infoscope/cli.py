@@ -1,4 +1,4 @@
-"""Command line: `python -m infoscope STAGE`, one subcommand a rule."""
+"""Command line: `python -m infoscope STAGE`, one subcommand a rule, and `plan`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,31 @@ def parser() -> argparse.ArgumentParser:
             flag = "--" + name.replace("_", "-")
             command.add_argument(flag, type=Path, nargs=nargs, required=True)
         command.add_argument("--output", type=Path, required=True)
+    add_plan(commands.add_parser("plan", help="what a study costs"))
     return top
+
+
+def add_plan(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of `plan`, which is no rule: a user calls it."""
+    command.add_argument("path", type=Path, metavar="CONFIG", help="the study")
+    command.add_argument("--cores", type=number, default=1, help="how many there are")
+    command.add_argument(
+        "--gpus", type=number, default=0, help="for trainings; none: on cores"
+    )
+    command.add_argument(
+        "--measured",
+        type=Path,
+        metavar="CONFIG",
+        help="a study that has run here: its benchmarks say how fast jobs are",
+    )
+
+
+def number(text: str) -> int:
+    """Read a number above 0."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,21 +89,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
     # libraries only when something is wrong
     logging.getLogger("infoscope").setLevel(logging.INFO)
-    module, function, files = STAGES[options.stage]
-    os.environ["INFOSCOPE_CODE"] = options.code
-    if snakemake := os.environ.get("INFOSCOPE_SNAKEMAKE"):
-        threading.Thread(target=_end_with, args=[int(snakemake)], daemon=True).start()
     try:
-        run = getattr(importlib.import_module(f"infoscope.stages.{module}"), function)
-        run(
-            json.loads(options.spec),
-            **{name: getattr(options, name) for name in files},
-            output=options.output,
-        )
+        if options.stage == "plan":
+            # stages do without
+            from infoscope.plan import plan
+
+            print(plan(options.path, options.cores, options.gpus, options.measured))
+        else:
+            run_stage(options)
     except InfoscopeError as error:
         print(f"infoscope {options.stage}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def run_stage(options: argparse.Namespace) -> None:
+    """Run a stage."""
+    module, function, files = STAGES[options.stage]
+    os.environ["INFOSCOPE_CODE"] = options.code
+    if snakemake := os.environ.get("INFOSCOPE_SNAKEMAKE"):
+        threading.Thread(target=_end_with, args=[int(snakemake)], daemon=True).start()
+    run = getattr(importlib.import_module(f"infoscope.stages.{module}"), function)
+    run(
+        json.loads(options.spec),
+        **{name: getattr(options, name) for name in files},
+        output=options.output,
+    )
 
 
 def _end_with(process: int) -> None:

@@ -226,8 +226,11 @@ class Costs:
         of_cosmology = n_shells * 8e-6 * nside
         if isinstance(simulator, NBodyConfig):
             mesh, particles = simulator.n_mesh**3, simulator.n_particles**3
-            step = 3.2e-8 * mesh + 2.4e-7 * particles
-            projection = 0.9e-8 * mesh + 5e-7 * self._pixels
+            step = 3.4e-8 * mesh + 2.5e-7 * particles
+            # each ray reads the cells of a shell, from a mesh that caches may not hold
+            width = simulator.shell_width_mpc * self.study.cosmology.h
+            read = width / simulator.box_size_mpc_h * simulator.n_mesh * self._pixels
+            projection = 1e-8 * mesh + 2.2e-8 * simulator.n_mesh / 256 * read
             of_sky = (simulator.steps + n_shells) * step + n_shells * projection
             return of_cosmology, of_sky, 400 + simulator.memory_mb
         if simulator.name == "lognormal":
@@ -243,7 +246,7 @@ class Costs:
         of_cosmology, of_sky, memory_mb = self._simulation
         seconds = 2 + n_cosmology * of_cosmology + n_sky * of_sky
         size = n_sky * self._sky_bytes
-        return Cost(seconds + 1e-9 * size, memory_mb + 5 * self._sky_mb, size)
+        return Cost(seconds + 5e-9 * size, memory_mb + 5 * self._sky_mb, size)
 
     def validate_skies(self) -> Cost:
         """Measure the fiducial skies."""
@@ -304,7 +307,7 @@ class Costs:
         """Make steps, look at the validation skies, summarise what was held out."""
         config = self.study.estimators[estimator]
         work = self._training(degradation, estimator, lesson)
-        seconds = 7 + 4e-4 * work.steps + work.spectra_seconds
+        seconds = 6 + 4e-4 * work.steps + work.spectra_seconds
         seconds += (
             work.flop / CPU_FLOPS[config.kind] + 1e-9 * INPUT_NS * work.input_bytes
         )
@@ -315,7 +318,7 @@ class Costs:
             for split in ("train", "train", "validation", "test")
         ]
         batch = max(PREDICTION_BATCH, self.n_tile) * tile
-        memory_mb = 550 + (sum(pools) + 3 * batch) / MB
+        memory_mb = 550 + (sum(pools) + 4.5 * batch) / MB
         size = 2 * FLOAT * sum(map(self._tiles, SUMMARISED))
         return Cost(seconds, memory_mb, size)
 
