@@ -3,8 +3,8 @@
     PYTHONPATH=workflow python benchmarks/costs.py CONFIG
 
 CONFIG is a study that has run in this folder; other programs on the machine make jobs
-longer. Seconds and memory are those of Snakemake's benchmark files. It looks at a job of
-more than half a minute every half minute only, and may miss the peak of its memory.
+longer. Seconds and memory are those of Snakemake's benchmark files. It looks at a job
+of more than half a minute every half minute only, and may miss the peak of its memory.
 """
 
 from __future__ import annotations

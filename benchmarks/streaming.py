@@ -31,11 +31,13 @@ import numpy as np
 
 from infoscope import batches, datasets, training
 from infoscope.config import CNNConfig, TrainingConfig
+from infoscope.nuisance import Nuisance
 from infoscope.pieces import tiles_in_piece
+from infoscope.storage import NOISY_TILES, Maps
 
 SHAPE = (48, 128, 128, 4)
 SKY_BYTES = 4 * math.prod(SHAPE)
-PIECE = tiles_in_piece(SHAPE[0], SKY_BYTES // SHAPE[0])
+PIECE = tiles_in_piece(SHAPE[0], NOISY_TILES.itemsize * math.prod(SHAPE[1:]))
 SKIES_IN_MEMORY = 32
 SHARD_SKIES = 64
 SEED = 1
@@ -46,17 +48,14 @@ def write_shard(path: Path, n_sky: int, seed: int) -> None:
     """Write noise as `degrade_maps` writes tiles."""
     rng = np.random.default_rng(seed)
     with datasets.create(path, {}) as file:
-        tiles = file.create_dataset(
-            "tiles",
-            (n_sky, *SHAPE),
-            np.float32,
-            chunks=(1, PIECE, *SHAPE[1:]),
-            fletcher32=True,
+        tiles = Maps.create(
+            file, "tiles", NOISY_TILES, (n_sky, *SHAPE), (1, PIECE, *SHAPE[1:])
         )
         for sky in range(n_sky):
             tiles[sky] = rng.standard_normal(SHAPE, np.float32)
         file["theta"] = rng.uniform(-1, 1, (n_sky, 2))
         file["cosmology"] = file["sky"] = np.arange(n_sky)
+        datasets.write_nuisance(file, Nuisance.none(n_sky))
         file.attrs["digest"] = str(seed)
 
 
@@ -75,7 +74,8 @@ def inputs_of(path: Path, split: str, n_sky: int) -> batches.Inputs:
     """Use the first skies of a split; its file stays open."""
     group = datasets.open_for_reading(path)[split]
     target = group["theta"][:n_sky].astype(np.float32)
-    return batches.Inputs.of_dataset(group["tiles"], np.arange(len(target)), target)
+    maps = Maps.of(group, "tiles")
+    return batches.Inputs.of_maps(maps, np.arange(len(target)), target)
 
 
 def prepare_cache(path: Path, source: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from infoscope import batches
 from infoscope.batches import Inputs
 from infoscope.pieces import tiles_in_piece
+from infoscope.storage import NOISY_TILES, Maps
 
 N_SKY, N_TILE, SIDE = 12, 12, 4
 
@@ -19,9 +20,12 @@ def dataset(tmp_path):
         numbers.reshape(N_SKY, N_TILE, 1, 1, 1), (N_SKY, N_TILE, SIDE, SIDE, 2)
     )
     with h5py.File(tmp_path / "d.h5", "w") as file:
-        file["tiles"] = values
+        chunk = (1, N_TILE // 3, *values.shape[2:])
+        tiles = Maps.create(file, "tiles", NOISY_TILES, values.shape, chunk)
+        for sky in range(N_SKY):
+            tiles[sky] = values[sky]
     with h5py.File(tmp_path / "d.h5") as file:
-        yield file["tiles"]
+        yield Maps.of(file, "tiles")
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def small_pool(monkeypatch):
 def inputs_of(dataset, skies=range(N_SKY)):
     skies = np.array(skies)
     target = np.stack([skies, -skies], axis=1).astype(np.float32)
-    return Inputs.of_dataset(dataset, skies, target)
+    return Inputs.of_maps(dataset, skies, target)
 
 
 def numbers(stream, n):
@@ -47,7 +51,7 @@ def test_small_data_are_read_at_once(dataset):
 
 
 def test_large_data_stay_on_disk(dataset, small_pool):
-    assert isinstance(inputs_of(dataset).values, h5py.Dataset)
+    assert isinstance(inputs_of(dataset).values, Maps)
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])

@@ -103,7 +103,8 @@ def test_truncated_file_is_named(
     with pytest.raises(InfoscopeError, match=str(path)), open_for_reading(path):
         pass
     output = tmp_path / "reference.h5"
-    files = ["--shards", str(path), "--output", str(output)]
+    files = ["--shards", str(path), "--example", str(tmp_path / "e.h5")]
+    files += ["--output", str(output)]
     assert main(["collect", "--spec", "{}", *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and str(path) in error

@@ -66,7 +66,8 @@ def rules() -> dict[str, tuple[str, list[str]]]:
 def imported(stage: str) -> set[str]:
     """Packages that a stage imports, at once or later, through all of the package."""
     module, _, _ = STAGES[stage]
-    waiting, seen = ["__init__", "__main__", f"stages.{module}"], set()
+    # no job plans
+    waiting, seen = ["__init__", "__main__", f"stages.{module}"], {"plan"}
     if module == "simulate":
         waiting += [f"simulators.{name}" for name in MODULES.values()]
     packages: set[str] = set()

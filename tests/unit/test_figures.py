@@ -107,12 +107,12 @@ def read_chains(paths: list[Path]) -> list[figures.Chain]:
     return [plot.read_chain(SPEC, path) for path in paths]
 
 
-def write_dataset(folder: Path, name: str, index: int) -> Path:
-    path = folder / "datasets" / f"{name}.h5"
+def write_example(folder: Path, name: str, index: int) -> Path:
+    path = folder / "examples" / f"{name}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
-    tiles = np.random.default_rng(3).normal(0, 0.01, (2, 3, 32, 32, 4))
+    tiles = np.random.default_rng(3).normal(0, 0.01, (3, 32, 32))
     with h5py.File(path, "w") as file:
-        file["fiducial/tiles"] = (tiles / (1 + 0.3 * index)).astype("f4")
+        file["tiles"] = (tiles / (1 + 0.3 * index)).astype("f4")
     return path
 
 
@@ -425,7 +425,7 @@ def test_run_triangle_gives_the_same_bytes_again(tmp_path):
 
 
 def test_run_tiles(tmp_path):
-    paths = [write_dataset(tmp_path, name, i) for i, name in enumerate(LABELS)]
+    paths = [write_example(tmp_path, name, i) for i, name in enumerate(LABELS)]
     output = tmp_path / "figures" / "tiles.png"
     plot.run_tiles(SPEC, paths, output)
     assert written(output)

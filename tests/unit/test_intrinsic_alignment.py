@@ -21,6 +21,7 @@ from infoscope.datasets import (
 from infoscope.errors import InfoscopeError
 from infoscope.intrinsic_alignment import PIVOT_Z, alignment, expansion
 from infoscope.nuisance import Nuisance
+from infoscope.storage import Maps
 
 CI = yaml.safe_load((Path(__file__).parents[2] / "config/studies/ci.yaml").read_text())
 SAMPLED = {"prior": [-4, 6], "fiducial": 1.0}
@@ -116,7 +117,7 @@ def degraded(skies: Path, output: Path, split: str, **keys) -> tuple:
     spec |= {"noise": "none"}
     assert main(["degrade", "--spec", specs.canonical(spec), *files]) == 0
     with open_for_reading(output) as file:
-        return file["tiles"][:], read_nuisance(file)
+        return Maps.of(file, "tiles")[:], read_nuisance(file)
 
 
 def test_every_sky_has_its_own_sampled_alignment(skies: Path, tmp_path: Path) -> None:

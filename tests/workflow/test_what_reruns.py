@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infoscope.storage import Maps
+
 from ..unit.test_own_operations import OWN
 from .conftest import PARTS
 
@@ -272,7 +274,7 @@ def test_own_operation(finished) -> None:
         text = finished.snakemake("--cores", "2", target, config=config)
         assert finished.returncode == 0, text
         with h5py.File(finished.folder / target) as file:
-            tiles = file["train/tiles"][:]
+            tiles = Maps.of(file["train"], "tiles")[:]
         # many pixels of every tile are cut to the same value, which noise never is
         highest = tiles == tiles.max(axis=(2, 3), keepdims=True)
         assert (highest.sum(axis=(2, 3)) > 3).all()

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.pieces import tiles_in_piece
+from infoscope.storage import Maps
 
 Array = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class Inputs:
         Scaled parameters of each sky.
     """
 
-    values: Array | h5py.Dataset
+    values: Array | Maps
     skies: NDArray[np.intp]
     target: Array
 
@@ -44,16 +44,14 @@ class Inputs:
         return cls(values, np.arange(len(values)), target)
 
     @classmethod
-    def of_dataset(
-        cls, values: h5py.Dataset, skies: NDArray[np.intp], target: Array
-    ) -> Inputs:
+    def of_maps(cls, values: Maps, skies: NDArray[np.intp], target: Array) -> Inputs:
         """Use rows of a data set, which are read at once if they fit into a pool."""
         inputs = cls(values, skies, target)
         if inputs.n_bytes > POOL_BYTES:
             return inputs
         read = np.empty((len(skies), *values.shape[1:]), np.float32)
         for row, sky in enumerate(skies):
-            values.read_direct(read, np.s_[sky], np.s_[row])
+            read[row] = values[int(sky)]
         return cls.of_array(read, target)
 
     @property
@@ -80,7 +78,7 @@ class Inputs:
         """Yield all inputs in order: whole skies, about `size` inputs at a time."""
         step = max(1, size // self.n_tile)
         for start in range(0, len(self.skies), step):
-            rows = [self.values[sky] for sky in self.skies[start : start + step]]
+            rows = [self.values[int(sky)] for sky in self.skies[start : start + step]]
             yield np.concatenate(rows)
 
     def first_pool(self, seed: int) -> tuple[Array, NDArray[np.intp]]:
@@ -129,9 +127,10 @@ def batches(
 
 def _piece(inputs: Inputs) -> int:
     """Count the inputs that are read together."""
-    if inputs.in_memory:
+    if isinstance(inputs.values, np.ndarray):
         return inputs.n_tile
-    return tiles_in_piece(inputs.n_tile, 4 * math.prod(inputs.shape))
+    stored = inputs.values.data.dtype.itemsize * math.prod(inputs.shape)
+    return tiles_in_piece(inputs.n_tile, stored)
 
 
 def _plans(inputs: Inputs, size: int, seed: int, first: int) -> Iterator[_Plan]:
@@ -165,6 +164,5 @@ def _load(inputs: Inputs, pieces: NDArray[np.intp]) -> tuple[Array, Array]:
         return inputs.values.reshape(-1, *inputs.shape), target
     values = np.empty((len(pieces), piece, *inputs.shape), np.float32)
     for row, (number, start) in enumerate(zip(sky, part * piece, strict=True)):
-        source = np.s_[inputs.skies[number], start : start + piece]
-        inputs.values.read_direct(values, source, np.s_[row])
+        values[row] = inputs.values[inputs.skies[number], start : start + piece]
     return values.reshape(-1, *inputs.shape), target

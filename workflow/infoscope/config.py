@@ -605,6 +605,23 @@ class PosteriorConfig(Model):
     )
 
 
+class StorageConfig(Model):
+    """Which intermediate results stay on disk (docs/storage.md)."""
+
+    keep_skies: bool = Field(
+        True,
+        description="Keep skies. If not, each file is deleted when all degradations of "
+        "the study are made of it, and a new degradation simulates all skies, and "
+        "computes everything, again.",
+    )
+    keep_datasets: bool = Field(
+        True,
+        description="Keep tiles. If not, those of a degradation are deleted when its "
+        "estimators are trained, and a new estimator, or another seed, trains all of "
+        "them again.",
+    )
+
+
 class Against(Model):
     """The width that another one is compared with."""
 
@@ -718,6 +735,9 @@ class Study(Model):
     )
     posterior: PosteriorConfig = Field(PosteriorConfig(), description="Posteriors.")
     claims: list[Claim] = Field([], description="Statements to test.")
+    storage: StorageConfig = Field(
+        StorageConfig(), description="What stays on disk; changes no result."
+    )
 
     @field_validator("study")
     @classmethod

@@ -25,9 +25,10 @@ from infoscope.config import (
 from infoscope.flops import flop_of_prediction, flop_of_step
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.operations import REGISTRY, name_of
+from infoscope.storage import ALIGNMENT, CONVERGENCE, NOISELESS_TILES, NOISY_TILES
 from infoscope.survey import RedshiftDistribution, Survey
 
-FLOAT = 4  # bytes of a pixel in skies and data sets
+FLOAT = 4  # bytes of a number in memory
 MB = 1e6
 # Those of `batches` and `training`, which import too much to be imported here.
 POOL_BYTES, PREDICTION_BATCH = 2**29, 512
@@ -206,11 +207,13 @@ class Costs:
     @cached_property
     def _sky_bytes(self) -> int:
         """Bytes of the maps of a sky: convergence and terms of alignment."""
-        terms = 1 + ORDERS
+        terms = ORDERS
         if isinstance(self.study.simulator, CosmoGridConfig):
             # maps of the full resolution are referred to
-            terms = 2 if self.survey.nside < 512 else 0
-        return terms * self._values * FLOAT
+            if self.survey.nside == 512:
+                return 0
+            terms = 1
+        return self._values * (CONVERGENCE.itemsize + terms * ALIGNMENT.itemsize)
 
     @cached_property
     def _simulation(self) -> tuple[float, float, float]:
@@ -280,9 +283,16 @@ class Costs:
         return seconds, survey.n_bins
 
     def _tile_bytes(self, degradation: str) -> int:
+        """Bytes of a tile in memory."""
         side = self.survey.nside // self.survey.tile_nside
         _, n_bins = self._degraded[degradation]
         return side**2 * n_bins * FLOAT
+
+    def _stored_bytes(self, degradation: str) -> int:
+        """Bytes of a tile in a data set."""
+        noise = self.study.degradations[degradation].noise or self.study.survey.noise
+        dtype = NOISELESS_TILES if noise == "none" else NOISY_TILES
+        return self._tile_bytes(degradation) * dtype.itemsize // FLOAT
 
     def degrade_maps(self, degradation: str, split: str, shard: str) -> Cost:
         """Apply operations to skies, one at a time."""
@@ -290,7 +300,7 @@ class Costs:
         n_sky = (stop - start) * self._skies_each(split)
         operations, _ = self._degraded[degradation]
         of_sky = operations + 25e-9 * self._values
-        size = n_sky * self.n_tile * self._tile_bytes(degradation)
+        size = n_sky * self.n_tile * self._stored_bytes(degradation)
         seconds = 0.6 + n_sky * of_sky + 1e-9 * size
         return Cost(seconds, 100 + 8.5 * self._sky_mb, size)
 

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from infoscope.errors import InfoscopeError
 from infoscope.files import atomic_path
 from infoscope.nuisance import Nuisance
+from infoscope.storage import SCALE, Maps
 
 VERSIONED = ("numpy", "healpy", "ducc0", "glass", "camb", "jax", "flax", "h5py")
 # From this version of the format on, HDF5 has checksums of its own structures too.
@@ -280,26 +281,28 @@ def collect(
             group = file.create_group(split)
             sources, varied = [], []
             columns: dict[str, list[np.ndarray]] = {
+                f"tiles{SCALE}": [],
                 "theta": [],
                 "sky": [],
                 "cosmology": [],
             }
             for part in parts:
                 with open_for_reading(part) as shard:
-                    tiles = shard["tiles"]
+                    tiles = Maps.of(shard, "tiles")
                     relative = os.path.relpath(part, path.parent)
                     sources.append(
                         h5py.VirtualSource(
-                            relative, "tiles", shape=tiles.shape, dtype=tiles.dtype
+                            relative, "tiles", tiles.shape, tiles.data.dtype
                         )
                     )
                     varied.append(read_nuisance(shard))
-                    for name, values in columns.items():
-                        values.append(shard[name][:])
+                    columns[f"tiles{SCALE}"].append(tiles.scale)
+                    for name in ("theta", "sky", "cosmology"):
+                        columns[name].append(shard[name][:])
                     group.attrs[part.stem] = shard.attrs["digest"]
             shape = sources[0].shape
             n_sky = sum(source.shape[0] for source in sources)
-            layout = h5py.VirtualLayout((n_sky, *shape[1:]), dtype=np.float32)
+            layout = h5py.VirtualLayout((n_sky, *shape[1:]), dtype=sources[0].dtype)
             start = 0
             for source in sources:
                 layout[start : start + source.shape[0]] = source

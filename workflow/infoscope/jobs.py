@@ -13,6 +13,7 @@ from infoscope.config import SPLITS, Study
 # Files that a job leaves, of rules that leave more than one.
 OUTPUTS = {
     "validate_skies": 4,
+    "collect_dataset": 2,
     "train_estimator": 3,
     "train_with_less": 3,
     "export_chain": 3,

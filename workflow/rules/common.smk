@@ -16,7 +16,7 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 
 from snakemake.logging import logger
 
-from infoscope import specs
+from infoscope import kept_config, specs
 from infoscope.checks import check_study, refuse_templates
 from infoscope.config import SPLITS, parse_study
 from infoscope.costs import ON_GPU, Costs
@@ -24,14 +24,13 @@ from infoscope.errors import InfoscopeError
 from infoscope.files import check_writable
 from infoscope.footprint import selected_tiles
 from infoscope.jobs import warning
-from infoscope.kept_config import keep, kept
 from infoscope.links import point
 from infoscope.redshifts import redshift_distribution
 
 if workflow.is_main_process:
-    os.environ["INFOSCOPE_CONFIG"] = str(keep(config))
+    os.environ["INFOSCOPE_CONFIG"] = str(kept_config.keep(config))
 else:
-    config = kept(Path(os.environ["INFOSCOPE_CONFIG"]))
+    config = kept_config.kept(Path(os.environ["INFOSCOPE_CONFIG"]))
 
 
 # handed on to the jobs, wherever they run
@@ -71,6 +70,8 @@ shell.prefix(
 # for the first page of the report
 config["imported"] = specs.imported(STUDY)
 RESULTS = f"results/{STUDY.study}"
+SKY_FILE = f"{RESULTS}/skies/{{split}}/{{shard}}.h5"
+DATASET_FILE = f"{RESULTS}/datasets/{{degradation}}.h5"
 COSTS = Costs.of(STUDY, NZ, TILES)
 # where skies come from
 SKIES = "cosmogrid" if STUDY.simulator.name == "cosmogrid" else "simulate"
@@ -111,6 +112,17 @@ def mem_mb(rule):
 def runtime(rule):
     """Minutes of the jobs of a rule, likewise."""
     return lambda wildcards, attempt: attempt * cost(rule, wildcards).requested_minutes
+
+
+def kept(keep, path):
+    """Output that is deleted when no job needs it any more, unless it is kept."""
+    return path if keep else temp(path)
+
+
+def turn(wildcards):
+    """Priority: what is begun is finished first, and few data sets are on disk at once."""
+    names = list(STUDY.degradations)
+    return len(names) - names.index(wildcards.degradation)
 
 
 def literal(spec):

@@ -10,11 +10,12 @@ rule simulate_skies:
     input:
         nz=rules.tabulate_nz.output,
     output:
-        f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
+        kept(STUDY.storage.keep_skies, SKY_FILE),
     log:
         f"{RESULTS}/logs/simulate_skies/{{split}}_{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate_skies/{{split}}_{{shard}}.tsv"
+    priority: len(STUDY.degradations) + 1
     conda:
         "../../envs/analyse.yaml"
     threads: 1

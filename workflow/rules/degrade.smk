@@ -1,14 +1,18 @@
 rule degrade_maps:
     input:
-        skies=f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
+        skies=SKY_FILE,
         # their digest is in `code`: a comment in them runs nothing again
         operation_files=ancient(operation_files),
     output:
-        f"{RESULTS}/datasets/{{degradation}}/{{split}}/{{shard}}.h5",
+        kept(
+            STUDY.storage.keep_datasets,
+            f"{RESULTS}/datasets/{{degradation}}/{{split}}/{{shard}}.h5",
+        ),
     log:
         f"{RESULTS}/logs/degrade_maps/{{degradation}}_{{split}}_{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/degrade_maps/{{degradation}}_{{split}}_{{shard}}.tsv"
+    priority: turn
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -34,11 +38,13 @@ rule collect_dataset:
     input:
         dataset_shards,
     output:
-        f"{RESULTS}/datasets/{{degradation}}.h5",
+        dataset=kept(STUDY.storage.keep_datasets, DATASET_FILE),
+        example=f"{RESULTS}/examples/{{degradation}}.h5",
     log:
         f"{RESULTS}/logs/collect_dataset/{{degradation}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/collect_dataset/{{degradation}}.tsv"
+    priority: turn
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -53,5 +59,6 @@ rule collect_dataset:
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --shards {input:q}"
-        " --output {output:q}"
+        " --example {output.example:q}"
+        " --output {output.dataset:q}"
         " > {log:q} 2>&1"

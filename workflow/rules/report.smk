@@ -113,7 +113,7 @@ rule plot_calibration:
 
 rule plot_tiles:
     input:
-        expand(rules.collect_dataset.output, degradation=STUDY.degradations),
+        expand(rules.collect_dataset.output.example, degradation=STUDY.degradations),
     output:
         png=report(
             f"{RESULTS}/figures/tiles.png",
@@ -138,7 +138,7 @@ rule plot_tiles:
         "python -m infoscope plot-tiles"
         " --spec {params.spec:q}"
         " --code {params.code}"
-        " --datasets {input:q}"
+        " --examples {input:q}"
         " --output {output.png:q}"
         " > {log:q} 2>&1"
 

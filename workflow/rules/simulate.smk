@@ -27,11 +27,12 @@ rule simulate_skies:
         nz=rules.tabulate_nz.output,
         matter=rules.tabulate_matter.output,
     output:
-        f"{RESULTS}/skies/{{split}}/{{shard}}.h5",
+        kept(STUDY.storage.keep_skies, SKY_FILE),
     log:
         f"{RESULTS}/logs/simulate_skies/{{split}}_{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate_skies/{{split}}_{{shard}}.tsv"
+    priority: len(STUDY.degradations) + 1
     conda:
         "../../envs/simulate.yaml"
     threads: 1

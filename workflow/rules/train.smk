@@ -1,6 +1,6 @@
 rule train_estimator:
     input:
-        dataset=f"{RESULTS}/datasets/{{degradation}}.h5",
+        dataset=DATASET_FILE,
         # the data set refers to its shards; it changes when they do
         shards=ancient(dataset_shards),
     output:
@@ -11,6 +11,7 @@ rule train_estimator:
         f"{RESULTS}/logs/train_estimator/{{degradation}}_{{estimator}}_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_estimator/{{degradation}}_{{estimator}}_{{seed}}.tsv"
+    priority: turn
     conda:
         "../../envs/train.yaml"
     threads: 1

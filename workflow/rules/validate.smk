@@ -1,5 +1,5 @@
 FIDUCIAL_SKIES = expand(
-    rules.simulate_skies.output,
+    SKY_FILE,
     split="fiducial",
     shard=[f"{i:04d}" for i in range(len(specs.shards(STUDY, "fiducial")))],
 )

@@ -6,13 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.config import SPLITS
-from infoscope.datasets import collect
+from infoscope.datasets import collect, create, open_for_reading, write
+from infoscope.storage import Maps
 
 
-def run(spec: dict[str, Any], shards: list[Path], output: Path) -> None:
-    """Join the shards …/{split}/{shard}.h5 in the order given."""
+def run(spec: dict[str, Any], shards: list[Path], example: Path, output: Path) -> None:
+    """Join the shards …/{split}/{shard}.h5 in the order given.
+
+    Parameters
+    ----------
+    spec
+        Empty.
+    shards
+        Outputs of `degrade_maps`.
+    example
+        HDF5 file with what figures show, and what stays when shards are deleted: the
+        last redshift bin of the first fiducial sky, tiles (n_tile, side, side).
+    output
+        The data set.
+    """
     parts = {
         split: [shard for shard in shards if shard.parent.name == split]
         for split in SPLITS
     }
     collect(parts, output, spec)
+    with open_for_reading(parts["fiducial"][0]) as shard, create(example, spec) as file:
+        write(file, "tiles", Maps.of(shard, "tiles")[0, ..., -1])

@@ -27,6 +27,7 @@ from infoscope.operations import load
 from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of
 from infoscope.sky import Sky
+from infoscope.storage import NOISELESS_TILES, NOISY_TILES, Maps
 from infoscope.survey import Survey, nside_of
 
 
@@ -46,7 +47,7 @@ def run(
     operation_files
         Files that define operations of the user.
     output
-        HDF5 file with tiles (n_sky, n_tile, side, side, n_bins).
+        HDF5 file with the `Maps` tiles (n_sky, n_tile, side, side, n_bins).
     """
     for path in operation_files:
         load(path)
@@ -56,7 +57,8 @@ def run(
     intrinsic = config.IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
     split, seed = spec["split"], spec["seed"]
     with open_for_reading(skies) as source, create(output, spec) as file:
-        n_sky, n_bins, n_pix = source["kappa"].shape
+        maps = Maps.of(source, "kappa")
+        n_sky, n_bins, n_pix = maps.shape
         survey = Survey(
             nside=nside_of(n_pix),
             mean_z=source["mean_z"][:],
@@ -75,12 +77,12 @@ def run(
         chosen = slice(None) if spec["tiles"] is None else spec["tiles"]
         content = hashlib.sha256()
         for i, (cosmology, realisation) in enumerate(members):
-            kappa = source["kappa"][i].astype(np.float64)
+            kappa = maps[i].astype(np.float64)
             a_ia, eta_ia = aligned[i]
             if a_ia:
                 # terms beyond the first are only read if they count
                 orders = slice(None if eta_ia else 1)
-                terms = source["kappa_ia"][i, orders]
+                terms = Maps.of(source, "kappa_ia")[i, orders]
                 kappa += alignment(terms, a_ia, eta_ia, survey.mean_z)
             if not np.isfinite(kappa).all():
                 raise InfoscopeError(
@@ -101,13 +103,14 @@ def run(
             except InfoscopeError as error:
                 raise InfoscopeError(f"{skies}: sky {i}: {error}") from None
             if i == 0:
-                piece = tiles_in_piece(len(tiles), tiles[0].nbytes)
-                data = file.create_dataset(
+                dtype = NOISELESS_TILES if spec["noise"] == "none" else NOISY_TILES
+                piece = tiles_in_piece(len(tiles), dtype.itemsize * tiles[0].size)
+                data = Maps.create(
+                    file,
                     "tiles",
+                    dtype,
                     (n_sky, *tiles.shape),
-                    np.float32,
-                    chunks=(1, piece, *tiles.shape[1:]),
-                    fletcher32=True,
+                    (1, piece, *tiles.shape[1:]),
                 )
             data[i] = tiles
             content.update(tiles.tobytes())

@@ -63,25 +63,25 @@ def run_triangle(spec: Mapping[str, Any], chains: Sequence[Path], output: Path) 
     save(figures.plot_triangle(drawn, estimator, truth), output)
 
 
-def run_tiles(spec: Mapping[str, Any], datasets: Sequence[Path], output: Path) -> None:
+def run_tiles(spec: Mapping[str, Any], examples: Sequence[Path], output: Path) -> None:
     """Draw one tile under each degradation: first fiducial sky, last redshift bin.
 
     Parameters
     ----------
     spec
         `labels` has the names to show, by degradation.
-    datasets
-        Dataset files {degradation}.h5, in the order of the gallery.
+    examples
+        Files {degradation}.h5 of `collect_dataset`, in the order of the gallery.
     output
         The PNG; a PDF is written beside it.
     """
-    examples = []
+    drawn = []
     # every degradation is compared with the reference, wherever the config has it
-    for path in sorted(datasets, key=lambda path: path.stem != "reference"):
+    for path in sorted(examples, key=lambda path: path.stem != "reference"):
         with open_for_reading(path) as file:
-            tiles = np.asarray(file["fiducial/tiles"][0, ..., -1], dtype=float)
-        examples.append(figures.Example(_label(spec, path.stem), tiles))
-    save(figures.plot_tiles(examples), output)
+            tiles = np.asarray(file["tiles"], dtype=float)
+        drawn.append(figures.Example(_label(spec, path.stem), tiles))
+    save(figures.plot_tiles(drawn), output)
 
 
 def run_history(

@@ -24,12 +24,14 @@ from infoscope.cosmogrid import (
 from infoscope.datasets import NewFile, create, describe_skies, write
 from infoscope.errors import InfoscopeError
 from infoscope.nuisance import Nuisance
+from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey import averaged, read_nz
 
 log = logging.getLogger(__name__)
 
 # Alignment has one term: each bin scales as its mean redshift.
 TERMS = {"kappa": (), "kappa_ia": (1,)}
+TYPES: dict[str, np.dtype[Any]] = {"kappa": CONVERGENCE, "kappa_ia": ALIGNMENT}
 
 
 def run(spec: dict[str, Any], nz_file: Path, index: Path, output: Path) -> None:
@@ -101,13 +103,15 @@ def _refer(file: h5py.File, paths: Sequence[Path], nside: int, folder: Path) -> 
 
 def _average(file: NewFile, paths: Sequence[Path], nside: int) -> None:
     """Mean of the pixels that lie in each pixel of the study."""
+    shape = (N_BINS, 12 * nside**2)
     maps = {
-        data: file.create_dataset(
+        data: Maps.create(
+            file,
             data,
-            (len(paths), *terms, N_BINS, 12 * nside**2),
-            np.float32,
-            chunks=(1, *terms, N_BINS, 12 * nside**2),
-            fletcher32=True,
+            TYPES[data],
+            (len(paths), *terms, *shape),
+            (1, *terms, *shape),
+            leading=1 + len(terms),
         )
         for data, terms in TERMS.items()
     }
@@ -116,6 +120,7 @@ def _average(file: NewFile, paths: Sequence[Path], nside: int) -> None:
         with h5py.File(path, "r", locking=False) as source:
             for data, stored in maps.items():
                 fine = [source[name_of(data, b)][:] for b in range(N_BINS)]
-                stored[sky] = averaged(np.stack(fine), nside)
+                place = (sky, *(0 for _ in TERMS[data]))
+                stored[place] = averaged(np.stack(fine), nside)
         file.flush()
         log.info("%d of %d skies", sky + 1, len(paths))

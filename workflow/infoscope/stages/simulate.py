@@ -17,6 +17,7 @@ from infoscope.intrinsic_alignment import ORDERS
 from infoscope.matter import MatterTable
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
+from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey import read_nz
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
     matter
         Table of matter over the prior, of `tabulate_matter`.
     output
-        HDF5 file with kappa (n_sky, n_bins, n_pix) and kappa_ia (n_sky, n_order,
-        n_bins, n_pix), the terms of `intrinsic_alignment`.
+        HDF5 file with the `Maps` kappa (n_sky, n_bins, n_pix) and kappa_ia (n_sky,
+        n_order, n_bins, n_pix), the terms of `intrinsic_alignment`.
 
     Raises
     ------
@@ -67,16 +68,17 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
     n_sky = sum(len(members) for _, members in jobs)
     sky_shape = (len(nz.density), 12 * spec["nside"] ** 2)
     with create(output, spec) as file:
-        maps = {
-            name: file.create_dataset(
-                name,
-                (n_sky, *terms, *sky_shape),
-                np.float32,
-                chunks=(1, *(1 for _ in terms), *sky_shape),
-                fletcher32=True,
-            )
-            for name, terms in (("kappa", ()), ("kappa_ia", (ORDERS,)))
-        }
+        kappa = Maps.create(
+            file, "kappa", CONVERGENCE, (n_sky, *sky_shape), (1, *sky_shape)
+        )
+        kappa_ia = Maps.create(
+            file,
+            "kappa_ia",
+            ALIGNMENT,
+            (n_sky, ORDERS, *sky_shape),
+            (1, 1, *sky_shape),
+            leading=2,
+        )
         rows: list[tuple[float, ...]] = []
         for values, members in jobs:
             generators = [
@@ -86,8 +88,9 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
             of_cosmology = matter_table.at(values)
             drawn = simulate(simulator, of_cosmology, nz, spec["nside"], generators)
             for (index, sky), sky_maps in zip(members, drawn, strict=True):
-                maps["kappa"][len(rows)] = sky_maps[0]
-                maps["kappa_ia"][len(rows)] = sky_maps[1:]
+                kappa[len(rows)] = sky_maps[0]
+                for order, term in enumerate(sky_maps[1:]):
+                    kappa_ia[len(rows), order] = term
                 file.flush()
                 rows.append((*values, index, sky))
             log.info("%d of %d skies", len(rows), n_sky)

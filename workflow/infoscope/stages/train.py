@@ -32,6 +32,7 @@ from infoscope.devices import check_gpus
 from infoscope.errors import InfoscopeError
 from infoscope.files import atomic_path
 from infoscope.seeds import seed_of
+from infoscope.storage import Maps
 from infoscope.training import (
     Bounds,
     EstimatorConfig,
@@ -156,8 +157,8 @@ def _inputs(
     """Tiles of some skies, or of all, and their scaled targets."""
     theta = group["theta"][:]
     rows = np.arange(len(theta)) if skies is None else skies
-    return Inputs.of_dataset(
-        group["tiles"], rows, bounds.scale(omega_m_s8(theta[rows]))
+    return Inputs.of_maps(
+        Maps.of(group, "tiles"), rows, bounds.scale(omega_m_s8(theta[rows]))
     )
 
 

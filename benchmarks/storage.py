@@ -1,0 +1,335 @@
+"""What skies and tiles cost on disk, and what rounding them does.
+
+    OMP_NUM_THREADS=1 NPROC=1 PYTHONPATH=workflow python benchmarks/storage.py [NSIDE …]
+
+Maps of one lognormal sky are written in several ways, with checksums where HDF5 allows
+them: the convergence, the alignment terms, tiles with shape noise, and tiles of which
+three quarters are masked. For each way: the size, as a share of single precision; the
+speed of writing, of reading all, and of reading tiles in random pieces as a training
+does, in MB of single precision a second of the processor's time, from the system's
+cache (the disk comes on top, and has less to do). Filters of the package hdf5plugin
+are measured if it is installed.
+
+Then the error of half precision at ℓ ≤ 2 nside, at worst: as a share of the power of
+any combination of the bins (the largest eigenvalue of C⁻¹E), of shape noise, and of the
+cosmic scatter of the spectra, √(2 / (2ℓ + 1)) C_ℓ.
+
+    … benchmarks/storage.py --training
+
+Trains both estimators on the tiles of some degradations as they are, and rounded, with
+the same seeds, and prints the validation losses, in nat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from infoscope import harmonics
+from infoscope.batches import Inputs
+from infoscope.boltzmann import matter_of, tabulate
+from infoscope.config import (
+    CNNConfig,
+    CosmologyConfig,
+    LognormalConfig,
+    PowerSpectrumConfig,
+    TrainingConfig,
+    parse_study,
+)
+from infoscope.cosmology import grid, omega_m_s8
+from infoscope.degradations import degrade
+from infoscope.operations import Sky, Survey
+from infoscope.pieces import tiles_in_piece
+from infoscope.simulators import simulate
+from infoscope.storage import HALF, power_of_two
+from infoscope.survey import read_nz
+from infoscope.training import Bounds, train
+
+COSMOLOGY = CosmologyConfig()
+THETA = np.array([COSMOLOGY.fiducial.omega_m, COSMOLOGY.fiducial.sigma_8])
+NZ = read_nz(Path(__file__).parents[1] / "resources/nz/des_like.txt")
+N_GAL, SIGMA_E = 2.5, 0.4
+PIECES = 200
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to store maps: what is done to them before, and the filters of HDF5."""
+
+    name: str
+    encode: Callable[[np.ndarray], np.ndarray]
+    filters: dict[str, Any] = field(default_factory=dict)
+
+
+def single(maps: np.ndarray) -> np.ndarray:
+    """Leave maps as they are."""
+    return maps
+
+
+def half(maps: np.ndarray) -> np.ndarray:
+    """Round to half precision, scaled, as `storage.Maps` does."""
+    return (maps / power_of_two(maps)).astype(HALF)
+
+
+def rounded(maps: np.ndarray) -> np.ndarray:
+    """Round to the ten bits of half precision, but stay in single."""
+    bits = maps.view(np.uint32)
+    return (bits + np.uint32(1 << 12) & ~np.uint32((1 << 13) - 1)).view(np.float32)
+
+
+def ways() -> Iterator[Way]:
+    """Yield all ways, those in use first."""
+    checked = {"fletcher32": True}
+    lzf = checked | {"compression": "lzf", "shuffle": True}
+    gzip = checked | {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    yield Way("single", single, checked)
+    yield Way("half", half, checked)
+    for name, filters in (("lzf", lzf), ("gzip 1", gzip)):
+        yield Way(f"single, {name}", single, filters)
+        yield Way(f"half, {name}", half, filters)
+        yield Way(f"ten bits, {name}", rounded, filters)
+    yield Way("scale-offset, 6 digits", single, {"scaleoffset": 6})
+    try:
+        plugin = import_module("hdf5plugin")
+    except ModuleNotFoundError:
+        return
+    packed = dict(plugin.Bitshuffle(cname="zstd", clevel=1))
+    yield Way("single, bitshuffle zstd", single, checked | packed)
+    yield Way("ten bits, bitshuffle zstd", rounded, checked | packed)
+    zstd = dict(plugin.Zstd(clevel=1)) | {"shuffle": True}
+    yield Way("half, zstd", half, checked | zstd)
+
+
+def best(function: Callable[[], object]) -> float:
+    """Shortest processor time of a call, in seconds."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        function()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def lognormal_sky(nside: int) -> np.ndarray:
+    """Convergence and alignment terms, shape (4, n_bins, n_pix)."""
+    rngs = [np.random.default_rng(3)]
+    matter = matter_of(THETA, COSMOLOGY)
+    (maps,) = simulate(LognormalConfig(), matter, NZ, nside, rngs)
+    return np.asarray(maps, np.float32)
+
+
+def survey_of(nside: int) -> Survey:
+    """DES-like bins; tiles have 128 pixels along a side."""
+    n_bins = len(NZ.density)
+    return Survey(
+        nside, max(1, nside // 128), *THETA[:1], COSMOLOGY.h, NZ.mean,
+        np.full(n_bins, N_GAL), np.full(n_bins, SIGMA_E),
+    )  # fmt: skip
+
+
+def tiles_of(
+    kappa: np.ndarray, operations: list[dict[str, Any]], noise: str, seed: int = 1
+) -> np.ndarray:
+    """Degrade a sky."""
+    study = parse_study(
+        {"study": "x", "degradations": {"reference": {"operations": operations}}}
+    )
+    chosen = study.degradations["reference"].operations
+    rngs = [np.random.default_rng([seed, i]) for i in range(2)]
+    sky = Sky(kappa.astype(float), survey_of(math.isqrt(kappa.shape[1] // 12)))
+    return degrade(sky, chosen, noise, *rngs)
+
+
+def measure(way: Way, maps: np.ndarray, chunk: tuple[int, ...]) -> str:
+    """Write and read maps in one way."""
+    megabytes = maps.nbytes / 1e6
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "maps.h5")
+
+        def write() -> None:
+            with h5py.File(path, "w") as file:
+                file.create_dataset(
+                    "maps", data=way.encode(maps), chunks=chunk, **way.filters
+                )
+
+        def read() -> None:
+            with h5py.File(path) as file:
+                np.multiply(file["maps"][:], 1, dtype=np.float32)
+
+        def read_pieces() -> None:
+            rng = np.random.default_rng(1)
+            with h5py.File(path) as file:
+                for start in chunk[1] * rng.integers(
+                    maps.shape[1] // chunk[1], size=PIECES
+                ):
+                    piece = file["maps"][0, start : start + chunk[1]]
+                    np.multiply(piece, 1, dtype=np.float32)
+
+        writing = megabytes / best(write)
+        share = path.stat().st_size / maps.nbytes
+        reading = megabytes / best(read)
+        pieces = PIECES * megabytes * chunk[1] / maps.shape[1] / best(read_pieces)
+    return f"{way.name:26s} {share:6.3f} {writing:8.0f} {reading:8.0f} {pieces:8.0f}"
+
+
+def sizes_and_speeds(nside: int) -> None:
+    """Print the table of one resolution."""
+    sky = lognormal_sky(nside)
+    noisy = tiles_of(sky[0], [], "before")[None]
+    high = {"operation": "keep_convergence", "ranges": [[0.75, None]], "by": "quantile"}
+    masked = tiles_of(sky[0], [high], "before")[None]
+    # the mean of a tile is subtracted: what is masked is constant in a bin
+    for name, maps, chunk in (
+        ("convergence", sky[None, 0], (1, *sky.shape[1:])),
+        ("alignment", sky[None, 1:], (1, 1, *sky.shape[1:])),
+        ("tiles, noise", noisy, ()),
+        ("tiles, a quarter kept", masked, ()),
+    ):
+        half_tile = HALF.itemsize * maps[0, 0].size
+        pieces = chunk or (1, tiles_in_piece(maps.shape[1], half_tile), *maps.shape[2:])
+        print(
+            f"\n{name}, nside {nside}, {maps.nbytes / 1e6:.1f} MB in single precision"
+        )
+        print(f"{'':26s} {'size':>6s} {'write':>8s} {'read':>8s} {'pieces':>8s}")
+        for way in ways():
+            print(measure(way, np.ascontiguousarray(maps), pieces), flush=True)
+
+
+def errors(nside: int) -> str:
+    """Measure what half precision does to the convergence, without noise."""
+    kappa = lognormal_sky(nside)[0].astype(float)
+    scale = power_of_two(kappa)
+    error = half(kappa) * np.float64(scale) - kappa
+    lmax = harmonics.lmax_of(nside)
+    of_error, signal = (
+        np.moveaxis(harmonics.spectra(harmonics.analysis(maps), lmax), -1, 0)[
+            8 : 2 * nside + 1
+        ]
+        for maps in (error, kappa)
+    )
+    worst = np.linalg.eigvals(np.linalg.solve(signal, of_error)).real.max()
+    ell = np.arange(8, 2 * nside + 1)
+    noise = SIGMA_E**2 / (N_GAL * (180 * 60 / np.pi) ** 2)
+    autos = np.diagonal(of_error, axis1=1, axis2=2)
+    scatter = np.sqrt(2 / (2 * ell + 1))[:, None] * np.diagonal(
+        signal, axis1=1, axis2=2
+    )
+    return (
+        f"{nside:5d} {worst:12.1e} {autos.max() / noise:12.1e} "
+        f"{(autos / scatter).max():12.1e}"
+    )
+
+
+DEGRADATIONS: dict[str, list[dict[str, Any]]] = {
+    "reference": [],
+    "low-pass 100 Mpc/h": [{"operation": "lowpass", "scale_mpc_h": 100}],
+    "high-pass 100 Mpc/h": [{"operation": "highpass", "scale_mpc_h": 100}],
+    "flat spectra": [{"operation": "flatten_spectrum"}],
+}
+SKIES = {"train": 256, "validation": 128}
+SEEDS = 3
+
+
+def training(nside: int = 64) -> None:
+    """Print validation losses with and without rounding."""
+    table = tabulate(COSMOLOGY)
+    bounds = Bounds.of_prior(COSMOLOGY.prior)
+    skies: dict[str, list[np.ndarray]] = {}
+    targets = {}
+    for split, number in SKIES.items():
+        theta = grid(COSMOLOGY, split, 0, number, 1)
+        targets[split] = bounds.scale(omega_m_s8(theta))
+        skies[split] = [
+            next(
+                iter(
+                    simulate(
+                        LognormalConfig(), table.at(row), NZ, nside,
+                        [np.random.default_rng([i, len(split)])],
+                    )
+                )
+            )[0]
+            for i, row in enumerate(theta)
+        ]  # fmt: skip
+    estimators = {
+        "cnn": CNNConfig(steps=1500),
+        "power_spectrum": PowerSpectrumConfig(steps=1500),
+    }
+    settings = TrainingConfig(evaluate_every=250, patience=99)
+    print(f"{'':22s} {'':15s} {'single':>9s} {'half':>9s} {'difference':>21s}  seeds")
+    for (label, operations), noise in product(DEGRADATIONS.items(), ("before", "none")):
+        tiles = {
+            split: np.stack(
+                [
+                    tiles_of(k, operations, noise, seed)
+                    for seed, k in enumerate(of_split)
+                ]
+            )
+            for split, of_split in skies.items()
+        }
+        both = [tiles, {split: _rounded(values) for split, values in tiles.items()}]
+        for name, config in estimators.items():
+            losses = np.array(
+                [
+                    [
+                        train(
+                            config,
+                            settings,
+                            *(Inputs.of_array(t[s], targets[s]) for s in SKIES),
+                            seed,
+                            lambda _: None,
+                        ).best.validation_nll
+                        for seed in range(SEEDS)
+                    ]
+                    for t in both
+                ]
+            )
+            difference = losses[1] - losses[0]
+            print(
+                f"{label + (' *' if noise == 'none' else ''):22s} {name:15s} "
+                f"{losses[0].mean():9.4f} {losses[1].mean():9.4f} "
+                f"{difference.mean():9.4f} ± {difference.std(ddof=1) / SEEDS**0.5:.4f}"
+                f"  ± {losses[0].std(ddof=1):.4f}",
+                flush=True,
+            )
+    print("* without noise: there, tiles are stored in single precision")
+
+
+def _rounded(tiles: np.ndarray) -> np.ndarray:
+    scale = np.array([power_of_two(sky) for sky in tiles], np.float32)
+    scale = scale.reshape(-1, *[1] * (tiles.ndim - 1))
+    return (tiles / scale).astype(HALF).astype(np.float32) * scale
+
+
+def main(resolutions: list[int]) -> None:
+    """Print all tables but that of trainings."""
+    for nside in resolutions:
+        sizes_and_speeds(nside)
+    print("\nerror of half precision as a share of")
+    print("nside  combination        noise  cosmic scatter")
+    for nside in resolutions:
+        print(errors(nside), flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("NPROC", "1")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("nside", type=int, nargs="*", default=[64, 256, 512])
+    parser.add_argument("--training", action="store_true")
+    options = parser.parse_args()
+    if options.training:
+        training()
+    else:
+        main(options.nside)
