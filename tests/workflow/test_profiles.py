@@ -28,6 +28,15 @@ def test_slurm_differs_from_default_in_what_concerns_a_cluster() -> None:
         assert slurm[option] == default[option], option
 
 
+def test_nothing_holds_jobs_back_that_an_array_waits_for() -> None:
+    """With a limit, or the default rate of 100 a second, some are never submitted."""
+    slurm = profile("slurm")
+    assert slurm["slurm-array-jobs"] and slurm["jobs"] == "unlimited"
+    assert "resources" not in slurm
+    rate, _ = slurm["max-jobs-per-timespan"].split("/")
+    assert int(rate) >= 1_000_000
+
+
 def test_readme_explains_every_line() -> None:
     readme = (ROOT / "profiles/README.md").read_text()
     slurm, default = profile("slurm"), profile("default")
