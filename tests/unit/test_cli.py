@@ -173,6 +173,22 @@ def test_values_that_are_not_finite_name_the_file(
     assert not (tmp_path / "o.h5").exists()
 
 
+def test_damaged_tables_of_matter_are_named(
+    skies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    matter = tmp_path / "matter.h5"
+    content = bytearray(skies.with_name("matter.h5").read_bytes())
+    content[len(content) // 2] ^= 1
+    matter.write_bytes(content)
+    spec = specs.canonical(specs.simulate(STUDY, "fiducial", 0))
+    files = ["--nz-file", str(ROOT / "resources/nz/des_like.txt")]
+    files += ["--matter", str(matter), "--output", str(tmp_path / "o.h5")]
+    assert main(["simulate", "--spec", spec, *files]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith(f"infoscope simulate: {matter}: cannot be read (")
+
+
 def test_ranges_that_keep_nothing_name_the_sky(
     skies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,9 +57,9 @@ def delete(study: Checkout, *names: str) -> list[str]:
 
 
 def damage(path: Path) -> None:
-    """Flip a bit in the middle of a file whose time stays."""
+    """Flip a bit in a file whose time stays, in data that are surely read."""
     before, content = path.stat(), bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[len(content) // 10] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
@@ -76,6 +76,7 @@ def results(study: Checkout) -> dict[str, object]:
         and path.relative_to(folder).parts[0] not in ("logs", "benchmarks", "figures")
         # claims on the cost of rules are read from benchmarks
         and path.name != "claims.csv"
+        and path.suffix != ".part"
     }
 
 
@@ -187,7 +188,7 @@ def test_a_killed_job_is_reported_and_done_again(
     assert not (study.folder / targets[0]).exists()
 
     interference.plan("kill", "infer", 1)
-    targets = ["results/ci/posteriors/reference/power_spectrum.h5"]
+    targets = delete(study, "posteriors/reference/power_spectrum.h5")
     text = study.snakemake("--cores", "2", "--retries", "1", *targets)
     assert study.returncode == 0, text
     assert "Trying to restart job" in text
@@ -203,6 +204,8 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
     targets = delete(study, target)
     disk = (study.folder / targets[0]).parent
     mount(disk, "-t", "tmpfs", "-o", "size=200k", "tmpfs")
+    # Snakemake removes folders that are empty, which this one cannot be
+    (disk / "kept").touch()
     text = study.snakemake("--cores", "1", *targets)
     assert study.returncode == 1
     (line,) = (line for line in text.splitlines() if "No space left" in line)
@@ -211,7 +214,7 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
         "device): make space and run again"
     )
     assert "Traceback" not in text
-    assert list(disk.iterdir()) == []
+    assert [path.name for path in disk.iterdir()] == ["kept"]
     mount(disk, "-o", "remount,size=10m")
     text = study.snakemake("--cores", "1", *targets)
     assert study.returncode == 0, text
@@ -219,39 +222,34 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
 
 
 def test_damaged_inputs_are_named(study: Checkout) -> None:
-    """Those of every kind, at the same time; deleted, they are made again."""
+    """Those of several kinds, at the same time; deleted, they are made again."""
     folder, before = study.folder / "results/ci", results(study)
     summaries = "training/reference/power_spectrum/seed_0/summaries.h5"
     needed_by = {
         "nz.txt": "fisher.csv",
-        "skies/fiducial/0000.h5": "datasets/shuffle_pixels/fiducial/0000.h5",
+        "skies/fiducial/0000.h5": "figures/sky_map.png",
         # a shard, through the data set that refers to it
         "datasets/reference/test/0001.h5": summaries,
         "training/shuffle_pixels/cnn/seed_0/summaries.h5": (
             "posteriors/shuffle_pixels/cnn.h5"
         ),
         "posteriors/reference/cnn.h5": "chains/reference/cnn.1.txt",
-        "chains/reference/power_spectrum.1.txt": "figures/triangle_power_spectrum.png",
     }
     targets = delete(study, *needed_by.values())
-    for name in list(needed_by)[:-1]:
+    for name in needed_by:
         damage(folder / name)
-    chain = folder / "chains/reference/power_spectrum.1.txt"
-    stat = chain.stat()
-    chain.write_text(chain.read_text()[:100_000])
-    os.utime(chain, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     text = study.snakemake("--cores", "2", *targets)
     assert study.returncode == 1 and "Traceback" not in text, text
     assert not finished_jobs(text)
     for name in needed_by:
-        path = f"{name}: is damaged" if name.startswith("chains") else name
         named = [
             line
             for line in text.splitlines()
-            if line.strip().startswith("infoscope ") and path in line
+            if line.strip().startswith("infoscope ") and name in line
         ]
         assert len(named) == 1 and "delete it and run again" in named[0], text
-    assert not any(map(os.path.exists, targets)) and not leftovers(study)
+    assert not any((study.folder / target).exists() for target in targets)
+    assert not leftovers(study)
 
     delete(study, "datasets/reference/test/0001.h5")
     text = study.snakemake("--cores", "2", f"results/ci/{summaries}")
