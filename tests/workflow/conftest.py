@@ -36,23 +36,23 @@ class Checkout:
         self.config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
         # the rules call `python`: the interpreter that runs the tests
         self.environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"}
-        # folders that are searched first, and what else jobs find
-        self.before_python: list[str] = []
-        self.environment: dict[str, str] = {}
 
     def copied(self, folder: Path) -> Checkout:
         """Copy the checkout with its results and their times."""
         shutil.copytree(self.folder, folder)
-        other = copy.copy(self)
+        other = copy.deepcopy(self)
         other.folder = folder
         return other
+
+    def search_first(self, folder: Path) -> None:
+        """Let programs in a folder be found before all others."""
+        self.environ["PATH"] = f"{folder}:{self.environ['PATH']}"
 
     def start(
         self, *options: str, config: dict[str, Any] | None = None, **arguments: Any
     ) -> subprocess.Popen[str]:
         """Start snakemake on the study."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(config or self.config))
-        path = ":".join([*self.before_python, self.environ["PATH"]])
         return subprocess.Popen(
             # -P: as the command `snakemake`, which imports nothing from the folder
             [
@@ -60,7 +60,7 @@ class Checkout:
                 *("--configfile", "study.yaml", *options),
             ],
             cwd=self.folder,
-            env=self.environ | {"PATH": path} | self.environment,
+            env=self.environ,
             text=True,
             stderr=subprocess.STDOUT,
             **arguments,

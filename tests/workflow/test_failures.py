@@ -45,7 +45,7 @@ def study(finished: Checkout, tmp_path: Path) -> Checkout:
 def interference(study: Checkout, tmp_path: Path) -> Interference:
     """Return what happens to jobs of the study."""
     interference = Interference(tmp_path / "interference")
-    study.before_python = [str(interference.folder)]
+    study.search_first(interference.folder)
     return interference
 
 
@@ -100,7 +100,7 @@ def test_snakemake_is_killed_in_every_stage(
 
     killed = Checkout(tmp_path / "killed")
     interference = Interference(tmp_path / "interference")
-    killed.before_python = [str(interference.folder)]
+    killed.search_first(interference.folder)
     for stage, file in STAGES.items():
         interference.plan("wait", stage, file)
     log, done, met = tmp_path / "log", Counter[str](), set[str]()
@@ -357,7 +357,7 @@ def test_job_on_another_machine_has_the_config_of_its_run(study: Checkout) -> No
             study.would_run(edited)
             folder = study.folder / ".snakemake/infoscope"
             (config,) = (path for path in folder.iterdir() if path != kept)
-        study.environment = {"INFOSCOPE_CONFIG": str(config.relative_to(study.folder))}
+        study.environ["INFOSCOPE_CONFIG"] = str(config.relative_to(study.folder))
         text = study.snakemake(
             "--mode", "remote", "--target-jobs",
             "degrade_maps:degradation=shuffle_pixels,split=fiducial,shard=0000",

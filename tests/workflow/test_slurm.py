@@ -130,8 +130,8 @@ def study(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     python.write_text(PYTHON.format(python=sys.executable, notes=str(notes)))
     python.chmod(0o755)
     checkout = Checkout(folder / "info scope")
-    environ = checkout.environ
-    checkout.environ = environ | {"PATH": f"{python.parent}:{environ['PATH']}"}
+    environ = dict(checkout.environ)
+    checkout.search_first(python.parent)
     cancelled: list[str] = []
     watcher = threading.Thread(target=cancel_a_training, args=(notes, cancelled))
     watcher.start()
