@@ -73,9 +73,11 @@ class Checkout:
         self.returncode = process.returncode
         return text
 
-    def would_run(self, config: dict[str, Any] | None = None) -> dict[str, int]:
+    def would_run(
+        self, config: dict[str, Any] | None = None, *targets: str
+    ) -> dict[str, int]:
         """Count the jobs of each rule that a dry run lists."""
-        text = self.snakemake("--dry-run", "--cores", "1", config=config)
+        text = self.snakemake("--dry-run", "--cores", "1", *targets, config=config)
         assert self.returncode == 0, text
         table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", text, re.S)
         if table is None:
