@@ -177,6 +177,18 @@ def test_documented_costs_of_other_studies_are_those_of_plan(tmp_path: Path) -> 
         assert documented(name, read(written(tmp_path, study))) in document
 
 
+def test_what_is_deleted_is_not_there_in_the_end(tmp_path: Path) -> None:
+    config = yaml.safe_load(STAGE3.read_text())
+    sizes = {row.rule: row.size / 1e12 for row in table(read(STAGE3))}
+    for storage, left in (
+        ({"keep_skies": False}, sizes["degrade_maps"]),
+        ({"keep_datasets": False}, sizes["simulate_skies"]),
+    ):
+        text = plan(written(tmp_path, config | {"storage": storage}))
+        whole = sum(sizes.values())
+        assert f"{whole:.2f} TB on disk at most, {left:.2f} TB in the end." in text
+
+
 def documented(name: str, costs: Costs) -> str:
     """Row of the table in docs/cost.md."""
     rows = table(costs, gpu=True)

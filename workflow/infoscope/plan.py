@@ -248,6 +248,13 @@ def _cells(row: Row, core_hours: float, gpu_hours: float) -> tuple[str, ...]:
     )
 
 
+def _deleted(costs: Costs) -> list[str]:
+    """Rules whose files are deleted when no job needs them any more."""
+    storage = costs.study.storage
+    kept = {"simulate_skies": storage.keep_skies, "degrade_maps": storage.keep_datasets}
+    return [rule for rule, keep in kept.items() if not keep]
+
+
 def _remarks(
     costs: Costs,
     rows: Sequence[Row],
@@ -258,10 +265,12 @@ def _remarks(
     """Lines below the table: how long it takes, and where numbers are from."""
     hours = sum(row.elapsed(cores, gpus) for row in rows) / 3600
     size = sum(row.size for row in rows) / 1e12
+    deleted = sum(row.size for row in rows if row.rule in _deleted(costs)) / 1e12
+    left = f" at most, {size - deleted:.2f} TB in the end" if deleted else ""
     where = f"cores: {cores:,}" + (f", GPUs: {gpus:,}" if gpus else "")
     lines = [
-        f"{size:.2f} TB on disk. About {hours:,.1f} h ({where}) if nothing waits, one "
-        "rule after another."
+        f"{size:.2f} TB on disk{left}. About {hours:,.1f} h ({where}) if nothing "
+        "waits, one rule after another."
     ]
     if levels:
         factors = ", ".join(f"{rule} {level:.2f}" for rule, level in levels.items())
