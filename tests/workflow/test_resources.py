@@ -14,7 +14,7 @@ import yaml
 
 from infoscope import specs
 from infoscope.config import parse_study
-from infoscope.costs import Costs
+from infoscope.costs import SNAKEMAKE_MB, Costs
 from infoscope.jobs import jobs
 from infoscope.redshifts import redshift_distribution
 
@@ -68,6 +68,8 @@ def test_resources_are_those_of_the_study(tmp_path: Path) -> None:
         simulated[name] = asked(text, "simulate_skies")
         trained = asked(text, "train_estimator")
         assert {job["gpu"] for job in simulated[name] + trained} == {0}
+        # tasks of an array have what one of them asks for
+        assert len({job["runtime"] for job in asked(text, "degrade_maps")}) == 1
     small, particles, fine = (
         {key: max(job[key] for job in simulated[name]) for key in ("mem_mb", "runtime")}
         for name in ("ci", "nbody", "scales")
@@ -90,7 +92,9 @@ def test_memory_that_is_asked_for_is_enough(finished: Checkout) -> None:
         # jobs that end at once are not measured
         if row["max_rss"] != "NA":
             cost = costs.job(job.rule, job.wildcards)
-            assert float(row["max_rss"]) < cost.requested_mb, path
+            # on a cluster, Snakemake needs the rest
+            enough = cost.requested_mb - SNAKEMAKE_MB
+            assert float(row["max_rss"]) < enough, path
             compared += 1
     assert compared > 20
 

@@ -37,7 +37,9 @@ SUMMARISED = ("validation", "test", "fiducial")
 # What is asked for beyond what is expected: processors and file systems differ, and
 # posteriors that have to be corrected take several times as long.
 TIME_FACTOR, MEMORY_FACTOR = 3.0, 1.3
-SHORTEST_MINUTES, SMALLEST_MB = 10, 500
+SHORTEST_MINUTES = 10
+# On a cluster, up to three processes of Snakemake are in a job beside its own.
+SNAKEMAKE_MB = 400
 
 # ASSUMED, not measured: operations a second that a training sustains on a GPU (half of
 # what an A100 can do in single precision), bytes of inputs a second that reach it, and
@@ -99,7 +101,7 @@ class Cost:
     @property
     def requested_mb(self) -> int:
         """Memory that is asked for at the first attempt."""
-        return max(SMALLEST_MB, 100 * ceil(MEMORY_FACTOR * self.memory_mb / 100))
+        return SNAKEMAKE_MB + 100 * ceil(MEMORY_FACTOR * self.memory_mb / 100)
 
 
 def transform_seconds(nside: int) -> float:
@@ -303,6 +305,20 @@ class Costs:
         size = n_sky * self.n_tile * self._stored_bytes(degradation)
         seconds = 0.6 + n_sky * of_sky + 1e-9 * size
         return Cost(seconds, 100 + 8.5 * self._sky_mb, size)
+
+    @cached_property
+    def longest_degrading(self) -> Cost:
+        """Cost of the longest job of `degrade_maps`.
+
+        They are submitted as arrays, whose tasks have the time of one of them.
+        """
+        of_all = (
+            self.degrade_maps(degradation, split, f"{shard:04d}")
+            for degradation in self.study.degradations
+            for split in SPLITS
+            for shard in range(len(specs.shards(self.study, split)))
+        )
+        return max(of_all, key=lambda cost: cost.seconds)
 
     def collect_dataset(self, degradation: str) -> Cost:
         """Refer to shards."""

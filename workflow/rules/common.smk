@@ -97,7 +97,9 @@ wildcard_constraints:
 
 
 def cost(rule, wildcards):
-    """Cost of a job, on a GPU if its rule asks for one."""
+    """Cost that a job asks resources for, on a GPU if its rule asks for one."""
+    if rule == "degrade_maps":
+        return COSTS.longest_degrading
     asked = workflow.resource_settings.overwrite_resources.get(rule, {})
     if rule in ON_GPU and not {"gpu", "gres"}.isdisjoint(asked):
         return COSTS.on_gpu(rule, dict(wildcards.items()))
