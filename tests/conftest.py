@@ -20,7 +20,8 @@ def mount() -> Iterator[Callable[..., None]]:
             pytest.skip("only root may mount file systems")
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", *options, str(folder)], check=True)
-        mounted.append(folder)
+        if folder not in mounted:
+            mounted.append(folder)
 
     yield run
     for folder in reversed(mounted):
