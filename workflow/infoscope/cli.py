@@ -107,8 +107,10 @@ def run_stage(options: argparse.Namespace) -> None:
     """Run a stage."""
     module, function, files = STAGES[options.stage]
     os.environ["INFOSCOPE_CODE"] = options.code
-    if snakemake := os.environ.get("INFOSCOPE_SNAKEMAKE"):
-        threading.Thread(target=_end_with, args=[int(snakemake)], daemon=True).start()
+    snakemake = int(os.environ.get("INFOSCOPE_SNAKEMAKE") or 0)
+    # in a container of its own, a job may not see it
+    if snakemake and alive(snakemake):
+        threading.Thread(target=_end_with, args=[snakemake], daemon=True).start()
     run = getattr(importlib.import_module(f"infoscope.stages.{module}"), function)
     run(
         json.loads(options.spec),
