@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -42,8 +42,9 @@ WEIGHT_DECAY = 1e-5
 RETRY_FACTOR = 0.3
 # Inputs from which a network measures its features before the first step.
 START_BATCH = 512
-# Memory of a prediction, not its result, depends on this.
-PREDICTION_BATCH = 512
+# Inputs, and their bytes, that are predicted together. Memory depends on them, and the
+# result does not.
+PREDICTION_BATCH, PREDICTION_BYTES = 512, 2**26
 
 
 @dataclass(frozen=True)
@@ -271,12 +272,18 @@ def inputs_of(config: EstimatorConfig, tiles: Inputs) -> Inputs:
         return tiles
     spectra = [
         binned_spectra(part, config.n_ell).astype(np.float32)
-        for part in tiles.parts(PREDICTION_BATCH)
+        for part in predicted_together(tiles)
     ]
     features = np.concatenate(spectra)
     return Inputs.of_array(
         features.reshape(-1, tiles.n_tile, features.shape[1]), tiles.target
     )
+
+
+def predicted_together(inputs: Inputs) -> Iterator[Array]:
+    """Yield all inputs in order: whole skies, as many as are predicted together."""
+    size = PREDICTION_BYTES // (4 * math.prod(inputs.shape))
+    return inputs.parts(min(PREDICTION_BATCH, size))
 
 
 def turned(tiles: Array, symmetry: int) -> Array:
@@ -314,9 +321,14 @@ def predict(config: EstimatorConfig, result: Result, tiles: Inputs) -> Array:
         return outputs[0]
 
     inputs = inputs_of(config, tiles)
+    # each as an array, or JAX would copy all orientations before the first is done
     means = [
-        np.mean([forward(result.params, x) for x in _orientations(part)], axis=0)
-        for part in inputs.parts(PREDICTION_BATCH)
+        np.mean(
+            [np.asarray(forward(result.params, x)) for x in _orientations(part)],
+            axis=0,
+            dtype=np.float32,
+        )
+        for part in predicted_together(inputs)
     ]
     return np.concatenate(means).reshape(len(tiles.skies), tiles.n_tile, -1)
 
@@ -411,7 +423,7 @@ def train(
     def look_at_validation(params: Params) -> tuple[float, float]:
         target = validation_inputs.target.repeat(validation_inputs.n_tile, axis=0)
         start, losses = 0, []
-        for part in validation_inputs.parts(PREDICTION_BATCH):
+        for part in predicted_together(validation_inputs):
             losses.append(evaluate(params, part, target[start : start + len(part)]))
             start += len(part)
         # neighbours share large scales: skies are independent, tiles are not
