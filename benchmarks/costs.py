@@ -3,7 +3,7 @@
     PYTHONPATH=workflow python benchmarks/costs.py CONFIG
 
 CONFIG is a study that has run in this folder; other programs on the machine make jobs
-longer. Seconds and memory are those of Snakemake's benchmark files. It looks at a job
+longer. Seconds and memory are those of Snakemake's benchmark files: it looks at a job
 of more than half a minute every half minute only, and may miss the peak of its memory.
 """
 

@@ -13,7 +13,7 @@ from infoscope.config import CNNConfig, parse_study
 from infoscope.costs import (
     OPERATION_NS,
     POOL_BYTES,
-    PREDICTION_BATCH,
+    START_BATCH,
     SUMMARISED,
     Costs,
 )
@@ -58,7 +58,7 @@ def test_every_operation_has_a_rate() -> None:
 
 def test_sizes_are_those_of_the_modules_that_use_them() -> None:
     assert POOL_BYTES == batches.POOL_BYTES
-    assert PREDICTION_BATCH == training.PREDICTION_BATCH
+    assert START_BATCH == training.START_BATCH
     assert SUMMARISED == train.SUMMARISED
 
 

@@ -22,7 +22,7 @@ from infoscope.config import (
     PowerSpectrumConfig,
     Study,
 )
-from infoscope.flops import flop_of_prediction, flop_of_step
+from infoscope.flops import activations, flop_of_prediction, flop_of_step
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.operations import REGISTRY, name_of
 from infoscope.storage import ALIGNMENT, CONVERGENCE, NOISELESS_TILES, NOISY_TILES
@@ -31,7 +31,7 @@ from infoscope.survey import RedshiftDistribution, Survey
 FLOAT = 4  # bytes of a number in memory
 MB = 1e6
 # Those of `batches` and `training`, which import too much to be imported here.
-POOL_BYTES, PREDICTION_BATCH = 2**29, 512
+POOL_BYTES, START_BATCH = 2**29, 512
 SUMMARISED = ("validation", "test", "fiducial")
 
 # What is asked for beyond what is expected: processors and file systems differ, and
@@ -337,18 +337,27 @@ class Costs:
         seconds += (
             work.flop / CPU_FLOPS[config.kind] + 1e-9 * INPUT_NS * work.input_bytes
         )
-        tile = self._tile_bytes(degradation)
+        memory_mb = 550 + self._training_bytes(degradation, estimator) / MB
+        size = 2 * FLOAT * sum(map(self._tiles, SUMMARISED))
+        return Cost(seconds, memory_mb, size)
+
+    train_with_less = train_estimator
+
+    def _training_bytes(self, degradation: str, estimator: str) -> float:
+        """Memory of a training beside that of its libraries."""
+        config, tile = self.study.estimators[estimator], self._tile_bytes(degradation)
         # a pool of what does not fit into memory is read ahead
         pools = [
             min(tile * self._tiles(split), POOL_BYTES)
             for split in ("train", "train", "validation", "test")
         ]
-        batch = max(PREDICTION_BATCH, self.n_tile) * tile
-        memory_mb = 550 + (sum(pools) + 4.5 * batch) / MB
-        size = 2 * FLOAT * sum(map(self._tiles, SUMMARISED))
-        return Cost(seconds, memory_mb, size)
-
-    train_with_less = train_estimator
+        if isinstance(config, PowerSpectrumConfig):
+            return sum(pools)
+        side = self.survey.nside // self.survey.tile_nside
+        largest, every = activations(config, side)
+        start = START_BATCH * (4 * tile + 2 * FLOAT * largest)
+        steps = config.batch_size * (8 * tile + 3 * FLOAT * every)
+        return max(pools[0] + start, sum(pools) + steps)
 
     def _training(
         self, degradation: str, estimator: str, lesson: str = ""

@@ -1,4 +1,4 @@
-"""Floating-point operations of networks: what decides how long a training takes."""
+"""Operations and activations of networks: what trainings take of time and memory."""
 
 from __future__ import annotations
 
@@ -57,3 +57,15 @@ def flop_of_step(estimator: Estimator, side: int, n_bins: int) -> float:
     """
     first, later = multiplications(estimator, side, n_bins)
     return estimator.batch_size * (4.0 * first + 6.0 * later)
+
+
+def activations(estimator: CNNConfig | DeepLSSConfig, side: int) -> tuple[int, int]:
+    """Count the values that layers make of one tile: of the largest, and of all."""
+    match estimator:
+        case CNNConfig(stem=stem, features=features, channels=channels):
+            width = side // stem
+            largest = width**2 * features
+            return largest, largest + width**2 * channels * 2 * estimator.blocks
+        case DeepLSSConfig(channels=channels, blocks=blocks):
+            largest = (side // 2) ** 2 * (channels // 2)
+            return largest, largest + (side // 4) ** 2 * channels * (1 + 2 * blocks)
