@@ -60,8 +60,8 @@ COSMOLOGY = CosmologyConfig()
 THETA = np.array([COSMOLOGY.fiducial.omega_m, COSMOLOGY.fiducial.sigma_8])
 NZ = read_nz(Path(__file__).parents[1] / "resources/nz/des_like.txt")
 N_GAL, SIGMA_E = 2.5, 0.4
-PIECES = 200
-REPEATS = 3
+PIECES = 100
+REPEATS = 2
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ VALUES = {
 def rows(text: str) -> list[list[str]]:
     """Cells of the rows of tables that begin with a name in backticks."""
     lines = re.findall(r"^\| (`.*) \|$", text, re.M)
-    return [[cell.strip() for cell in line.split(" | ")] for line in lines]
+    return [[cell.strip() for cell in line.split("|")] for line in lines]
 
 
 def names(text: str) -> list[str]:

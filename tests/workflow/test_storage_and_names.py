@@ -147,8 +147,7 @@ def test_results_are_those_of_the_other_study(
             assert (other / name).read_bytes() == path.read_bytes(), name
     assert compared > 30
     for figure in (one / "figures").iterdir():
-        if "triangle" not in figure.name or LABEL:
-            assert (other / "figures" / figure.name).stat().st_size > 10_000
+        assert (other / "figures" / figure.name).stat().st_size > 10_000
     assert LABEL in set(pd.read_csv(other / "widths.csv").label)
     assert CLAIM in set(pd.read_csv(other / "claims.csv").claim)
 
@@ -233,10 +232,18 @@ def test_folder_that_cannot_work_is_one_line(
     assert not (checkout.folder / "results").exists()
 
 
-@pytest.mark.parametrize("name", ["../x", "/tmp/x", "x/../../y", ".", "a\n", "", "X"])
-def test_study_stays_in_results(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("../x", True), ("/tmp/x", True), ("../x", False), ("a\n", False)],
+)
+def test_study_stays_in_results(tmp_path: Path, name: str, option: bool) -> None:
     checkout = Checkout(tmp_path / "checkout")
-    text = checkout.snakemake("--cores", "1", "--config", f"study={name}")
+    if option:
+        text = checkout.snakemake("--cores", "1", "--config", f"study={name}")
+    else:
+        text = checkout.snakemake(
+            "--cores", "1", config=checkout.config | {"study": name}
+        )
     assert checkout.returncode != 0
     assert len([line for line in text.splitlines() if "config: study: " in line]) == 1
     assert "Traceback" not in text

@@ -311,8 +311,8 @@ def test_mask_selects_tiles_and_simulates_nothing(finished) -> None:
             h5py.File(finished.folder / "results/ci/datasets/reference.h5") as whole,
         ):
             for split in ("train", "fiducial"):
-                expected = whole[f"{split}/tiles"][:, 3:5]
-                assert np.array_equal(some[f"{split}/tiles"][:], expected)
+                expected = Maps.of(whole[split], "tiles")[:, 3:5]
+                assert np.array_equal(Maps.of(some[split], "tiles")[:], expected)
     finally:
         path.unlink()
 
