@@ -127,6 +127,12 @@ def test_summed_bins_are_smaller() -> None:
     )
 
 
+def test_tiles_without_noise_are_twice_as_large() -> None:
+    job = ("degrade_maps", {"degradation": "reference"} | SHARD)
+    noisy, clean = costs(), costs(survey={"noise": "none"})
+    assert clean.job(*job).size == 2 * noisy.job(*job).size
+
+
 def test_trainings_cost_their_steps() -> None:
     short, long = (
         costs(estimators={"cnn": {"kind": "cnn", "steps": steps}})

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from infoscope import specs
-from infoscope.checks import check_study
+from infoscope.checks import check_study, refuse_templates
 from infoscope.config import parse_study
 from infoscope.costs import GPU_BYTES, GPU_FLOPS, GPU_START, ON_GPU, Cost, Costs
 from infoscope.errors import InfoscopeError
@@ -75,6 +75,7 @@ def read(path: Path) -> Costs:
         raise InfoscopeError(f"config: {path}: {message}") from None
     if not isinstance(config, Mapping):
         raise InfoscopeError(f"config: {path}: has no keys")
+    refuse_templates([path])
     study = parse_study(config)
     nz = redshift_distribution(specs.nz(study), study.survey.nz.paths)
     check_study(study, nz)
@@ -248,6 +249,10 @@ def _cells(row: Row, core_hours: float, gpu_hours: float) -> tuple[str, ...]:
     )
 
 
+def _volume(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size < 1e11 else f"{size / 1e12:.2f} TB"
+
+
 def _deleted(costs: Costs) -> list[str]:
     """Rules whose files are deleted when no job needs them any more."""
     storage = costs.study.storage
@@ -264,12 +269,12 @@ def _remarks(
 ) -> list[str]:
     """Lines below the table: how long it takes, and where numbers are from."""
     hours = sum(row.elapsed(cores, gpus) for row in rows) / 3600
-    size = sum(row.size for row in rows) / 1e12
-    deleted = sum(row.size for row in rows if row.rule in _deleted(costs)) / 1e12
-    left = f" at most, {size - deleted:.2f} TB in the end" if deleted else ""
+    size = sum(row.size for row in rows)
+    deleted = sum(row.size for row in rows if row.rule in _deleted(costs))
+    left = f" at most, {_volume(size - deleted)} in the end" if deleted else ""
     where = f"cores: {cores:,}" + (f", GPUs: {gpus:,}" if gpus else "")
     lines = [
-        f"{size:.2f} TB on disk{left}. About {hours:,.1f} h ({where}) if nothing "
+        f"{_volume(size)} on disk{left}. About {hours:,.1f} h ({where}) if nothing "
         "waits, one rule after another."
     ]
     if levels:
