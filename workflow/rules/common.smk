@@ -96,24 +96,24 @@ wildcard_constraints:
     lesson="|".join(specs.lessons(STUDY)),
 
 
-def cost(rule, wildcards):
+def cost(name, wildcards):
     """Cost that a job asks resources for, on a GPU if its rule asks for one."""
-    if rule == "degrade_maps":
+    if name == "degrade_maps":
         return COSTS.longest_degrading
-    asked = workflow.resource_settings.overwrite_resources.get(rule, {})
-    if rule in ON_GPU and not {"gpu", "gres"}.isdisjoint(asked):
-        return COSTS.on_gpu(rule, dict(wildcards.items()))
-    return COSTS.job(rule, dict(wildcards.items()))
+    asked = workflow.resource_settings.overwrite_resources.get(name, {})
+    if name in ON_GPU and not {"gpu", "gres"}.isdisjoint(asked):
+        return COSTS.on_gpu(name, dict(wildcards.items()))
+    return COSTS.job(name, dict(wildcards.items()))
 
 
-def mem_mb(rule):
+def mem_mb(name):
     """Memory of the jobs of a rule: a job that needs more is tried again with more."""
-    return lambda wildcards, attempt: attempt * cost(rule, wildcards).requested_mb
+    return lambda wildcards, attempt: attempt * cost(name, wildcards).requested_mb
 
 
-def runtime(rule):
+def runtime(name):
     """Minutes of the jobs of a rule, likewise."""
-    return lambda wildcards, attempt: attempt * cost(rule, wildcards).requested_minutes
+    return lambda wildcards, attempt: attempt * cost(name, wildcards).requested_minutes
 
 
 def kept(keep, path):
