@@ -27,6 +27,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from infoscope import batches, datasets, training
@@ -72,7 +73,7 @@ def write(path: Path, n_sky: int) -> None:
 
 def inputs_of(path: Path, split: str, n_sky: int) -> batches.Inputs:
     """Use the first skies of a split; its file stays open."""
-    group = datasets.open_for_reading(path)[split]
+    group = h5py.File(path)[split]
     target = group["theta"][:n_sky].astype(np.float32)
     maps = Maps.of(group, "tiles")
     return batches.Inputs.of_maps(maps, np.arange(len(target)), target)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs/results.md").read_text()
 RULES = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
 SECTIONS = dict(re.findall(r"^### `(.+?)`\n(.*?)(?=^##|\Z)", PAGE, re.M | re.S))
-COMMON = {"spec", "code", "versions"}
+COMMON = {"spec", "code", "versions", "checksum"}
 VALUES = {
     "split": "train|validation|test|fiducial", "shard": r"\d{4}", "seed": r"\d+",
 }  # fmt: skip
