@@ -265,8 +265,8 @@ def training(nside: int = 64) -> None:
             for i, row in enumerate(theta)
         ]  # fmt: skip
     estimators = {
-        "cnn": CNNConfig(steps=600),
-        "power_spectrum": PowerSpectrumConfig(steps=1500),
+        "power_spectrum": PowerSpectrumConfig(steps=1000),
+        "cnn": CNNConfig(steps=300),
     }
     settings = TrainingConfig(evaluate_every=100, patience=99)
     print(f"{'':22s} {'':15s} {'single':>9s} {'half':>9s} {'difference':>21s}  seeds")
