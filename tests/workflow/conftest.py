@@ -12,12 +12,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 import yaml
 
 PATH = os.environ["PATH"]
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "workflow", "config", "envs", "profiles", "resources"]
+
+
+def contents(path: Path) -> dict[str, object]:
+    """Data sets of an HDF5 file by name, and their attributes by `name@key`."""
+    found: dict[str, object] = {}
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = (item.dtype, item.shape, np.asarray(item).tobytes())
+        for key, value in item.attrs.items():
+            found[f"{name}@{key}"] = repr(np.asarray(value).tolist())
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return found
 
 
 class Checkout:

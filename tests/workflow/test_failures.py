@@ -18,9 +18,8 @@ import pytest
 
 from infoscope.files import alive
 
-from .conftest import ROOT, Checkout
+from .conftest import ROOT, Checkout, contents
 from .interference import Interference
-from .test_interrupted import contents
 
 pytestmark = pytest.mark.slow
 

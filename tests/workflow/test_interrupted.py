@@ -10,14 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 from infoscope import specs
 from infoscope.config import parse_study
 
-from .conftest import Checkout
+from .conftest import Checkout, contents
 
 pytestmark = pytest.mark.slow
 
@@ -40,18 +38,6 @@ def command(finished: Checkout, output: Path) -> list[str]:
         sys.executable, "-c", LAUNCHER, "train", "--spec", json.dumps(spec),
         "--dataset", str(dataset), "--output", str(output),
     ]  # fmt: skip
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-
-    def add(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            found[name] = np.asarray(item).tobytes()
-
-    with h5py.File(path) as file:
-        file.visititems(add)
-    return found
 
 
 def test_a_killed_training_ends_as_if_it_never_was(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from infoscope import specs
-from infoscope.config import parse_study
+from infoscope.checks import checked_study
 from infoscope.costs import SNAKEMAKE_MB, Costs
 from infoscope.jobs import jobs
-from infoscope.redshifts import redshift_distribution
 
 from .conftest import ROOT, Checkout
 
@@ -33,17 +29,13 @@ def asked(text: str, rule: str) -> list[dict[str, int]]:
 
 
 def study_costs(config: dict[str, Any]) -> Costs:
-    study = parse_study(config)
-    nz = redshift_distribution(specs.nz(study), study.survey.nz.paths)
-    return Costs.of(study, nz)
+    return Costs.of(*checked_study(config))
 
 
 @pytest.mark.slow
 def test_resources_grow_with_attempts(finished: Checkout, tmp_path: Path) -> None:
     """A job fails because there is no GPU, and is tried again with more."""
-    checkout = copy.copy(finished)
-    checkout.folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, checkout.folder)
+    checkout = finished.copied(tmp_path / "copy")
     text = checkout.snakemake(
         *("--cores", "1", "--retries", "2", "--forcerun", "train_estimator"),
         *("--set-resources", "train_estimator:gpu=1", "--"),

@@ -15,9 +15,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import h5py
 import healpy
 import numpy as np
 import pandas as pd
@@ -27,7 +25,7 @@ from infoscope import specs
 from infoscope.config import parse_study
 
 from ..unit.test_security import Payload
-from .conftest import ROOT, Checkout
+from .conftest import ROOT, Checkout, contents
 from .test_what_reruns import AGGREGATES, CHAIN
 
 pytestmark = pytest.mark.slow
@@ -107,20 +105,6 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     return checkout
 
 
-def contents(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
-        for key, value in item.attrs.items():
-            found[f"{name}@{key}"] = value
-
-    with h5py.File(path) as file:
-        file.visititems(add)
-    return found
-
-
 def test_results_are_those_of_the_other_study(
     finished: Checkout, elsewhere: Checkout
 ) -> None:
@@ -134,7 +118,7 @@ def test_results_are_those_of_the_other_study(
             continue
         compared += 1
         if path.suffix == ".h5":
-            np.testing.assert_equal(contents(other / name), contents(path))
+            assert contents(other / name) == contents(path), name
         elif name.name in ("widths.csv", "mocks.csv", "diagnostics.csv", "claims.csv"):
             tables = [pd.read_csv(folder / name) for folder in (one, other)]
             for table in tables:
@@ -297,4 +281,4 @@ def test_cache_of_compiled_programs_is_no_pickle(
     assert "Error reading persistent compilation cache entry" in done.stderr
     assert not marker.exists()
     expected = results / "training/reference/cnn/seed_0/summaries.h5"
-    np.testing.assert_equal(contents(output), contents(expected))
+    assert contents(output) == contents(expected)

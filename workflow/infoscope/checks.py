@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from infoscope.config import CosmoGridConfig, NBodyConfig, Study
+from infoscope import specs
+from infoscope.config import CosmoGridConfig, NBodyConfig, Study, parse_study
 from infoscope.cosmology import comoving_distance_mpc
 from infoscope.degradations import check
 from infoscope.errors import InfoscopeError
+from infoscope.footprint import selected_tiles
+from infoscope.redshifts import redshift_distribution
 from infoscope.survey import RedshiftDistribution, Survey
 
 FEWEST_SHELLS = 4
@@ -42,6 +46,32 @@ def refuse_templates(files: Iterable[Path]) -> None:
                 f"config: {path}: __use_yte__: Snakemake runs code in such a file; "
                 "write out what it makes"
             )
+
+
+def checked_study(
+    config: Mapping[str, Any],
+) -> tuple[Study, RedshiftDistribution, list[int] | None]:
+    """Validate a config, and read what it names.
+
+    Returns
+    -------
+        The study, its n(z), and the tiles that its mask selects (None without a mask).
+
+    Raises
+    ------
+    InfoscopeError
+        One line that names the first key that is wrong.
+    """
+    study = parse_study(config)
+    survey = study.survey
+    nz = redshift_distribution(specs.nz(study), survey.nz.paths)
+    check_study(study, nz)
+    if survey.mask is None:
+        return study, nz, None
+    tiles = selected_tiles(
+        Path(survey.mask), survey.nside, survey.tile_nside, survey.mask_fraction
+    )
+    return study, nz, tiles
 
 
 def check_study(study: Study, nz: RedshiftDistribution) -> None:

@@ -16,7 +16,6 @@ from math import ceil
 from infoscope import specs
 from infoscope.checks import depth_mpc, survey_of
 from infoscope.config import (
-    SPLITS,
     CosmoGridConfig,
     NBodyConfig,
     PowerSpectrumConfig,
@@ -313,17 +312,15 @@ class Costs:
         They are submitted as arrays, whose tasks have the time of one of them.
         """
         of_all = (
-            self.degrade_maps(degradation, split, f"{shard:04d}")
+            self.degrade_maps(degradation, split, shard)
             for degradation in self.study.degradations
-            for split in SPLITS
-            for shard in range(len(specs.shards(self.study, split)))
+            for split, shard in specs.all_shards(self.study)
         )
         return max(of_all, key=lambda cost: cost.seconds)
 
     def collect_dataset(self, degradation: str) -> Cost:
         """Refer to shards."""
-        shards = sum(len(specs.shards(self.study, split)) for split in SPLITS)
-        return Cost(0.5 + 0.003 * shards, 120)
+        return Cost(0.5 + 0.003 * len(specs.all_shards(self.study)), 120)
 
     # estimators
 

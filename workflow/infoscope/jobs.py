@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import PurePath
 
 from infoscope import specs
-from infoscope.config import SPLITS, Study
+from infoscope.config import Study
 
 # Files that a job leaves, of rules that leave more than one.
 OUTPUTS = {
@@ -68,9 +68,7 @@ def jobs(study: Study) -> Iterator[Job]:
         yield Job("tabulate_matter", {})
     yield Job("forecast_fisher", {})
     shards = [
-        {"split": split, "shard": f"{number:04d}"}
-        for split in SPLITS
-        for number in range(len(specs.shards(study, split)))
+        {"split": split, "shard": shard} for split, shard in specs.all_shards(study)
     ]
     for shard in shards:
         yield Job("simulate_skies", shard)

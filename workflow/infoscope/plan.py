@@ -10,14 +10,10 @@ from pathlib import Path
 
 import yaml
 
-from infoscope import specs
-from infoscope.checks import check_study, refuse_templates
-from infoscope.config import parse_study
+from infoscope.checks import checked_study, refuse_templates
 from infoscope.costs import GPU_BYTES, GPU_FLOPS, GPU_START, ON_GPU, Cost, Costs
 from infoscope.errors import InfoscopeError
-from infoscope.footprint import selected_tiles
 from infoscope.jobs import RECORDS, Job, jobs, warning
-from infoscope.redshifts import redshift_distribution
 
 # Of jobs that are over sooner, the time to start Python is most.
 SHORTEST_MEASURED = 10.0
@@ -76,16 +72,7 @@ def read(path: Path) -> Costs:
     if not isinstance(config, Mapping):
         raise InfoscopeError(f"config: {path}: has no keys")
     refuse_templates([path])
-    study = parse_study(config)
-    nz = redshift_distribution(specs.nz(study), study.survey.nz.paths)
-    check_study(study, nz)
-    survey, tiles = study.survey, None
-    if survey.mask is not None:
-        mask = Path(survey.mask)
-        tiles = selected_tiles(
-            mask, survey.nside, survey.tile_nside, survey.mask_fraction
-        )
-    return Costs.of(study, nz, tiles)
+    return Costs.of(*checked_study(config))
 
 
 def plan(

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from infoscope.config import Study
+from infoscope.config import SPLITS, Study
 from infoscope.operations import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
 
@@ -50,6 +50,15 @@ def shards(study: Study, split: str) -> list[tuple[int, int]]:
         total = getattr(grid, split).cosmologies
     size = grid.shard_size
     return [(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def all_shards(study: Study) -> list[tuple[str, str]]:
+    """Split and name of every shard, in order."""
+    return [
+        (split, f"{number:04d}")
+        for split in SPLITS
+        for number in range(len(shards(study, split)))
+    ]
 
 
 def nz(study: Study) -> dict[str, Any]:

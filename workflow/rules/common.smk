@@ -17,15 +17,13 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 from snakemake.logging import logger
 
 from infoscope import kept_config, specs
-from infoscope.checks import check_study, refuse_templates
-from infoscope.config import SPLITS, parse_study
+from infoscope.checks import checked_study, refuse_templates
+from infoscope.config import SPLITS
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files import check_writable
-from infoscope.footprint import selected_tiles
 from infoscope.jobs import warning
 from infoscope.links import point
-from infoscope.redshifts import redshift_distribution
 
 if workflow.is_main_process:
     os.environ["INFOSCOPE_CONFIG"] = str(kept_config.keep(config))
@@ -40,17 +38,7 @@ envvars:
 
 try:
     refuse_templates(map(Path, workflow.configfiles))
-    STUDY = parse_study(config)
-    NZ = redshift_distribution(specs.nz(STUDY), STUDY.survey.nz.paths)
-    check_study(STUDY, NZ)
-    TILES = None
-    if STUDY.survey.mask is not None:
-        TILES = selected_tiles(
-            Path(STUDY.survey.mask),
-            STUDY.survey.nside,
-            STUDY.survey.tile_nside,
-            STUDY.survey.mask_fraction,
-        )
+    STUDY, NZ, TILES = checked_study(config)
 except InfoscopeError as error:
     raise SystemExit(str(error))
 # once, and not in every job
@@ -136,9 +124,8 @@ def literal(spec):
 def shard_files(pattern):
     """Files of all shards of all splits, in order."""
     return [
-        pattern.format(split=split, shard=f"{i:04d}")
-        for split in SPLITS
-        for i in range(len(specs.shards(STUDY, split)))
+        pattern.format(split=split, shard=shard)
+        for split, shard in specs.all_shards(STUDY)
     ]
 
 
