@@ -1,5 +1,6 @@
 # make study   run the default study (CONFIG=file.yaml for another one)
 # make plan    say what a study costs (CONFIG=file.yaml, ARGS="--cores 64 --gpus 4")
+# make status  say how far a study is (CONFIG=file.yaml)
 # make test    run all tests
 # make lint    check style, types and the workflow
 # make docs    write config/README.md and the JSON schema from the config models
@@ -32,7 +33,7 @@ PYTHON ?= $(shell $(find_python))
 # The rules call `python`: it has to be the one of the virtual environment.
 in_venv = PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: study plan test lint docs gallery lock clean
+.PHONY: study plan status test lint docs gallery lock clean
 
 study: .venv/run.stamp
 	$(in_venv) snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(ARGS)
@@ -40,6 +41,10 @@ study: .venv/run.stamp
 plan: .venv/run.stamp
 	PYTHONPATH=workflow .venv/bin/python -m infoscope plan \
 		"$(or $(CONFIG),config/config.yaml)" $(ARGS)
+
+status: .venv/run.stamp
+	PYTHONPATH=workflow .venv/bin/python -m infoscope status \
+		"$(or $(CONFIG),config/config.yaml)"
 
 test: .venv/dev.stamp
 	$(in_venv) pytest $(ARGS)

@@ -1,4 +1,4 @@
-"""Command line: `python -m infoscope STAGE`, one subcommand a rule, and `plan`."""
+"""Command line: `python -m infoscope STAGE`, one a rule, and `plan` and `status`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(flag, type=Path, nargs=nargs, required=True)
         command.add_argument("--output", type=Path, required=True)
     add_plan(commands.add_parser("plan", help="what a study costs"))
+    where = commands.add_parser("status", help="where a study is")
+    where.add_argument("path", type=Path, metavar="CONFIG", help="the study")
     return top
 
 
@@ -95,6 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from infoscope.plan import plan
 
             print(plan(options.path, options.cores, options.gpus, options.measured))
+        elif options.stage == "status":
+            from infoscope.status import status
+
+            print(status(options.path))
         else:
             run_stage(options)
     except InfoscopeError as error:

@@ -7,6 +7,7 @@ densities that were fitted without the cosmology in question.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from infoscope.calibration import Coverage, coverage, ranks, tarp
 from infoscope.cosmology import omega_m_s8
 from infoscope.densities import Density, fit_density
 from infoscope.errors import InfoscopeError
+from infoscope.pace import paced
 from infoscope.posterior import (
     METRICS,
     Grid,
@@ -31,6 +33,8 @@ from infoscope.posterior import (
     widths_of,
 )
 from infoscope.seeds import seed_of
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -166,7 +170,8 @@ class Inference:
         n_test, n_fiducial = len(self.test.theta), len(self.fiducial.theta)
         actual = coarse.resampled(self.density, np.ones(n_test), np.arange(n_fiducial))
         resampled = []
-        for i in range(self.n_bootstrap):
+        numbers = range(self.n_bootstrap)
+        for i in paced(numbers, len(numbers), "resamplings", log):
             rng = np.random.default_rng(seed_of(self.seed, "bootstrap", i))
             drawn = rng.integers(n_test, size=n_test)
             weights = np.bincount(drawn, minlength=n_test).astype(np.float64)

@@ -211,6 +211,11 @@ def _lines(rows: Sequence[Row]) -> list[str]:
         one = row.seconds / 3600
         cells.append(_cells(row, 0 if row.gpu else one, one if row.gpu else 0))
     cells.append(_cells(total, hours[False], hours[True]))
+    return aligned(cells)
+
+
+def aligned(cells: Sequence[tuple[str, ...]]) -> list[str]:
+    """Lines of a table whose first line are headings and whose last one is a sum."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(

@@ -16,13 +16,13 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 
 from snakemake.logging import logger
 
-from infoscope import kept_config, specs
+from infoscope import kept_config, progress, specs
 from infoscope.checks import checked_study, refuse_templates
 from infoscope.config import SPLITS
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files import check_writable
-from infoscope.jobs import warning
+from infoscope.jobs import jobs, warning
 from infoscope.links import point
 
 if workflow.is_main_process:
@@ -63,6 +63,14 @@ DATASET_FILE = f"{RESULTS}/datasets/{{degradation}}.h5"
 COSTS = Costs.of(STUDY, NZ, TILES)
 # where skies come from
 SKIES = "cosmogrid" if STUDY.simulator.name == "cosmogrid" else "simulate"
+if workflow.is_main_process:
+    listener = progress.Listener(
+        path=progress.file_of(STUDY.study),
+        expected=lambda rule, wildcards: COSTS.job(rule, wildcards).seconds,
+        all_jobs=lambda: ((job.rule, job.wildcards) for job in jobs(STUDY)),
+        say=logger.info,
+    )
+    logger.addHandler(listener)
 
 
 onstart:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,14 @@ from infoscope.errors import InfoscopeError
 from infoscope.intrinsic_alignment import alignment
 from infoscope.nuisance import Nuisance
 from infoscope.operations import load
+from infoscope.pace import paced
 from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of
 from infoscope.sky import Sky
 from infoscope.storage import NOISELESS_TILES, NOISY_TILES, Maps
 from infoscope.survey import Survey, nside_of
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -76,7 +80,8 @@ def run(
         aligned = _alignments(intrinsic, seed, split, members)
         chosen = slice(None) if spec["tiles"] is None else spec["tiles"]
         content = hashlib.sha256()
-        for i, (cosmology, realisation) in enumerate(members):
+        for i, member in enumerate(paced(members, n_sky, "skies", log)):
+            cosmology, realisation = member
             kappa = maps[i].astype(np.float64)
             a_ia, eta_ia = aligned[i]
             if a_ia:

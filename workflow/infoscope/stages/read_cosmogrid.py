@@ -24,6 +24,7 @@ from infoscope.cosmogrid import (
 from infoscope.datasets import NewFile, create, describe_skies, write
 from infoscope.errors import InfoscopeError
 from infoscope.nuisance import Nuisance
+from infoscope.pace import paced
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey import averaged, read_nz
 
@@ -115,7 +116,7 @@ def _average(file: NewFile, paths: Sequence[Path], nside: int) -> None:
         )
         for data, terms in TERMS.items()
     }
-    for sky, path in enumerate(paths):
+    for sky, path in enumerate(paced(paths, len(paths), "skies", log)):
         check_maps(path)
         with h5py.File(path, "r", locking=False) as source:
             for data, stored in maps.items():
@@ -123,4 +124,3 @@ def _average(file: NewFile, paths: Sequence[Path], nside: int) -> None:
                 place = (sky, *(0 for _ in TERMS[data]))
                 stored[place] = averaged(np.stack(fine), nside)
         file.flush()
-        log.info("%d of %d skies", sky + 1, len(paths))

@@ -15,6 +15,7 @@ from infoscope.datasets import create, describe_skies, open_for_reading
 from infoscope.devices import check_gpus
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.matter import MatterTable
+from infoscope.pace import paced
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
@@ -80,7 +81,7 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
             leading=2,
         )
         rows: list[tuple[float, ...]] = []
-        for values, members in jobs:
+        for values, members in paced(jobs, len(jobs), "cosmologies", log):
             generators = [
                 np.random.default_rng(seed_of(spec["seed"], "sky", split, *member))
                 for member in members
@@ -93,6 +94,5 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
                     kappa_ia[len(rows), order] = term
                 file.flush()
                 rows.append((*values, index, sky))
-            log.info("%d of %d skies", len(rows), n_sky)
         table = np.array(rows)
         describe_skies(file, table[:, :2], table[:, 2], table[:, 3], nz.mean)

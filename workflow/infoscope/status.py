@@ -1,0 +1,108 @@
+"""Where a study is: `python -m infoscope status`."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from infoscope.errors import InfoscopeError
+from infoscope.files import alive
+from infoscope.pace import duration
+from infoscope.plan import aligned, read
+from infoscope.progress import Progress, Record, file_of, last_line
+
+# Elsewhere, a run that lives writes its file more often.
+SILENT_SECONDS = 180.0
+HEADINGS = ("rule", "jobs", "finished", "running", "failed", "took", "left")
+
+
+def status(path: Path) -> str:
+    """Say where a study is.
+
+    Parameters
+    ----------
+    path
+        Its config.
+
+    Raises
+    ------
+    InfoscopeError
+        If the config is wrong, or the study has not been run.
+    """
+    name = read(path).study.study
+    file = file_of(name)
+    if not file.exists():
+        raise InfoscopeError(f"study {name} has not been run here: there is no {file}")
+    return "\n".join(lines(name, Record.read(file), time.time()))
+
+
+def lines(name: str, record: Record, now: float) -> Iterator[str]:
+    """Yield lines about the last run of a study.
+
+    Parameters
+    ----------
+    name
+        The study.
+    record
+        What its file says.
+    now
+        Time, in seconds since 1970.
+    """
+    run = record.progress
+    lives = runs(record, now) and not run.over
+    seen = now if lives else record.written
+    if lives:
+        state = f"runs since {_clock(run.began)} (process {record.process}"
+        state += f" on {record.host})"
+    elif run.over:
+        state = f"finished at {_clock(record.written)}"
+    else:
+        state = f"stopped at {_clock(record.written)}; the same command goes on"
+    yield f"study {name} {state}"
+    yield ""
+    yield from aligned(list(_cells(run, seen)))
+    yield ""
+    if lives:
+        yield run.line(seen, len(run.running))
+    for job in run.failed.values():
+        last = last_line(Path(job.log)) or "no message"
+        yield f"failed: {job.rule} {job.name} ({job.log}): {last}"
+
+
+def runs(record: Record, now: float) -> bool:
+    """Whether the Snakemake that wrote a file still runs."""
+    if record.host == socket.gethostname():
+        return alive(record.process)
+    return now - record.written < SILENT_SECONDS
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _cells(run: Progress, now: float) -> Iterator[tuple[str, ...]]:
+    yield HEADINGS
+    for rule, pace in run.paces.items():
+        running = [job for job in run.running.values() if job.rule == rule]
+        failed = [job for job in run.failed.values() if job.rule == rule]
+        yield (
+            rule,
+            f"{pace.planned:,}",
+            f"{pace.finished:,}",
+            f"{len(running):,}",
+            f"{len(failed):,}",
+            duration(pace.took),
+            duration(run.left(rule, now)),
+        )
+    done, left = run.work(now)
+    yield (
+        "total",
+        f"{run.planned:,}",
+        f"{run.finished:,}",
+        f"{len(run.running):,}",
+        f"{len(run.failed):,}",
+        duration(done),
+        duration(left),
+    )
