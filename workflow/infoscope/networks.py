@@ -109,6 +109,29 @@ class Standardise(nn.Module):
         return (x + shift) * scale
 
 
+class DenseOfBoth(nn.Module):
+    """Dense layer of two maps as if they were joined along their channels.
+
+    They are not: XLA multiplies a joined matrix five times more slowly on a CPU.
+
+    Attributes
+    ----------
+    channels
+        Width of the layer.
+    """
+
+    channels: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array, y: jax.Array) -> jax.Array:
+        """Map x (…, m) and y (…, n) to (…, channels)."""
+        split = x.shape[-1]
+        shape = (split + y.shape[-1], self.channels)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.channels,))
+        return x @ kernel[:split] + y @ kernel[split:] + bias
+
+
 class CNN(nn.Module):
     """Residual convolutional network without normalisation.
 
@@ -141,7 +164,7 @@ class CNN(nn.Module):
         x = space_to_depth(x, self.stem)
         fine = nn.gelu(nn.Dense(self.features)(x))
         found = [fine]
-        x = nn.Dense(self.channels)(jnp.concatenate([x, fine], axis=-1))
+        x = DenseOfBoth(self.channels, name="Dense_1")(x, fine)
         for _ in range(self.blocks):
             y = nn.gelu(nn.Conv(self.channels, (3, 3))(x))
             z = nn.gelu(nn.Conv(self.channels, (3, 3))(y))
@@ -151,7 +174,7 @@ class CNN(nn.Module):
                 n, side, _, channels = x.shape
                 x = x.reshape(n, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4))
         means = jnp.concatenate([maps.mean(axis=(1, 2)) for maps in found], axis=-1)
-        return Head()(nn.gelu(nn.Dense(64)(Standardise()(means))))
+        return Head()(nn.gelu(nn.Dense(64, name="Dense_2")(Standardise()(means))))
 
 
 class DeepLSS(nn.Module):
