@@ -2,11 +2,12 @@
 # make plan    say what a study costs (CONFIG=file.yaml, ARGS="--cores 64 --gpus 4")
 # make status  say how far a study is (CONFIG=file.yaml)
 # make test    run all tests
-# make lint    check style, types and the workflow
+# make lint    check style, types, the workflow and the documentation
 # make docs    write config/README.md and the JSON schema from the config models
+# make site    build the documentation: build/site/index.html
 # make gallery draw docs/figures/gallery.png: what every operation does to a sky
 # make lock    pin the dependencies anew after an edit of pyproject.toml
-# make clean   remove the virtual environment and caches, never results
+# make clean   remove the virtual environment, caches and the site, never results
 #
 # ARGS go to snakemake (study), infoscope (plan), pytest (test) or uv (lock):
 #   make study CORES=8 ARGS=--dry-run
@@ -33,7 +34,7 @@ PYTHON ?= $(shell $(find_python))
 # The rules call `python`: it has to be the one of the virtual environment.
 in_venv = PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: study plan status test lint docs gallery lock clean
+.PHONY: study plan status test lint docs site gallery lock clean
 
 study: .venv/run.stamp
 	$(in_venv) snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(ARGS)
@@ -55,9 +56,18 @@ lint: .venv/dev.stamp
 	$(in_venv) mypy
 	$(in_venv) snakefmt --check Snakefile workflow
 	$(in_venv) snakemake --lint
+	$(in_venv) check-jsonschema --builtin-schema vendor.github-workflows \
+		.github/workflows/*.yml
+	$(in_venv) check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(MAKE) site
 
 docs: .venv/dev.stamp
 	$(in_venv) PYTHONPATH=workflow python -m infoscope.reference
+
+# A link that leads nowhere, in or out of a page, is a failure.
+site: .venv/dev.stamp
+	$(in_venv) sphinx-build --quiet --fresh-env --nitpicky --fail-on-warning \
+		--keep-going --conf-dir docs --doctree-dir build/doctrees . build/site
 
 gallery: .venv/run.stamp
 	$(in_venv) snakemake --cores $(CORES) --configfile config/studies/gallery.yaml \
@@ -79,7 +89,7 @@ lock:
 		--output-file requirements.txt >/dev/null
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build
 	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `study` alone does not install the development tools. The stamps live inside the

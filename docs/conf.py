@@ -1,0 +1,63 @@
+"""Builds the documentation as a site: `make site`.
+
+Pages are Markdown that GitHub shows too, wherever they lie in the repository. So the
+source folder is the repository, and links between files mean the same in both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import latex2mathml.converter
+from docutils import nodes
+from sphinx.application import Sphinx
+
+project = "infoscope"
+author = "The infoscope developers"
+copyright = author
+
+root_doc = "docs/index"
+include_patterns = [
+    "docs/**",
+    "*.md",
+    "config/README.md",
+    "envs/README.md",
+    "profiles/README.md",
+]
+# Sphinx looks into no folder that is named here.
+exclude_patterns = [".*", "benchmarks", "build", "resources", "results", "tests"]
+
+extensions = ["myst_parser"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+nitpicky = True
+suppress_warnings = ["config.cache"]
+
+html_theme = "furo"
+html_title = project
+html_extra_path = ["site"]
+html_copy_source = False
+html_show_sphinx = False
+html_math_renderer = "mathml"
+pygments_style = "default"
+
+
+def visit_math(self: Any, node: nodes.math) -> None:
+    """Write a formula as MathML, which needs no script and no font."""
+    self.body.append(latex2mathml.converter.convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def visit_displayed_math(self: Any, node: nodes.math_block) -> None:
+    """Write a formula of its own line."""
+    formula = latex2mathml.converter.convert(node.astext(), display="block")
+    self.body.append(f'<div class="math">{formula}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Register what writes formulas."""
+    app.add_html_math_renderer(
+        "mathml", (visit_math, None), (visit_displayed_math, None)
+    )

@@ -1,0 +1,80 @@
+"""The site of the documentation: nothing leads nowhere, nothing needs the network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# what `make site` runs
+(COMMAND,) = re.findall(
+    r"sphinx-build ((?:.*\\\n)*.*)", (ROOT / "Makefile").read_text()
+)
+OPTIONS = COMMAND.replace("\\\n", "").split()
+RESOURCES = {"script": "src", "img": "src", "iframe": "src", "link": "href"}
+
+
+class Loaded(HTMLParser):
+    """Addresses of what a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        address = dict(attrs).get(RESOURCES.get(tag, ""))
+        if address is not None:
+            self.addresses.append(address)
+
+
+def build(folder: Path, page: str) -> subprocess.CompletedProcess[str]:
+    """Build a site of one page, and of another one with the heading `There`."""
+    shutil.copytree(ROOT / "docs/site", folder / "docs/site")
+    shutil.copy(ROOT / "docs/conf.py", folder / "docs")
+    (folder / "README.md").write_text("# Readme\n\n## There\n")
+    (folder / "module.py").touch()
+    (folder / "docs/page.md").write_text(f"# Page\n\n{page}\n")
+    index = "Index\n=====\n\n.. toctree::\n\n   page\n   ../README\n"
+    (folder / "docs/index.rst").write_text(index)
+    return subprocess.run(
+        [sys.executable, "-m", "sphinx", *OPTIONS],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_pages_load_nothing_from_elsewhere(tmp_path: Path) -> None:
+    text = "[a](../README.md#there) [b](../module.py) [c](https://x.org) $x^2$\n\n$$y$$"
+    done = build(tmp_path, text)
+    assert (done.returncode, done.stderr) == (0, "")
+    site = tmp_path / "build/site"
+    for path in site.rglob("*.html"):
+        page = Loaded()
+        page.feed(path.read_text())
+        for address in page.addresses:
+            assert not re.match(r"\w+:|//", address), address
+            # the version of a file is no part of its name
+            assert (path.parent / address.split("?")[0]).exists() or address == "#"
+    for path in site.rglob("*.css"):
+        assert not re.search(r"(@import|url\(\s*)['\"]?(https?:)?//", path.read_text())
+    text = (site / "docs/page.html").read_text()
+    assert text.count("<math ") == 2
+
+
+def test_what_leads_nowhere_is_a_failure(tmp_path: Path) -> None:
+    links = [
+        "[a](nowhere.md)",
+        "[a](../README.md#nowhere)",
+        "[a](#nowhere)",
+        "[a](../nowhere.py)",
+        "![a](nowhere.png)",
+    ]
+    done = build(tmp_path, "\n\n".join(links))
+    assert done.returncode != 0
+    for line in range(3, 3 + 2 * len(links), 2):
+        assert re.search(rf"page\.md:{line}: WARNING: .*nowhere", done.stderr)
