@@ -52,7 +52,7 @@ def visit_math(self: Any, node: nodes.math) -> None:
 def visit_displayed_math(self: Any, node: nodes.math_block) -> None:
     """Write a formula of its own line."""
     formula = latex2mathml.converter.convert(node.astext(), display="block")
-    self.body.append(f'<div class="math">{formula}</div>')
+    self.body.append(f'<div class="formula">{formula}</div>')
     raise nodes.SkipNode
 
 
