@@ -33,7 +33,8 @@ class Loaded(HTMLParser):
 
 def build(folder: Path, page: str) -> subprocess.CompletedProcess[str]:
     """Build a site of one page, and of another one with the heading `There`."""
-    shutil.copytree(ROOT / "docs/site", folder / "docs/site")
+    for name in ("site", "static"):
+        shutil.copytree(ROOT / "docs" / name, folder / "docs" / name)
     shutil.copy(ROOT / "docs/conf.py", folder / "docs")
     (folder / "README.md").write_text("# Readme\n\n## There\n")
     (folder / "module.py").touch()
