@@ -32,7 +32,6 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
 nitpicky = True
-suppress_warnings = ["config.cache"]
 
 html_theme = "furo"
 html_title = project
