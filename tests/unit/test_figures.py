@@ -12,8 +12,14 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from infoscope import chains, figures, harmonics
+from infoscope import chains, harmonics
 from infoscope.errors import InfoscopeError
+from infoscope.families import HEADINGS
+from infoscope.figures_of_calibration import plot_calibration
+from infoscope.figures_of_posteriors import Chain, line_styles, plot_triangle
+from infoscope.figures_of_tiles import Example, plot_tiles
+from infoscope.figures_of_training import plot_learning_curves
+from infoscope.marks import family_colour
 from infoscope.stages import plot
 from infoscope.survey import to_tiles
 
@@ -28,36 +34,19 @@ LABELS = {
     "phases": "Random phases",
 }
 ESTIMATORS = ("cnn", "power_spectrum")
-SPEC = {"labels": LABELS, "fiducial": {"omega_m": 0.2915, "sigma_8": 0.7835}}
+FAMILIES = {
+    "reference": "reference",
+    "lowpass_10": "scales",
+    "lowpass_30": "scales",
+    "highpass_10": "scales",
+    "no_peaks": "values",
+    "no_voids": "values",
+    "shuffled": "positions",
+    "phases": "statistics",
+}
+FIDUCIAL = {"omega_m": 0.2915, "sigma_8": 0.7835}
+SPEC = {"labels": LABELS, "families": FAMILIES, "fiducial": FIDUCIAL}
 TRUTH = {"omega_m": 0.2915, "sigma_8": 0.7835, "s_8": 0.7723}
-
-
-def widths_table() -> pd.DataFrame:
-    rows = []
-    for i, (name, label) in enumerate(LABELS.items()):
-        for j, estimator in enumerate(ESTIMATORS):
-            for metric, slope in (("sigma_s8", 0.2), ("area68", 0.3)):
-                rows.append(
-                    {
-                        "degradation": name, "label": label, "estimator": estimator,
-                        "metric": metric,
-                        "value": 0.05 * (1 + slope * i) / (1 + j),
-                        "ratio": 1 + slope * i / (1 + j),
-                        "ratio_error": 0.02 * i,
-                        "prior_limited": metric == "area68" and i > 3,
-                        "calibration": "calibrated",
-                        "convergence": "converged",
-                    }
-                )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def marked(table: pd.DataFrame, estimator: str, rows: list[int], **columns) -> None:
-    """Set columns of some degradations of an estimator, for all metrics."""
-    names = [list(LABELS)[row] for row in rows]
-    chosen = table.degradation.isin(names) & (table.estimator == estimator)
-    for column, value in columns.items():
-        table.loc[chosen, column] = value
 
 
 def curves_table(degradations: int) -> pd.DataFrame:
@@ -79,11 +68,6 @@ def curves_table(degradations: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def fisher_table() -> pd.DataFrame:
-    widths = {"sigma_s8": [0.1, 0.04], "area68": [0.1, 0.03]}
-    return pd.DataFrame({"prior": ["none", "box"], **widths})
-
-
 def write_chain(
     folder: Path, name: str, width: float, calibration: str = "calibrated"
 ) -> Path:
@@ -103,7 +87,7 @@ def write_chain(
     return path
 
 
-def read_chains(paths: list[Path]) -> list[figures.Chain]:
+def read_chains(paths: list[Path]) -> list[Chain]:
     return [plot.read_chain(SPEC, path) for path in paths]
 
 
@@ -140,73 +124,8 @@ def written(output: Path) -> bool:
     )
 
 
-def test_widths_have_a_row_for_each_degradation_in_order():
-    figure = figures.plot_widths(widths_table(), fisher_table())
-    left, right = figure.axes
-    assert [t.get_text() for t in left.get_yticklabels()] == list(LABELS.values())
-    assert left.get_ylim()[0] > left.get_ylim()[1]
-    for ax in (left, right):
-        assert len(ax.containers) == len(ESTIMATORS)
-        assert all(len(c[0].get_xdata()) == len(LABELS) for c in ax.containers)
-    assert left.get_xlabel() == "σ(S₈) / σ(S₈) of the reference"
-    assert "prior" in right.get_title() and not left.get_title()
-    names = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert names == ["CNN", "Power spectrum", "Fisher, Gaussian fields"]
-
-
-def test_what_did_not_converge_is_hollow():
-    table = widths_table()
-    marked(table, "cnn", [2, 5], convergence="falling")
-    marked(table, "power_spectrum", [3], convergence="falling and overfit")
-    figure = figures.plot_widths(table, fisher_table())
-    for ax, metric in zip(figure.axes, ("sigma_s8", "area68"), strict=True):
-        hollow = [line for line in ax.lines if line.get_mfc() == "white"]
-        colours = [container[0].get_color() for container in ax.containers]
-        assert [line.get_mec() for line in hollow] == colours
-        shown = table[(table.metric == metric) & (table.convergence != "converged")]
-        for line, estimator in zip(hollow, ESTIMATORS, strict=True):
-            expected = shown[shown.estimator == estimator].ratio
-            np.testing.assert_array_equal(line.get_xdata(), expected)
-        # on the markers that have the error bars
-        places = set(zip(*ax.containers[0][0].get_data(), strict=True))
-        assert set(zip(*hollow[0].get_data(), strict=True)) <= places
-    names = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert names[-1] == "Not converged" and names.count("Not converged") == 1
-
-
-def test_what_was_corrected_or_withheld_is_marked():
-    table = widths_table()
-    marked(table, "cnn", [2], calibration="corrected")
-    missing = {"value": np.nan, "ratio": np.nan, "ratio_error": np.nan}
-    marked(table, "cnn", [0, 4], calibration="withheld", **missing)
-    figure = figures.plot_widths(table, fisher_table())
-    for ax in figure.axes:
-        edged = [line for line in ax.lines if line.get_mec() == "black"]
-        assert [list(line.get_ydata()) for line in edged] == [[2 - 0.15]]
-        texts = [text for text in ax.texts if "withheld" in text.get_text()]
-        assert [text.xy[1] for text in texts] == [0 - 0.15, 4 - 0.15]
-        # without a reference there is nothing to compare with
-        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
-        assert len(dotted) == 1
-    figure.draw_without_rendering()
-    names = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert names[-1] == "Corrected"
-
-
-def test_fisher_is_a_line_for_each_reference_with_the_prior():
-    left, right = figures.plot_widths(widths_table(), fisher_table()).axes
-    for ax, forecast in ((left, 0.04), (right, 0.03)):
-        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
-        # the references of the two estimators are 0.05 and 0.025
-        places = [line.get_xdata()[0] for line in dotted]
-        assert places == pytest.approx([forecast / 0.05, forecast / 0.025])
-        points = [container[0].get_color() for container in ax.containers]
-        assert [line.get_color() for line in dotted] == points
-        assert all(ax.get_xlim()[0] < x < ax.get_xlim()[1] for x in places)
-
-
-def triangle(drawn: list[figures.Chain]) -> Figure:
-    return figures.plot_triangle(drawn, "cnn", TRUTH)
+def triangle(drawn: list[Chain]) -> Figure:
+    return plot_triangle(drawn, "cnn", TRUTH)
 
 
 def test_triangle_has_a_panel_for_each_parameter_and_pair(tmp_path):
@@ -220,7 +139,8 @@ def test_triangle_has_a_panel_for_each_parameter_and_pair(tmp_path):
     assert sorted(left) == ["$S_8$", r"$\sigma_8$"]
     pairs = [ax for ax in figure.axes if ax.collections]
     assert len(pairs) == 3
-    reference, *others = (to_rgb(line["color"]) for line in figures.line_styles(names))
+    lines = line_styles([FAMILIES[name] for name in names])
+    reference, *others = (to_rgb(line["color"]) for line in lines)
     for ax in pairs:
         drawn_colours = [to_rgb(lines.get_edgecolor()[0]) for lines in ax.collections]
         assert drawn_colours == [reference, *others]
@@ -280,11 +200,15 @@ def test_long_legend_is_beside_the_triangle(tmp_path):
     panels = [ax.get_window_extent() for ax in figure.axes]
     assert legend.x0 > max(panel.x1 for panel in panels)
     assert legend.y0 > 0 and legend.x1 < figure.bbox.x1
-    styles = {
-        (line["color"], str(line["ls"]))
-        for line in figures.line_styles([chain.degradation for chain in many[:36]])
-    }
-    assert len(styles) == 36
+
+
+def test_lines_have_the_colour_of_the_family_and_are_distinct():
+    of_family = [family for family in HEADINGS for _ in range(8)]
+    lines = line_styles(of_family)
+    assert len({(line["color"], str(line["ls"]), line["lw"]) for line in lines}) == 80
+    assert lines[0]["lw"] > max(line["lw"] for line in lines[1:])
+    for i, family in enumerate(HEADINGS):
+        assert lines[8 * i]["color"] == family_colour(family)
 
 
 def write_posterior(folder: Path, name: str, estimator: str, verdict: str) -> Path:
@@ -305,7 +229,7 @@ def write_posterior(folder: Path, name: str, estimator: str, verdict: str) -> Pa
 def test_run_calibration_has_two_panels_for_each_posterior(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        figures, "plot_calibration", lambda all: drawn.extend(all) or Figure()
+        plot, "plot_calibration", lambda all: drawn.extend(all) or Figure()
     )
     verdicts = {"reference": "calibrated", "lowpass_10": "corrected"}
     paths = [
@@ -317,7 +241,7 @@ def test_run_calibration_has_two_panels_for_each_posterior(tmp_path, monkeypatch
     plot.run_calibration(SPEC, paths, output)
     assert written(output)
     monkeypatch.undo()
-    figure = figures.plot_calibration(drawn)
+    figure = plot_calibration(drawn)
     figure.draw_without_rendering()
     assert len(figure.axes) == 2 * 2 * 2
     titles = [ax.get_title(loc="left") for ax in figure.axes[::2]]
@@ -333,7 +257,7 @@ def test_run_calibration_has_two_panels_for_each_posterior(tmp_path, monkeypatch
 @pytest.mark.parametrize("degradations", [1, 3])
 def test_learning_curves_have_a_line_for_each_estimator(degradations):
     table = curves_table(degradations)
-    figure = figures.plot_learning_curves(table)
+    figure = plot_learning_curves(table)
     figure.draw_without_rendering()
     assert [ax.get_xlabel() for ax in figure.axes] == [
         "Training cosmologies", "Skies of each cosmology", "Gradient steps",
@@ -354,7 +278,7 @@ def test_learning_curves_have_a_line_for_each_estimator(degradations):
 
 def test_learning_curves_without_skies_have_two_panels():
     table = curves_table(1)
-    figure = figures.plot_learning_curves(table[table["axis"] != "skies"])
+    figure = plot_learning_curves(table[table["axis"] != "skies"])
     labels = [ax.get_xlabel() for ax in figure.axes]
     assert labels == ["Training cosmologies", "Gradient steps"]
 
@@ -362,10 +286,10 @@ def test_learning_curves_without_skies_have_two_panels():
 def test_tiles_share_one_colour_scale_in_units_of_sigma():
     rng = np.random.default_rng(1)
     examples = [
-        figures.Example(label, rng.normal(0, 0.01 * (1 + i), (3, 16, 16)))
-        for i, label in enumerate(LABELS.values())
+        Example(label, FAMILIES[name], rng.normal(0, 0.01 * (1 + i), (3, 16, 16)))
+        for i, (name, label) in enumerate(LABELS.items())
     ]
-    figure = figures.plot_tiles(examples)
+    figure = plot_tiles(examples)
     images = [ax.images[0] for ax in figure.axes if ax.images]
     assert len(images) == len(LABELS)
     assert {image.get_clim() for image in images} == {(-3, 3)}
@@ -381,32 +305,23 @@ def test_spectrum_beside_a_tile_has_the_multipoles_of_the_sphere():
     inside = harmonics.ell_of_alm(lmax) == ell
     alm[0, inside] = np.random.default_rng(1).standard_normal(inside.sum())
     tiles = to_tiles(harmonics.synthesis(alm, nside), 2)[0]
-    found, power = figures.Example("", tiles).spectrum()
+    found, power = Example("", "reference", tiles).spectrum()
     assert found[power.argmax()] == pytest.approx(ell, rel=0.15)
     # white noise: C_ℓ = σ² A_pix at every ℓ
     white = np.random.default_rng(2).standard_normal((48, 32, 32))
-    _, power = figures.Example("", white).spectrum()
+    _, power = Example("", "reference", white).spectrum()
     np.testing.assert_allclose(power, 4 * np.pi / white.size, rtol=0.1)
 
 
 def test_tiles_of_nothing():
     with pytest.raises(InfoscopeError, match="no tiles"):
-        figures.plot_tiles([])
+        plot_tiles([])
 
 
 def test_style_does_not_leak():
     before = dict(mpl.rcParams)
-    figures.plot_widths(widths_table(), fisher_table())
+    plot_learning_curves(curves_table(1))
     assert dict(mpl.rcParams) == before
-
-
-def test_run_widths(tmp_path):
-    table, output = tmp_path / "widths.csv", tmp_path / "figures" / "widths.png"
-    fisher = tmp_path / "fisher.csv"
-    widths_table().to_csv(table, index=False)
-    fisher_table().to_csv(fisher, index=False)
-    plot.run_widths(SPEC, table, fisher, output)
-    assert written(output)
 
 
 def test_run_triangle_gives_the_same_bytes_again(tmp_path):

@@ -33,7 +33,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "learning-curves": ("learning_curves", "run", {"less": "+", "whole": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),
     "validate": ("validate", "run", {"skies": "+", "nz_file": None}),
-    "plot-widths": ("plot", "run_widths", {"table": None, "fisher": None}),
+    "plot-widths": ("plot_ratios", "run_widths", {"table": None, "fisher": None}),
     "plot-triangle": ("plot", "run_triangle", {"chains": "+"}),
     "plot-calibration": ("plot", "run_calibration", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"examples": "+"}),

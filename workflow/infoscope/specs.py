@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.config import SPLITS, Study
+from infoscope.families import family_of
 from infoscope.operations import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
 
@@ -279,6 +280,7 @@ def plot(study: Study) -> dict[str, Any]:
     """Spec of the figures."""
     return {
         "labels": labels(study),
+        "families": families(study),
         "fiducial": study.cosmology.fiducial.model_dump(mode="json"),
     }
 
@@ -300,6 +302,17 @@ def labels(study: Study) -> dict[str, str]:
     return {
         name: degradation.label or name.replace("_", " ")
         for name, degradation in study.degradations.items()
+    }
+
+
+def families(study: Study) -> dict[str, str]:
+    """Families of the degradations."""
+    return {
+        name: family_of(
+            [name_of(item) for item in own.operations],
+            other_survey=own.noise is not None or own.intrinsic_alignment is not None,
+        )
+        for name, own in study.degradations.items()
     }
 
 

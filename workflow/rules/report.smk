@@ -21,7 +21,7 @@ rule plot_widths:
         runtime=runtime("plot_widths"),
     params:
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot"),
+        code=specs.code("plot_ratios"),
         nuisance=specs.nuisance(STUDY),
     shell:
         "python -m infoscope plot-widths"

@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 from getdist import MCSamples
 
-from infoscope import figures
 from infoscope.chains import LABELS, SUFFIX, WITHHELD, read_calibration
 from infoscope.cosmology import omega_m_s8
 from infoscope.datasets import open_for_reading
+from infoscope.figures_of_calibration import Calibration, plot_calibration
+from infoscope.figures_of_posteriors import Chain, plot_triangle
+from infoscope.figures_of_tiles import Example, plot_tiles
+from infoscope.figures_of_training import plot_history, plot_learning_curves
 from infoscope.style import save
 from infoscope.tables import read_table
 
@@ -23,32 +26,14 @@ from infoscope.tables import read_table
 SMOOTHING = 0.3
 
 
-def run_widths(
-    spec: Mapping[str, Any], table: Path, fisher: Path, output: Path
-) -> None:
-    """Draw the widths of all degradations and estimators.
-
-    Parameters
-    ----------
-    spec
-        Not used: the table has the labels.
-    table
-        widths.csv.
-    fisher
-        fisher.csv.
-    output
-        The PNG; a PDF is written beside it.
-    """
-    save(figures.plot_widths(read_table(table), read_table(fisher)), output)
-
-
 def run_triangle(spec: Mapping[str, Any], chains: Sequence[Path], output: Path) -> None:
-    """Draw the posteriors of one estimator under all degradations.
+    """Draw the posteriors of one estimator under chosen degradations.
 
     Parameters
     ----------
     spec
-        `fiducial` has the true omega_m and sigma_8; `labels` has names to show.
+        `fiducial` has the true omega_m and sigma_8; `labels` and `families` have names,
+        by degradation.
     chains
         Chains {degradation}/{estimator}.1.txt, in the order of the legend.
     output
@@ -60,7 +45,7 @@ def run_triangle(spec: Mapping[str, Any], chains: Sequence[Path], output: Path) 
     truth = dict(zip(LABELS, (*fiducial, omega_m_s8(fiducial)[1]), strict=True))
     drawn = [read_chain(spec, path) for path in chains]
     estimator = chains[0].name.removesuffix(SUFFIX)
-    save(figures.plot_triangle(drawn, estimator, truth), output)
+    save(plot_triangle(drawn, estimator, truth), output)
 
 
 def run_tiles(spec: Mapping[str, Any], examples: Sequence[Path], output: Path) -> None:
@@ -69,7 +54,7 @@ def run_tiles(spec: Mapping[str, Any], examples: Sequence[Path], output: Path) -
     Parameters
     ----------
     spec
-        `labels` has the names to show, by degradation.
+        `labels` and `families` have names, by degradation.
     examples
         Files {degradation}.h5 of `collect_dataset`, in the order of the gallery.
     output
@@ -80,8 +65,8 @@ def run_tiles(spec: Mapping[str, Any], examples: Sequence[Path], output: Path) -
     for path in sorted(examples, key=lambda path: path.stem != "reference"):
         with open_for_reading(path) as file:
             tiles = np.asarray(file["tiles"], dtype=float)
-        drawn.append(figures.Example(_label(spec, path.stem), tiles))
-    save(figures.plot_tiles(drawn), output)
+        drawn.append(Example(*_names(spec, path.stem), tiles))
+    save(plot_tiles(drawn), output)
 
 
 def run_history(
@@ -92,7 +77,7 @@ def run_history(
     Parameters
     ----------
     spec
-        `labels` has the names to show, by degradation.
+        `labels` and `families` have names, by degradation.
     histories
         Files {degradation}/{estimator}/seed_{seed}/history.csv.
     output
@@ -101,14 +86,17 @@ def run_history(
     tables = []
     for path in histories:
         degradation, estimator, seed = path.parts[-4:-1]
+        label, family = _names(spec, degradation)
         tables.append(
             read_table(path).assign(
-                label=_label(spec, degradation),
+                degradation=degradation,
+                label=label,
+                family=family,
                 estimator=estimator,
                 seed=int(seed.removeprefix("seed_")),
             )
         )
-    save(figures.plot_history(pd.concat(tables, ignore_index=True)), output)
+    save(plot_history(pd.concat(tables, ignore_index=True)), output)
 
 
 def run_calibration(
@@ -119,7 +107,7 @@ def run_calibration(
     Parameters
     ----------
     spec
-        `labels` has the names to show, by degradation.
+        `labels` and `families` have names, by degradation.
     posteriors
         Posterior files, in the order of the rows.
     output
@@ -128,9 +116,13 @@ def run_calibration(
     drawn = []
     for path in posteriors:
         with open_for_reading(path) as file:
+            degradation = str(file.attrs["degradation"])
+            label, family = _names(spec, degradation)
             drawn.append(
-                figures.Calibration(
-                    label=_label(spec, str(file.attrs["degradation"])),
+                Calibration(
+                    degradation=degradation,
+                    label=label,
+                    family=family,
                     estimator=str(file.attrs["estimator"]),
                     verdict=str(file.attrs["calibration"]),
                     level=file["level"][:],
@@ -139,7 +131,7 @@ def run_calibration(
                     ranks=file["ranks"][:],
                 )
             )
-    save(figures.plot_calibration(drawn), output)
+    save(plot_calibration(drawn), output)
 
 
 def run_learning_curves(spec: Mapping[str, Any], table: Path, output: Path) -> None:
@@ -154,10 +146,10 @@ def run_learning_curves(spec: Mapping[str, Any], table: Path, output: Path) -> N
     output
         The PNG; a PDF is written beside it.
     """
-    save(figures.plot_learning_curves(read_table(table)), output)
+    save(plot_learning_curves(read_table(table)), output)
 
 
-def read_chain(spec: Mapping[str, Any], path: Path) -> figures.Chain:
+def read_chain(spec: Mapping[str, Any], path: Path) -> Chain:
     """Read a chain and how it was calibrated; one that is withheld has no samples."""
     name = path.parent.name
     calibration = read_calibration(path)
@@ -167,8 +159,9 @@ def read_chain(spec: Mapping[str, Any], path: Path) -> figures.Chain:
         root = str(path).removesuffix(SUFFIX)
         samples = MCSamples(root=root, settings={"smooth_scale_2D": SMOOTHING})
         samples.readChains([str(path)])
-    return figures.Chain(name, _label(spec, name), calibration, samples)
+    return Chain(name, *_names(spec, name), calibration, samples)
 
 
-def _label(spec: Mapping[str, Any], degradation: str) -> str:
-    return str(spec["labels"].get(degradation) or degradation)
+def _names(spec: Mapping[str, Any], degradation: str) -> tuple[str, str]:
+    """Label and family of a degradation."""
+    return spec["labels"][degradation], spec["families"][degradation]

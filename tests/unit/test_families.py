@@ -1,0 +1,60 @@
+"""Families of degradations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infoscope import operations, specs
+from infoscope.config import parse_study
+from infoscope.families import HEADINGS, OF_OPERATION, family_of
+from infoscope.marks import OF_FAMILY, family_colour
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("names", "family"),
+    [
+        ([], "reference"),
+        (["highpass"], "scales"),
+        (["highpass", "lowpass"], "scales"),
+        (["keep_convergence"], "values"),
+        (["lowpass", "keep_convergence"], "values"),
+        (["lowpass", "random_mask"], "controls"),
+        (["keep_convergence", "lowpass"], "combined"),
+        (["lowpass", "sum_bins"], "combined"),
+        (["sum_bins", "scale_noise"], "redshifts"),
+        (["scale_noise"], "survey"),
+        (["clip"], "own"),
+    ],
+)
+def test_family_of_operations(names: list[str], family: str) -> None:
+    assert family_of(names) == family
+
+
+def test_other_noise_counts_only_where_nothing_else_is_done() -> None:
+    assert family_of([], other_survey=True) == "survey"
+    assert family_of(["lowpass"], other_survey=True) == "scales"
+
+
+def test_every_operation_and_family_is_known() -> None:
+    inside = Path(operations.__file__).parent
+    built_in = {
+        name for name, known in operations.REGISTRY.items()
+        if known.file.is_relative_to(inside)
+    }  # fmt: skip
+    assert set(OF_OPERATION) == built_in
+    assert set(OF_FAMILY) == set(HEADINGS) >= set(OF_OPERATION.values())
+    assert len({family_colour(family) for family in HEADINGS}) == len(HEADINGS)
+
+
+def test_families_of_a_study_follow_from_its_config() -> None:
+    path = ROOT / "config/studies/claims.yaml"
+    found = specs.families(parse_study(yaml.safe_load(path.read_text())))
+    assert found["reference"] == "reference"
+    assert found["reference_ia"] == found["reference_noiseless"] == "survey"
+    assert found["bandpass_8_12_noiseless"] == found["lowpass_8"] == "scales"
+    assert found["low_mid"] == found["high_ia"] == "values"

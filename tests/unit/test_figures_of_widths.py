@@ -1,0 +1,166 @@
+"""Figure of widths, of synthetic tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from infoscope.families import HEADINGS
+from infoscope.figures_of_widths import plot_widths
+from infoscope.marks import estimator_colour, family_colour
+from infoscope.stages import plot_ratios
+
+from .ratios import ESTIMATORS, marked, widths_table, withheld
+
+# in an order that is not that of the families
+LABELS = {
+    "reference": "Reference",
+    "shuffled": "Shuffled pixels, shared by all bins",
+    "lowpass_10": "Low-pass 10 Mpc/h",
+    "no_peaks": "Without peaks (κ < 2σ)",
+    "lowpass_30": "Low-pass 30 Mpc/h",
+}
+FAMILIES = {
+    "reference": "reference",
+    "shuffled": "positions",
+    "lowpass_10": "scales",
+    "no_peaks": "values",
+    "lowpass_30": "scales",
+}
+ROWS = {"reference": 0, "lowpass_10": 2, "lowpass_30": 3, "no_peaks": 5, "shuffled": 7}
+
+
+def fisher_table() -> pd.DataFrame:
+    widths = {"sigma_s8": [0.1, 0.04], "area68": [0.1, 0.03]}
+    return pd.DataFrame({"prior": ["none", "box"], **widths})
+
+
+def drawn(table: pd.DataFrame) -> Figure:
+    return plot_widths(table, fisher_table(), FAMILIES)
+
+
+def points(ax: Axes) -> dict[tuple[float, float], dict[str, object]]:
+    """Looks of all markers by their place."""
+    found = {}
+    for line in ax.lines:
+        if line.get_marker() in ("o", "s") and line.get_clip_on() is not False:
+            look = {"mfc": line.get_mfc(), "mec": line.get_mec()}
+            look["marker"] = line.get_marker()
+            for x, y in zip(*line.get_data(), strict=True):
+                if not np.isnan(x):
+                    found[float(x), float(y)] = look
+    return found
+
+
+def place(table: pd.DataFrame, name: str, estimator: str, metric: str) -> tuple:
+    row = table[
+        (table.degradation == name)
+        & (table.estimator == estimator)
+        & (table.metric == metric)
+    ]
+    offset = 0.15 if estimator == "power_spectrum" else -0.15
+    return row.ratio.item(), ROWS[name] + offset
+
+
+def test_rows_are_grouped_by_family_below_headings():
+    figure = drawn(widths_table(LABELS))
+    left, right = figure.axes
+    ticks = dict(zip(left.get_yticks(), left.get_yticklabels(), strict=True))
+    texts = {
+        int(row): label.get_text().replace("\n", " ") for row, label in ticks.items()
+    }
+    headings = {1: "scales", 4: "values", 6: "positions"}
+    assert texts == (
+        {row: LABELS[name] for name, row in ROWS.items()}
+        | {row: HEADINGS[family] for row, family in headings.items()}
+    )
+    for row, family in headings.items():
+        assert ticks[row].get_color() == family_colour(family)
+    assert left.get_ylim()[0] > left.get_ylim()[1]
+    assert left.get_xlabel() == "σ(S₈) / σ(S₈) of the reference"
+    assert "prior" in right.get_title() and not left.get_title()
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert names == ["CNN", "Power spectrum", "Gaussian Fisher"]
+
+
+def test_points_have_the_colour_of_the_family_and_the_marker_of_the_estimator():
+    table = widths_table(LABELS)
+    for ax, metric in zip(drawn(table).axes, ("sigma_s8", "area68"), strict=True):
+        found = points(ax)
+        assert len(found) == len(table) / 2
+        for name in LABELS:
+            for i, estimator in enumerate(ESTIMATORS):
+                look = found[place(table, name, estimator, metric)]
+                colour = estimator_colour(family_colour(FAMILIES[name]), i)
+                assert look == {"mfc": colour, "mec": "white", "marker": "os"[i]}
+        # an error bar for each of them
+        bars = [line for line in ax.collections if isinstance(line, LineCollection)]
+        assert sum(len(bar.get_segments()) for bar in bars) == len(table) / 2
+
+
+def test_caveats_are_marked_and_what_has_both_shows_both():
+    table = widths_table(LABELS)
+    marked(table, "cnn", ["lowpass_10", "shuffled"], convergence="falling")
+    marked(table, "cnn", ["no_peaks", "shuffled"], calibration="corrected")
+    figure = drawn(table)
+    for ax, metric in zip(figure.axes, ("sigma_s8", "area68"), strict=True):
+        found = points(ax)
+        looks = {name: found[place(table, name, "cnn", metric)] for name in LABELS}
+        assert looks["lowpass_10"]["mfc"] == looks["shuffled"]["mfc"] == "white"
+        assert looks["lowpass_10"]["mec"] == family_colour("scales")
+        assert looks["no_peaks"]["mfc"] == family_colour("values")
+        assert looks["no_peaks"]["mec"] == looks["shuffled"]["mec"] == "black"
+        others = [look for where, look in found.items() if look["marker"] == "s"]
+        assert all(look["mfc"] != "white" and look["mec"] == "white" for look in others)
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert names[-2:] == ["Not converged", "Corrected"]
+
+
+def test_what_is_withheld_is_written():
+    table = widths_table(LABELS)
+    withheld(table, "cnn", ["reference", "no_peaks"])
+    figure = drawn(table)
+    for ax in figure.axes:
+        texts = [text for text in ax.texts if "withheld" in text.get_text()]
+        assert [text.xy[1] for text in texts] == [0 - 0.15, 5 - 0.15]
+        # without a reference there is nothing to compare with
+        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+        assert len(dotted) == 1
+        assert len(points(ax)) == 2 * len(LABELS) - 2
+    figure.draw_without_rendering()
+
+
+def test_fisher_is_a_line_for_each_reference_with_the_prior():
+    for ax, forecast in zip(
+        drawn(widths_table(LABELS)).axes, (0.04, 0.03), strict=True
+    ):
+        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+        # the references of the two estimators are 0.05 and 0.025
+        places = [line.get_xdata()[0] for line in dotted]
+        assert places == pytest.approx([forecast / 0.05, forecast / 0.025])
+        tops = [line for line in ax.lines if not line.get_clip_on()]
+        assert [line.get_marker() for line in tops] == ["o", "s"]
+        assert [line.get_xdata()[0] for line in tops] == pytest.approx(places)
+        assert all(ax.get_xlim()[0] < x < ax.get_xlim()[1] for x in places)
+
+
+def test_one_degradation_and_estimator():
+    table = widths_table({"reference": "Reference"})
+    figure = drawn(table[table.estimator == "cnn"])
+    figure.draw_without_rendering()
+    (label,) = figure.axes[0].get_yticklabels()
+    assert label.get_text() == "Reference"
+
+
+def test_run_widths(tmp_path: Path):
+    table, fisher = tmp_path / "widths.csv", tmp_path / "fisher.csv"
+    output = tmp_path / "figures" / "widths.png"
+    widths_table(LABELS).to_csv(table, index=False)
+    fisher_table().to_csv(fisher, index=False)
+    plot_ratios.run_widths({"families": FAMILIES}, table, fisher, output)
+    assert output.read_bytes().startswith(b"\x89PNG")
+    assert output.with_suffix(".pdf").read_bytes().startswith(b"%PDF")

@@ -1,0 +1,146 @@
+"""Figure of widths: how much wider posteriors get under each degradation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from infoscope import families
+from infoscope.chains import WITHHELD
+from infoscope.marks import (
+    GREY,
+    MISSING,
+    caveat_handles,
+    draw_points,
+    estimator_colour,
+    estimator_handles,
+    estimator_marker,
+    estimators_of,
+    family_colour,
+    offsets,
+    wrapped,
+)
+from infoscope.style import styled
+from infoscope.widths import REFERENCE
+
+FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
+BEHIND_TEXT: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.5}
+ROW = 0.25  # inches
+PANELS = {
+    "sigma_s8": "σ(S₈) / σ(S₈) of the reference",
+    "area68": "68 % area / 68 % area of the reference",
+}
+
+
+@styled
+def plot_widths(
+    table: pd.DataFrame, fisher: pd.DataFrame, family: Mapping[str, str]
+) -> Figure:
+    """Plot how much wider posteriors get under each degradation.
+
+    Parameters
+    ----------
+    table
+        Rows of widths.csv, one for each degradation, estimator and metric.
+    fisher
+        Rows of fisher.csv: the one with the prior is drawn.
+    family
+        Family of each degradation.
+
+    Returns
+    -------
+        Two panels, with rows grouped by family: σ(S₈) and the area of the 68 % region,
+        both divided by those of the reference of the same estimator. Hollow markers are
+        trainings that did not converge, black edges are posteriors whose calibration
+        was corrected, and those that are withheld are written. Dotted lines are the
+        Fisher matrix over the same references, whose estimators are marked above them.
+    """
+    forecast = fisher[fisher["prior"] == "box"].iloc[0]
+    names = dict(zip(table["degradation"], table["label"], strict=True))
+    rows, headings = _places(list(names), family)
+    n_rows = len(rows) + len(headings)
+
+    figure = Figure(figsize=(7.2, 1.2 + ROW * n_rows), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, (metric, xlabel) in zip(axes, PANELS.items(), strict=True):
+        for place in list(rows.values())[::2]:
+            ax.axhspan(place - 0.5, place + 0.5, color="0.96", lw=0, zorder=0)
+        ax.axvline(1, color=GREY, lw=0.9, ls="--", zorder=1)
+        shown = table[table["metric"] == metric]
+        _draw_ratios(ax, shown, rows, family)
+        _draw_fisher(ax, shown, float(forecast[metric]))
+        ax.set_xlabel(xlabel)
+        ax.locator_params(axis="x", nbins=5)
+        ax.tick_params(axis="y", length=0)
+        if shown["prior_limited"].any():
+            note = "Limited by the prior: differences are understated"
+            ax.set_title(note, fontsize=8, color=GREY)
+    ticks = {place: wrapped(names[name], 32) for name, place in rows.items()}
+    ticks |= {place: families.HEADINGS[name] for name, place in headings.items()}
+    axes[0].set_yticks(list(ticks), list(ticks.values()))
+    labels = dict(zip(ticks, axes[0].get_yticklabels(), strict=True))
+    for name, place in headings.items():
+        labels[place].set(color=family_colour(name), weight="bold")
+    axes[0].set_ylim(n_rows - 0.5, -0.5)
+    handles = estimator_handles(estimators_of(table))
+    handles.append(Line2D([], [], color=GREY, label="Gaussian Fisher", **FISHER_LINE))
+    handles += caveat_handles(table)
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def _places(
+    names: list[str], family: Mapping[str, str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows of degradations, and of headings of families; the reference needs none."""
+    rows: dict[str, int] = {}
+    headings: dict[str, int] = {}
+    for group in families.HEADINGS:
+        members = [name for name in names if family[name] == group]
+        if members and group != families.REFERENCE:
+            headings[group] = len(rows) + len(headings)
+        for name in members:
+            rows[name] = len(rows) + len(headings)
+    return rows, headings
+
+
+def _draw_ratios(
+    ax: Axes, table: pd.DataFrame, rows: Mapping[str, int], family: Mapping[str, str]
+) -> None:
+    """Draw the ratios of one metric."""
+    estimators = estimators_of(table)
+    distances = offsets(len(estimators))
+    for i, estimator in enumerate(estimators):
+        own = table[table["estimator"] == estimator]
+        for group in dict.fromkeys(family[name] for name in own["degradation"]):
+            part = own[own["degradation"].map(family) == group]
+            places = part["degradation"].map(rows) + distances[i]
+            colour = family_colour(group)
+            draw_points(ax, part, part["ratio"], places, number=i, colour=colour)
+            for place in places[part["calibration"] == WITHHELD]:
+                ax.annotate(
+                    MISSING, (1, place), xytext=(4, 0), textcoords="offset points",
+                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT,
+                )  # fmt: skip
+
+
+def _draw_fisher(ax: Axes, table: pd.DataFrame, forecast: float) -> None:
+    """Draw the forecast over the reference of each estimator."""
+    references = table[table["degradation"] == REFERENCE]
+    widths = dict(zip(references["estimator"], references["value"], strict=True))
+    for i, estimator in enumerate(estimators_of(table)):
+        line = forecast / widths[estimator]
+        if np.isnan(line):
+            continue
+        colour = estimator_colour(GREY, i)
+        ax.axvline(line, color=colour, **FISHER_LINE)
+        ax.plot(
+            line, 1, estimator_marker(i), color=colour, ms=3.5, clip_on=False,
+            transform=ax.get_xaxis_transform(),
+        )  # fmt: skip

@@ -1,0 +1,158 @@
+"""Marks of figures: colours of families, markers of estimators, looks of caveats."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from infoscope import families
+from infoscope.convergence import CONVERGED
+from infoscope.style import colorblind
+
+Colour = tuple[float, float, float]
+
+CORRECTED = "corrected"
+MARKERS = ("o", "s", "^", "D", "v", "P")
+PALENESS = (0.0, 0.45, 0.25, 0.6, 0.35, 0.15)  # of estimators, in their order
+GREY = (0.3, 0.3, 0.3)
+ESTIMATORS = {
+    "cnn": "CNN",
+    "deeplss": "DeepLSS",
+    "power_spectrum": "Power spectrum",
+}
+# a number is that of a colour of the palette
+OF_FAMILY: dict[str, int | str] = {
+    families.REFERENCE: "black",
+    families.SCALES: 0,
+    families.VALUES: 3,
+    families.CONTROLS: "0.5",
+    families.STATISTICS: 1,
+    families.POSITIONS: 4,
+    families.REDSHIFTS: 2,
+    families.SURVEY: 9,
+    families.OWN: 5,
+    families.COMBINED: "indigo",
+}
+MISSING = "withheld: miscalibrated"
+
+
+def family_colour(family: str) -> Colour:
+    """Colour of a family, the same in every figure."""
+    colour = OF_FAMILY[family]
+    return colorblind(10)[colour] if isinstance(colour, int) else to_rgb(colour)
+
+
+def estimator_colour(colour: Colour, number: int) -> Colour:
+    """Shade of a colour for an estimator, by its number."""
+    pale = PALENESS[number % len(PALENESS)]
+    red, green, blue = (value + pale * (1 - value) for value in colour)
+    return red, green, blue
+
+
+def estimator_marker(number: int) -> str:
+    """Marker of an estimator, by its number."""
+    return MARKERS[number % len(MARKERS)]
+
+
+def estimator_label(name: str) -> str:
+    """Name of an estimator in figures."""
+    return ESTIMATORS.get(name, name.replace("_", " "))
+
+
+def wrapped(label: str, width: int = 24) -> str:
+    """Break a label into lines."""
+    return textwrap.fill(label, width)
+
+
+def draw_points(
+    ax: Axes,
+    table: pd.DataFrame,
+    x: pd.Series,
+    y: pd.Series,
+    *,
+    number: int,
+    colour: Colour,
+    error: str = "xerr",
+) -> None:
+    """Draw ratios with their errors, and mark what is wrong with them.
+
+    Parameters
+    ----------
+    ax
+        Where.
+    table
+        Columns ratio_error, convergence and calibration.
+    x, y
+        Places, with the index of the table; those of what is withheld are nan.
+    number
+        Of the estimator.
+    colour
+        Of the family.
+    error
+        Which of the two is the ratio: `xerr`, or `yerr`.
+    """
+    shade, marker = estimator_colour(colour, number), estimator_marker(number)
+    errors: dict[str, Any] = {error: table["ratio_error"]}
+    ax.errorbar(x, y, fmt="none", ecolor=shade, elinewidth=1.2, capsize=2, **errors)
+    open_ = table["convergence"] != CONVERGED
+    corrected = table["calibration"] == CORRECTED
+    for hollow in (False, True):
+        for edged in (False, True):
+            chosen = (open_ == hollow) & (corrected == edged)
+            if chosen.any():
+                ax.plot(x[chosen], y[chosen], marker, **look(shade, hollow, edged))
+
+
+def look(colour: Any, hollow: bool, edged: bool) -> dict[str, Any]:
+    """Look of a marker: hollow if not converged, edged in black if corrected."""
+    edge = "black" if edged else colour if hollow else "white"
+    return {
+        "color": colour,
+        "mfc": "white" if hollow else colour,
+        "mec": edge,
+        "mew": 1.0 if hollow or edged else 0.5,
+        "ms": 5,
+        "zorder": 3,
+    }
+
+
+def estimator_handles(estimators: Sequence[str]) -> list[Line2D]:
+    """Entries of a legend for the markers and shades of estimators."""
+    return [
+        Line2D(
+            [], [], ls="none", marker=estimator_marker(i), label=estimator_label(name),
+            **look(estimator_colour(GREY, i), False, False),
+        )
+        for i, name in enumerate(estimators)
+    ]  # fmt: skip
+
+
+def caveat_handles(table: pd.DataFrame) -> list[Line2D]:
+    """Entries of a legend for the caveats that a table has."""
+    caveats = {
+        "Not converged": (True, False, table["convergence"] != CONVERGED),
+        "Corrected": (False, True, table["calibration"] == CORRECTED),
+    }
+    return [
+        Line2D([], [], ls="none", marker="o", label=name, **look(GREY, hollow, edged))
+        for name, (hollow, edged, where) in caveats.items()
+        if where.any()
+    ]
+
+
+def estimators_of(table: pd.DataFrame) -> list[str]:
+    """Estimators of a table, in their order."""
+    return list(dict.fromkeys(table["estimator"]))
+
+
+def offsets(number: int, height: float = 0.6) -> NDArray[np.float64]:
+    """Distances from the middle of a row for so many marks in it."""
+    return height * ((np.arange(number) + 0.5) / number - 0.5)

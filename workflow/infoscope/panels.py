@@ -1,0 +1,71 @@
+"""Panels of many degradations: rows of them, in two blocks where they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+MANY = 8
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Where the panels of degradations are.
+
+    Attributes
+    ----------
+    number
+        Of degradations.
+    width
+        Panels of a degradation, side by side.
+    """
+
+    number: int
+    width: int
+
+    @property
+    def blocks(self) -> int:
+        """Blocks side by side."""
+        return 2 if self.number > MANY else 1
+
+    @property
+    def rows(self) -> int:
+        """Rows of a block."""
+        return ceil(self.number / self.blocks)
+
+    def subplots(self, figure: Figure) -> list[list[Axes]]:
+        """Make the panels of each degradation; those of a block share their axes."""
+        axes = figure.subplots(
+            self.rows,
+            self.blocks * self.width,
+            sharex="col",
+            sharey="col",
+            squeeze=False,
+        )
+        made = []
+        for i in range(self.rows * self.blocks):
+            block, row = divmod(i, self.rows)
+            of_one = axes[row, block * self.width : (block + 1) * self.width]
+            if i < self.number:
+                made.append(list(of_one))
+                continue
+            for ax in of_one:
+                ax.set_visible(False)
+        return made
+
+    def tops(self, panels: list[list[Axes]]) -> Iterator[list[Axes]]:
+        """Panels of the first row of each block."""
+        yield from panels[:: self.rows]
+
+    def bottoms(self, panels: list[list[Axes]]) -> Iterator[list[Axes]]:
+        """Panels of the last row of each block."""
+        for last in range(self.rows, self.rows * self.blocks + 1, self.rows):
+            lowest = panels[min(last, self.number) - 1]
+            for ax in lowest:
+                # of a shared axis, only the last row has labels
+                ax.tick_params(labelbottom=True)
+            yield lowest
