@@ -425,6 +425,14 @@ class Costs:
         """Draw all ratios."""
         return Cost(3 + 0.05 * self._posteriors, 250)
 
+    def tabulate_scales(self) -> Cost:
+        """Run CAMB at the fiducial."""
+        return Cost(4, 200)
+
+    def plot_scales(self) -> Cost:
+        """Draw the ratios of filters."""
+        return Cost(3 + 0.05 * self._posteriors, 250)
+
     def plot_triangle(self, estimator: str) -> Cost:
         """Draw the chains of all degradations."""
         return Cost(3 + 0.3 * len(self.study.degradations), 300)

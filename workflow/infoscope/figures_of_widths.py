@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from infoscope import families
 from infoscope.chains import WITHHELD
 from infoscope.marks import (
+    BEHIND_TEXT,
     GREY,
     MISSING,
     caveat_handles,
@@ -30,7 +31,6 @@ from infoscope.style import styled
 from infoscope.widths import REFERENCE
 
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
-BEHIND_TEXT: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.5}
 ROW = 0.25  # inches
 PANELS = {
     "sigma_s8": "σ(S₈) / σ(S₈) of the reference",

@@ -22,6 +22,7 @@ OUTPUTS = {
     "plot_skies": 2,
     "plot_sky_map": 2,
     "plot_widths": 2,
+    "plot_scales": 2,
     "plot_triangle": 2,
     "plot_calibration": 2,
     "plot_tiles": 2,
@@ -87,6 +88,8 @@ def jobs(study: Study) -> Iterator[Job]:
     yield Job("measure_widths", {})
     if study.claims:
         yield Job("measure_claims", {})
+    if specs.shows_scales(study):
+        yield from (Job(rule, {}) for rule in ("tabulate_scales", "plot_scales"))
     for figure in ("plot_widths", "plot_calibration", "plot_tiles", "plot_history"):
         yield Job(figure, {})
     for estimator in study.estimators:

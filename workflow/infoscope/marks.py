@@ -41,6 +41,7 @@ OF_FAMILY: dict[str, int | str] = {
     families.OWN: 5,
     families.COMBINED: "indigo",
 }
+BEHIND_TEXT: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.5}
 MISSING = "withheld: miscalibrated"
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.config import SPLITS, Study
-from infoscope.families import family_of
+from infoscope.families import OF_OPERATION, SCALES, family_of
 from infoscope.operations import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
 
@@ -264,6 +264,44 @@ def fisher(study: Study) -> dict[str, Any]:
         # when noise is added does not matter to the matrix, only whether it is
         "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
+    }
+
+
+def filters(study: Study) -> dict[str, dict[str, Any]]:
+    """Degradations that are one filter, of the survey as it is, with its scales."""
+    found = {}
+    for name, own in study.degradations.items():
+        if own.noise is not None or own.intrinsic_alignment is not None:
+            continue
+        names = [name_of(item) for item in own.operations]
+        if len(names) == 1 and OF_OPERATION.get(names[0]) == SCALES:
+            scale = own.operations[0].model_dump(mode="json", exclude={"profile"})
+            for key in ("scale_mpc_h", "ell"):
+                # a band has two of them
+                if isinstance(scale[key], float):
+                    scale[key] = [scale[key]]
+            found[name] = scale
+    return found
+
+
+def shows_scales(study: Study) -> bool:
+    """Whether there is a figure of scales: one filter alone compares with nothing."""
+    return len(filters(study)) > 1
+
+
+def scales(study: Study) -> dict[str, Any]:
+    """Spec of `tabulate_scales`."""
+    return {
+        "cosmology": study.cosmology.model_dump(mode="json"),
+        "nside": study.survey.nside,
+    }
+
+
+def plot_scales(study: Study) -> dict[str, Any]:
+    """Spec of `plot_scales`."""
+    return {
+        "filters": filters(study),
+        "equivalence": study.posterior.equivalence,
     }
 
 

@@ -1,3 +1,30 @@
+rule tabulate_scales:
+    input:
+        nz=rules.tabulate_nz.output,
+    output:
+        f"{RESULTS}/scales.csv",
+    log:
+        f"{RESULTS}/logs/tabulate_scales.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tabulate_scales.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("tabulate_scales"),
+        runtime=runtime("tabulate_scales"),
+    params:
+        spec=literal(specs.scales(STUDY)),
+        code=specs.code("scales"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope scales"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --nz-file {input.nz:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
 rule forecast_fisher:
     input:
         nz=rules.tabulate_nz.output,

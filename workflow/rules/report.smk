@@ -33,6 +33,41 @@ rule plot_widths:
         " > {log:q} 2>&1"
 
 
+rule plot_scales:
+    input:
+        table=rules.measure_widths.output.table,
+        scales=rules.tabulate_scales.output,
+    output:
+        png=report(
+            f"{RESULTS}/figures/scales.png",
+            category="Results",
+            labels={"result": "Information against scale"},
+            caption="../report/scales.rst",
+        ),
+        pdf=f"{RESULTS}/figures/scales.pdf",
+    log:
+        f"{RESULTS}/logs/plot_scales.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_scales.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("plot_scales"),
+        runtime=runtime("plot_scales"),
+    params:
+        spec=literal(specs.plot_scales(STUDY)),
+        code=specs.code("plot_ratios"),
+    shell:
+        "python -m infoscope plot-scales"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --table {input.table:q}"
+        " --scales {input.scales:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
 rule plot_triangle:
     input:
         chains=expand(

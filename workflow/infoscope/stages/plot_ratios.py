@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from infoscope.figures_of_scales import plot_scales
 from infoscope.figures_of_widths import plot_widths
 from infoscope.style import save
 from infoscope.tables import read_table
@@ -28,4 +31,31 @@ def run_widths(
         The PNG; a PDF is written beside it.
     """
     figure = plot_widths(read_table(table), read_table(fisher), spec["families"])
+    save(figure, output)
+
+
+def run_scales(
+    spec: Mapping[str, Any], table: Path, scales: Path, output: Path
+) -> None:
+    """Draw widths against the scales of filters.
+
+    Parameters
+    ----------
+    spec
+        `filters` of the degradations that are one, see `specs.filters`, and the margin
+        of `equivalence`.
+    table
+        widths.csv.
+    scales
+        scales.csv.
+    output
+        The PNG; a PDF is written beside it.
+    """
+    of_bins = read_table(scales)
+    distance = of_bins["chi_mpc_h"].mean()
+    filters = {}
+    for name, known in spec["filters"].items():
+        ends = known["scale_mpc_h"] or [np.pi / ell * distance for ell in known["ell"]]
+        filters[name] = (known["operation"], min(ends), max(ends))
+    figure = plot_scales(read_table(table), of_bins, filters, spec["equivalence"])
     save(figure, output)

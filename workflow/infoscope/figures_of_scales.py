@@ -1,0 +1,174 @@
+"""Figure of scales: which of them hold the information."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from infoscope import families
+from infoscope.chains import WITHHELD
+from infoscope.marks import (
+    BEHIND_TEXT,
+    GREY,
+    caveat_handles,
+    draw_points,
+    estimator_colour,
+    estimator_handles,
+    estimators_of,
+    family_colour,
+    offsets,
+)
+from infoscope.style import styled
+
+TITLES = {
+    ("lowpass",): "Low-pass: scales above R",
+    ("highpass",): "High-pass: scales below R",
+    ("bandpass", "bandstop"): "Bands",
+}
+BAND_LINES = {"bandpass": "-", "bandstop": (0, (1, 0.6))}
+NONLINEAR: dict[str, Any] = {"color": "#F6DFC0", "lw": 0}
+PIXEL: dict[str, Any] = {"fc": "none", "ec": "0.85", "hatch": "////", "lw": 0}
+MARGIN: dict[str, Any] = {"color": "0.85", "lw": 0}
+APART = 0.12  # of estimators, in ln R
+
+
+@styled
+def plot_scales(
+    table: pd.DataFrame,
+    scales: pd.DataFrame,
+    filters: Mapping[str, tuple[str, float, float]],
+    margin: float,
+) -> Figure:
+    """Plot ratios of widths against the scale of filters.
+
+    Parameters
+    ----------
+    table
+        Rows of widths.csv.
+    scales
+        Rows of scales.csv.
+    filters
+        Name of the operation, and smallest and largest scale in Mpc/h, of each
+        degradation that is one filter.
+    margin
+        Within 1 + margin a ratio is equivalent.
+
+    Returns
+    -------
+        A panel for each kind of filter. Marks are those of the figure of widths; what
+        no bin or not every bin resolves is hatched, and the range of the bins where
+        structure becomes non-linear is shaded.
+    """
+    shown = table[(table["metric"] == "sigma_s8") & table["degradation"].isin(filters)]
+    kinds = {name: kind for name, (kind, _, _) in filters.items()}
+    panels = {
+        title: shown[shown["degradation"].map(kinds).isin(group)]
+        for group, title in TITLES.items()
+        if not set(group).isdisjoint(kinds.values())
+    }
+    # short legends of three columns need some width
+    width = max(4.5, 0.6 + 2.3 * len(panels))
+    figure = Figure(figsize=(width, 3.9), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    distances = offsets(len(estimators_of(shown)), APART)
+    ends = [scale for _, *both in filters.values() for scale in both]
+    low = min(*ends, scales["pixel_mpc_h"].min()) / 1.3
+    high = max(*ends, *scales["nonlinear_mpc_h"].dropna()) * 1.3
+    for ax, (title, part) in zip(axes, panels.items(), strict=True):
+        ax.set(xscale="log", xlim=(low, high))
+        _draw_background(ax, scales, margin)
+        for i, estimator in enumerate(estimators_of(shown)):
+            own = part[part["estimator"] == estimator]
+            _draw_filters(ax, own, filters, i, np.exp(distances[i]))
+        ax.set_title(title, fontsize=9)
+        ax.set_xlabel("R [Mpc/h]")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    axes[0].set_ylabel("σ(S₈) / σ(S₈) of the reference")
+    figure.legend(
+        handles=_handles(
+            shown,
+            set(kinds.values()),
+            margin,
+            nonlinear=bool(scales["nonlinear_mpc_h"].notna().any()),
+        ),
+        title="Limited by the prior: differences are understated"
+        if shown["prior_limited"].any()
+        else None,
+        title_fontsize=8,
+        loc="outside upper center",
+        ncols=3 if len(panels) > 1 else 2,
+    )
+    return figure
+
+
+def _handles(
+    shown: pd.DataFrame, kinds: set[str], margin: float, *, nonlinear: bool
+) -> list[Any]:
+    """Entries of the legend."""
+    handles: list[Any] = estimator_handles(estimators_of(shown))
+    colour = family_colour(families.SCALES)
+    for kind, name in (("bandpass", "Only this band"), ("bandstop", "Without it")):
+        if kind in kinds:
+            line = Line2D([], [], color=colour, ls=BAND_LINES[kind], lw=2, label=name)
+            handles.append(line)
+    return [
+        *handles,
+        *caveat_handles(shown),
+        Patch(**MARGIN, label=f"Equivalent within {100 * margin:g} %"),
+        *([Patch(**NONLINEAR, label="Becomes non-linear")] if nonlinear else []),
+        Patch(**PIXEL, label="Below the pixel (×: in every bin)"),
+    ]
+
+
+def _draw_background(ax: Axes, scales: pd.DataFrame, margin: float) -> None:
+    """Draw what a reader compares with: 1, the pixel and the transition."""
+    low, high = ax.get_xlim()
+    ax.axhspan(1 / (1 + margin), 1 + margin, zorder=0, **MARGIN)
+    ax.axhline(1, color=GREY, lw=0.9, ls="--", zorder=1)
+    transition = scales["nonlinear_mpc_h"].dropna()
+    if len(transition):
+        ax.axvspan(transition.min(), transition.max(), zorder=-1, **NONLINEAR)
+    nearest, farthest = scales["pixel_mpc_h"].min(), scales["pixel_mpc_h"].max()
+    ax.axvspan(low, farthest, zorder=0, **PIXEL)
+    # where no bin resolves anything, it is hatched twice
+    ax.axvspan(low, nearest, zorder=0, **PIXEL | {"hatch": "\\\\\\\\"})
+    ax.set_xlim(low, high)
+
+
+def _draw_filters(
+    ax: Axes,
+    part: pd.DataFrame,
+    filters: Mapping[str, tuple[str, float, float]],
+    number: int,
+    apart: float,
+) -> None:
+    """Draw the filters of one panel for one estimator, by its number."""
+    colour = family_colour(families.SCALES)
+    shade = estimator_colour(colour, number)
+    of_rows = [filters[name] for name in part["degradation"]]
+    known = pd.DataFrame(of_rows, part.index, ["kind", "low", "high"])
+    kinds, lows, highs = known["kind"], known["low"], known["high"]
+    x = (lows * highs) ** 0.5 * apart
+    y = part["ratio"]
+    for kind, line in BAND_LINES.items():
+        bands = kinds == kind
+        ax.hlines(y[bands], lows[bands], highs[bands], color=shade, ls=line, lw=2)
+    ladder = x[~kinds.isin(BAND_LINES)].sort_values()
+    ax.plot(ladder, y[ladder.index], color=shade, lw=0.8, zorder=1)
+    draw_points(ax, part, x, y, number=number, colour=colour, error="yerr")
+    for place in x[part["calibration"] == WITHHELD]:
+        ax.annotate(
+            WITHHELD, (place, 1), xytext=(0, 4), textcoords="offset points",
+            color=colour, ha="center", va="bottom", rotation=90, fontsize=6,
+            bbox=BEHIND_TEXT,
+        )  # fmt: skip

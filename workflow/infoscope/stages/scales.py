@@ -1,0 +1,33 @@
+"""Rule `tabulate_scales`: which lengths maps resolve, and which are non-linear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infoscope.boltzmann import matter_of
+from infoscope.config import CosmologyConfig
+from infoscope.files import atomic_path
+from infoscope.nonlinear import scales_of_bins
+from infoscope.survey import read_nz
+
+
+def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
+    """Write lengths of each bin.
+
+    Parameters
+    ----------
+    spec
+        cosmology and nside.
+    nz_file
+        Table of n(z).
+    output
+        CSV file with a row for each bin.
+    """
+    cosmology = CosmologyConfig.model_validate(spec["cosmology"])
+    theta = np.array([cosmology.fiducial.omega_m, cosmology.fiducial.sigma_8])
+    table = scales_of_bins(matter_of(theta, cosmology), read_nz(nz_file), spec["nside"])
+    with atomic_path(output) as temporary:
+        table.to_csv(temporary, index=False)
