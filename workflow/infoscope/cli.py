@@ -36,6 +36,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "validate": ("validate", "run", {"skies": "+", "nz_file": None}),
     "plot-widths": ("plot_ratios", "run_widths", {"table": None, "fisher": None}),
     "plot-scales": ("plot_ratios", "run_scales", {"table": None, "scales": None}),
+    "plot-convergence": ("plot_ratios", "run_convergence", {"table": None}),
     "plot-triangle": ("plot", "run_triangle", {"chains": "+"}),
     "plot-calibration": ("plot", "run_calibration", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"examples": "+"}),

@@ -433,6 +433,10 @@ class Costs:
         """Draw the ratios of filters."""
         return Cost(3 + 0.05 * self._posteriors, 250)
 
+    def plot_convergence(self) -> Cost:
+        """Draw the ratios of ranges of the convergence."""
+        return Cost(3 + 0.05 * self._posteriors, 250)
+
     def plot_triangle(self, estimator: str) -> Cost:
         """Draw the chains of all degradations."""
         return Cost(3 + 0.3 * len(self.study.degradations), 300)

@@ -23,6 +23,7 @@ OUTPUTS = {
     "plot_sky_map": 2,
     "plot_widths": 2,
     "plot_scales": 2,
+    "plot_convergence": 2,
     "plot_triangle": 2,
     "plot_calibration": 2,
     "plot_tiles": 2,
@@ -90,6 +91,8 @@ def jobs(study: Study) -> Iterator[Job]:
         yield Job("measure_claims", {})
     if specs.shows_scales(study):
         yield from (Job(rule, {}) for rule in ("tabulate_scales", "plot_scales"))
+    if specs.cuts(study):
+        yield Job("plot_convergence", {})
     for figure in ("plot_widths", "plot_calibration", "plot_tiles", "plot_history"):
         yield Job(figure, {})
     for estimator in study.estimators:

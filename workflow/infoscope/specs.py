@@ -305,6 +305,47 @@ def plot_scales(study: Study) -> dict[str, Any]:
     }
 
 
+def cuts(study: Study) -> list[dict[str, Any]]:
+    """Degradations that keep ranges of the convergence, filters aside.
+
+    Returns
+    -------
+        For each of them its name and its ranges; `control`, a degradation that keeps as
+        many random pixels of the same maps, and `uncut`, one that keeps all of these
+        maps, or None.
+    """
+    found = []
+    controls: dict[tuple[str, str], str] = {}
+    uncut: dict[str, str] = {}
+    for name, own in study.degradations.items():
+        spec = degrade(study, name, "fiducial")
+        uncut.setdefault(canonical(spec), name)
+        filters = (name_of(item) for item in own.operations[:-1])
+        if not own.operations or any(OF_OPERATION.get(f) != SCALES for f in filters):
+            continue
+        last = spec["operations"].pop()
+        maps = canonical(spec)
+        if last["operation"] == "keep_convergence":
+            ranges = {key: last[key] for key in ("ranges", "by")}
+            found.append((name, maps, ranges))
+        elif last["operation"] == "random_mask" and last["area_of"]:
+            controls[maps, canonical(last["area_of"])] = name
+    return [
+        {
+            "degradation": name,
+            "uncut": uncut.get(maps),
+            "control": controls.get((maps, canonical(ranges))),
+            **ranges,
+        }
+        for name, maps, ranges in found
+    ]
+
+
+def plot_convergence(study: Study) -> dict[str, Any]:
+    """Spec of `plot_convergence`."""
+    return {"cuts": cuts(study)}
+
+
 def validate(study: Study) -> dict[str, Any]:
     """Spec of `validate_skies`."""
     return {

@@ -68,6 +68,39 @@ rule plot_scales:
         " > {log:q} 2>&1"
 
 
+rule plot_convergence:
+    input:
+        table=rules.measure_widths.output.table,
+    output:
+        png=report(
+            f"{RESULTS}/figures/convergence.png",
+            category="Results",
+            labels={"result": "Information against convergence"},
+            caption="../report/convergence.rst",
+        ),
+        pdf=f"{RESULTS}/figures/convergence.pdf",
+    log:
+        f"{RESULTS}/logs/plot_convergence.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_convergence.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("plot_convergence"),
+        runtime=runtime("plot_convergence"),
+    params:
+        spec=literal(specs.plot_convergence(STUDY)),
+        code=specs.code("plot_ratios"),
+    shell:
+        "python -m infoscope plot-convergence"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --table {input.table:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
 rule plot_triangle:
     input:
         chains=expand(

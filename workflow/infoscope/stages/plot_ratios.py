@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from infoscope.figures_of_convergence import Cut, plot_convergence
 from infoscope.figures_of_scales import plot_scales
 from infoscope.figures_of_widths import plot_widths
 from infoscope.style import save
@@ -59,3 +60,19 @@ def run_scales(
         filters[name] = (known["operation"], min(ends), max(ends))
     figure = plot_scales(read_table(table), of_bins, filters, spec["equivalence"])
     save(figure, output)
+
+
+def run_convergence(spec: Mapping[str, Any], table: Path, output: Path) -> None:
+    """Draw widths of ranges of the convergence beside those of their controls.
+
+    Parameters
+    ----------
+    spec
+        `cuts`, see `specs.cuts`.
+    table
+        widths.csv.
+    output
+        The PNG; a PDF is written beside it.
+    """
+    cuts = [Cut(**cut) for cut in spec["cuts"]]
+    save(plot_convergence(read_table(table), cuts), output)

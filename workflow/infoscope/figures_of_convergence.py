@@ -1,0 +1,174 @@
+"""Figure of convergence: which of its values hold the information."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.stats import norm
+
+from infoscope.chains import WITHHELD
+from infoscope.families import CONTROLS, VALUES
+from infoscope.marks import (
+    BEHIND_TEXT,
+    GREY,
+    caveat_handles,
+    draw_points,
+    estimator_colour,
+    estimator_handles,
+    estimators_of,
+    family_colour,
+    offsets,
+    wrapped,
+)
+from infoscope.style import styled
+from infoscope.widths import REFERENCE
+
+ROW = 0.42  # inches
+LARGEST = 3.5  # of κ / σ in drawings
+KAPPA = np.linspace(-LARGEST, LARGEST, 281)
+UNCUT_LINE: dict[str, Any] = {"ls": "-.", "lw": 1.1, "zorder": 1}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A degradation that keeps ranges of the convergence.
+
+    Attributes
+    ----------
+    degradation
+        Its name.
+    ranges
+        Lower and upper end of each range, None if there is none.
+    by
+        Whether they are those of κ / σ (`sigma`), or quantiles (`quantile`).
+    control
+        Degradation with a random mask of the same area, if there is one.
+    uncut
+        Degradation that has all but the cut, if there is one.
+    """
+
+    degradation: str
+    ranges: Sequence[tuple[float | None, float | None]]
+    by: str
+    control: str | None
+    uncut: str | None
+
+    def kept(self) -> Iterator[tuple[float, float]]:
+        """Ranges of κ / σ; those of quantiles are of a Gaussian."""
+        for low, high in self.ranges:
+            if self.by == "quantile":
+                low, high = norm.ppf([low or 0, 1 if high is None else high])
+            yield -np.inf if low is None else low, np.inf if high is None else high
+
+
+@styled
+def plot_convergence(table: pd.DataFrame, cuts: Sequence[Cut]) -> Figure:
+    """Plot ratios of widths for ranges of the convergence beside their controls.
+
+    Parameters
+    ----------
+    table
+        Rows of widths.csv.
+    cuts
+        In the order of their rows; those with the same `uncut` are put together.
+
+    Returns
+    -------
+        Two panels: what is kept of the values, and the ratio to the reference. Cuts are
+        grouped by what they are cut from, whose own width is a line beside them.
+    """
+    shown = table[table["metric"] == "sigma_s8"]
+    names = dict(zip(table["degradation"], table["label"], strict=True))
+    used = {cut.degradation for cut in cuts} | {cut.control for cut in cuts}
+    ticks: list[str] = []
+    headings: list[int] = []
+    places: dict[int, Cut] = {}
+    for uncut in dict.fromkeys(cut.uncut for cut in cuts):
+        headings.append(len(ticks))
+        ticks.append(f"Cut from {names[uncut]}" if uncut else "Cut from other maps")
+        for cut in cuts:
+            if cut.uncut == uncut:
+                places[len(ticks)] = cut
+                ticks.append(names[cut.degradation])
+
+    figure = Figure(figsize=(7.2, 1.4 + ROW * len(ticks)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 3])
+    right.axvline(1, color=GREY, lw=0.9, ls="--", zorder=1)
+    for place, cut in places.items():
+        if place % 2:
+            right.axhspan(place - 0.5, place + 0.5, color="0.96", lw=0, zorder=0)
+        _draw_range(left, place, cut)
+        _draw_row(right, place, cut, shown)
+    left.set(xlim=(-LARGEST, LARGEST), xticks=[-2, 0, 2], xlabel="κ / σ kept")
+    left.set_yticks(range(len(ticks)), [wrapped(tick, 26) for tick in ticks])
+    for row in headings:
+        left.get_yticklabels()[row].set(weight="bold", color=GREY)
+    left.set_ylim(len(ticks) - 0.5, -0.5)
+    for ax in (left, right):
+        ax.tick_params(axis="y", length=0)
+    right.set_xlabel("σ(S₈) / σ(S₈) of the reference")
+    rows = shown[shown["degradation"].isin(used)]
+    if rows["prior_limited"].any():
+        note = "Limited by the prior: differences are understated"
+        right.set_title(note, fontsize=8, color=GREY)
+    handles: list[Any] = estimator_handles(estimators_of(shown))
+    handles.append(Patch(color=family_colour(VALUES), label="These values only"))
+    if any(cut.control for cut in cuts):
+        label = "Random pixels, same area"
+        handles.append(Patch(color=family_colour(CONTROLS), label=label))
+    if right.get_legend_handles_labels()[1]:
+        handles.append(Line2D([], [], color=GREY, label="Before the cut", **UNCUT_LINE))
+    handles += caveat_handles(rows)
+    figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    return figure
+
+
+def _draw_range(ax: Axes, place: int, cut: Cut) -> None:
+    """Draw a Gaussian distribution, and fill what is kept of it."""
+    base = place + 0.38
+    top = base - 0.76 * np.exp(-(KAPPA**2) / 2)
+    ax.fill_between(KAPPA, base, top, color="0.9", lw=0)
+    for low, high in cut.kept():
+        inside = (low <= KAPPA) & (high >= KAPPA)
+        ax.fill_between(
+            KAPPA, base, top, where=inside.tolist(), color=family_colour(VALUES), lw=0
+        )
+
+
+def _draw_row(ax: Axes, place: int, cut: Cut, table: pd.DataFrame) -> None:
+    """Draw the widths of a cut, of its control and of what is not cut."""
+    estimators = estimators_of(table)
+    members = [(cut.degradation, VALUES)]
+    if cut.control:
+        members.append((cut.control, CONTROLS))
+    distances = iter(offsets(len(estimators) * len(members), 0.8))
+    for name, family in members:
+        colour = family_colour(family)
+        for i, estimator in enumerate(estimators):
+            chosen = table["degradation"] == name
+            part = table[chosen & (table["estimator"] == estimator)]
+            y = pd.Series(place + next(distances), part.index)
+            draw_points(ax, part, part["ratio"], y, number=i, colour=colour)
+            for height in y[part["calibration"] == WITHHELD]:
+                ax.annotate(
+                    WITHHELD, (1, height), xytext=(4, 0), textcoords="offset points",
+                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT,
+                )  # fmt: skip
+    if cut.uncut == REFERENCE:
+        # which has a line
+        return
+    uncut = table[table["degradation"] == cut.uncut]
+    for i, estimator in enumerate(estimators):
+        for ratio in uncut["ratio"][uncut["estimator"] == estimator]:
+            ax.plot(
+                [ratio, ratio], [place - 0.5, place + 0.5],
+                color=estimator_colour(GREY, i), label="uncut", **UNCUT_LINE,
+            )  # fmt: skip
