@@ -129,6 +129,10 @@ def with_operation(**operation: Any) -> dict[str, Any]:
             good(learning_curves={"degradations": ["other"]}),
             "learning_curves.degradations: 'other' is not a degradation",
         ),
+        (
+            good(figures={"contours": ["reference", "other"]}),
+            "figures.contours: 'other' is not a degradation",
+        ),
         # it would be all of it, to a per cent
         (
             good(learning_curves={"fractions": [0.5, 0.996]}),

@@ -58,3 +58,26 @@ def test_families_of_a_study_follow_from_its_config() -> None:
     assert found["reference_ia"] == found["reference_noiseless"] == "survey"
     assert found["bandpass_8_12_noiseless"] == found["lowpass_8"] == "scales"
     assert found["low_mid"] == found["high_ia"] == "values"
+
+
+def contours(name: str, *chosen: str) -> list[str]:
+    config = yaml.safe_load((ROOT / f"config/studies/{name}.yaml").read_text())
+    return specs.contours(parse_study(config | {"figures": {"contours": chosen}}))
+
+
+def test_contours_are_those_chosen_beside_the_reference() -> None:
+    assert contours("scales", "lowpass_8") == ["reference", "lowpass_8"]
+    chosen = ["lowpass_8", "reference", "lowpass_2", "lowpass_8"]
+    assert contours("scales", *chosen) == ["reference", "lowpass_8", "lowpass_2"]
+
+
+def test_contours_are_taken_in_turn_from_the_families() -> None:
+    assert contours("ci") == ["reference", "shuffle_pixels"]
+    found = contours("claims")
+    assert len(found) == 8
+    config = yaml.safe_load((ROOT / "config/studies/claims.yaml").read_text())
+    families = specs.families(parse_study(config))
+    assert {families[name] for name in found} == set(families.values())
+    # one family has all that there is room for
+    filters = [f"lowpass_{scale}" for scale in (2, 4, 8, 12, 20, 30, 60)]
+    assert contours("scales") == ["reference", *filters]

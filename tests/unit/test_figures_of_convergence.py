@@ -39,8 +39,7 @@ def study(**noise: str) -> Study:
     config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
     del config["claims"]
     config["degradations"] = {
-        name: {"operations": operations}
-        | ({"noise": noise[name]} if name in noise else {})
+        name: {"operations": operations, "noise": noise.get(name)}
         for name, operations in DEGRADATIONS.items()
     }
     return parse_study(config)
@@ -123,11 +122,8 @@ def test_rows_have_cuts_and_controls_and_the_line_of_their_maps():
     assert [line.get_xdata()[0] for line in lines] == ratios * 2
     assert [tuple(line.get_ydata()) for line in lines[::2]] == [(2.5, 3.5), (3.5, 4.5)]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names[2:] == [
-        "These values only",
-        "Random pixels, same area",
-        "Before the cut",
-    ]
+    masks = "Random pixels, same area"
+    assert names[2:] == ["These values only", masks, "Before the cut"]
 
 
 def test_caveats_and_what_is_withheld_are_marked():

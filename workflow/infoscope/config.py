@@ -622,6 +622,17 @@ class StorageConfig(Model):
     )
 
 
+class FiguresConfig(Model):
+    """What figures show, of what there is."""
+
+    contours: list[str] = Field(
+        [],
+        description="Degradations whose posteriors are drawn as contours, beside the "
+        "reference. None: up to eight, taken in turn from the families (scales, "
+        "values of the convergence and so on, as figure `widths` has them).",
+    )
+
+
 class Against(Model):
     """The width that another one is compared with."""
 
@@ -735,6 +746,9 @@ class Study(Model):
     )
     posterior: PosteriorConfig = Field(PosteriorConfig(), description="Posteriors.")
     claims: list[Claim] = Field([], description="Statements to test.")
+    figures: FiguresConfig = Field(
+        FiguresConfig(), description="What figures show; changes no result."
+    )
     storage: StorageConfig = Field(
         StorageConfig(), description="What stays on disk; changes no result."
     )
@@ -760,11 +774,13 @@ class Study(Model):
                 "degradations: `reference` is missing; "
                 "add `reference: {operations: []}`"
             )
-        for name in self.learning_curves.degradations:
-            if name not in self.degradations:
-                raise ValueError(
-                    f"learning_curves.degradations: {name!r} is not a degradation"
-                )
+        for key, names in (
+            ("learning_curves.degradations", self.learning_curves.degradations),
+            ("figures.contours", self.figures.contours),
+        ):
+            for name in names:
+                if name not in self.degradations:
+                    raise ValueError(f"{key}: {name!r} is not a degradation")
         if isinstance(self.simulator, CosmoGridConfig) and self.survey.nside > 512:
             raise ValueError("survey.nside: maps of CosmoGridV1 have nside 512 at most")
         side = self.survey.nside // self.survey.tile_nside

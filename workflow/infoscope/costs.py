@@ -438,8 +438,8 @@ class Costs:
         return Cost(3 + 0.05 * self._posteriors, 250)
 
     def plot_triangle(self, estimator: str) -> Cost:
-        """Draw the chains of all degradations."""
-        return Cost(3 + 0.3 * len(self.study.degradations), 300)
+        """Draw the chains of chosen degradations."""
+        return Cost(3 + 0.3 * len(specs.contours(self.study)), 300)
 
     def plot_calibration(self) -> Cost:
         """Draw panels of each posterior."""

@@ -12,17 +12,19 @@ import hashlib
 import json
 import os
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from infoscope.config import SPLITS, Study
-from infoscope.families import OF_OPERATION, SCALES, family_of
+from infoscope.families import OF_OPERATION, REFERENCE, SCALES, family_of
 from infoscope.operations import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
 
 PACKAGE = Path(__file__).parent
 # Simulators whose maps hold averages over pixels, not values at their centres
 PIXEL_AVERAGED = {"cosmogrid"}
+MOST_CONTOURS = 8  # that can be told apart in one figure
 # They only carry values and messages: a change shows in the spec, or changes no result
 NOT_CODE = {
     "checks",
@@ -362,6 +364,23 @@ def plot(study: Study) -> dict[str, Any]:
         "families": families(study),
         "fiducial": study.cosmology.fiducial.model_dump(mode="json"),
     }
+
+
+def contours(study: Study) -> list[str]:
+    """Degradations whose posteriors are drawn: the reference, and those chosen.
+
+    If none are: up to eight, taken from the families in turn.
+    """
+    chosen: list[str] = list(study.figures.contours)
+    if not chosen:
+        members: dict[str, list[str]] = {}
+        for name, family in families(study).items():
+            members.setdefault(family, []).append(name)
+        turns = zip_longest(*members.values())
+        in_turn = [name for turn in turns for name in turn if name is not None]
+        kept = [REFERENCE, *(name for name in in_turn if name != REFERENCE)]
+        chosen = sorted(kept[:MOST_CONTOURS], key=list(study.degradations).index)
+    return list(dict.fromkeys([REFERENCE, *chosen]))
 
 
 def nuisance(study: Study) -> str:

@@ -105,13 +105,13 @@ rule plot_triangle:
     input:
         chains=expand(
             rules.export_chain.output.chain,
-            degradation=STUDY.degradations,
+            degradation=specs.contours(STUDY),
             allow_missing=True,
         ),
         # GetDist finds them beside the chains
         others=expand(
             [rules.export_chain.output.names, rules.export_chain.output.ranges],
-            degradation=STUDY.degradations,
+            degradation=specs.contours(STUDY),
             allow_missing=True,
         ),
     output:
