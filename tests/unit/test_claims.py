@@ -71,6 +71,27 @@ def test_verdicts(scale, comparison, expected):
     assert verdict(study(scale), comparison) == expected
 
 
+@pytest.mark.parametrize(
+    ("comparison", "low", "high"),
+    [
+        ({"expect": "wider"}, 1, np.nan),
+        ({"expect": "wider", "by": 1.25}, 1.25, np.nan),
+        ({"expect": "narrower", "by": 1.25}, np.nan, 0.8),
+        ({"expect": "wider", "by": 1.25, "metric": "fom"}, np.nan, 0.8),
+        ({"expect": "narrower", "metric": "information"}, 1, np.nan),
+        ({"expect": "equivalent"}, 1 / 1.05, 1.05),
+        ({"expect": "equivalent", "within": 0.25}, 0.8, 1.25),
+    ],
+)
+def test_limits_enclose_what_is_expected(comparison, low, high):
+    for scale in (0.5, 0.999, 1.001, 2.0):
+        table = judge([claim(comparison)], study(scale, 1e-4), 0.05, NOTHING_TIMED)
+        row = table.iloc[0]
+        np.testing.assert_allclose([row.expected_low, row.expected_high], [low, high])
+        outside = row.ratio < low or row.ratio > high
+        assert (row.verdict == "supported") != outside
+
+
 def test_large_errors_decide_nothing():
     for comparison in ({"expect": "wider"}, {"expect": "equivalent"}):
         assert verdict(study(1.03, error=0.1), comparison) == "undecided"

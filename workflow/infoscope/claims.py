@@ -144,6 +144,7 @@ def _comparisons(
             "against_estimator": other[1],
             "metric": comparison.metric,
             "expected": _expected(comparison, margin),
+            **_limits(comparison, margin),
             "ratio": ratio.value,
             "ratio_error": ratio.error,
             "p_support": support,
@@ -161,6 +162,17 @@ def _expected(comparison: ComparisonConfig, margin: float) -> str:
         return f"{EQUIVALENT} within {within:g}"
     by = "" if comparison.by is None else f" by more than {comparison.by:g}"
     return comparison.expect + by
+
+
+def _limits(comparison: ComparisonConfig, margin: float) -> Row:
+    """Smallest and largest ratio that is what is expected; nan if there is no limit."""
+    if comparison.expect == EQUIVALENT:
+        factor = 1 + (margin if comparison.within is None else comparison.within)
+        return {"expected_low": 1 / factor, "expected_high": factor}
+    factor = comparison.by or 1.0
+    if (comparison.expect == WIDER) != (comparison.metric in GAINS):
+        return {"expected_low": factor, "expected_high": np.nan}
+    return {"expected_low": np.nan, "expected_high": 1 / factor}
 
 
 def _verdict(support: float, contradict: float) -> str:
@@ -193,6 +205,8 @@ def _cost(cost: CostConfig, seconds: Mapping[str, Sequence[float]]) -> Row:
     row: Row = {
         "metric": f"cost of {cost.rule}",
         "expected": f"share above {cost.share_above:g}",
+        "expected_low": cost.share_above,
+        "expected_high": 1.0,
     }
     missing = [rule for rule, of_jobs in seconds.items() if not of_jobs]
     if missing:
@@ -220,6 +234,8 @@ MEANINGS = {
     "metric": "Width that is compared, as in widths.csv, or the cost of a rule",
     "expected": "What the claim expects: a posterior that is wider or narrower (by "
     "more than a factor), or a ratio within 1 + a margin and its inverse; or a share",
+    "expected_low": "Smallest ratio that is what is expected; empty if none is",
+    "expected_high": "Largest one, likewise",
     "ratio": "Width over the other one; of a cost, seconds of the jobs of the rule "
     "over those of all jobs that lead to posteriors",
     "ratio_error": "Standard error of the ratio, as in widths.csv",

@@ -37,6 +37,7 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "plot-widths": ("plot_ratios", "run_widths", {"table": None, "fisher": None}),
     "plot-scales": ("plot_ratios", "run_scales", {"table": None, "scales": None}),
     "plot-convergence": ("plot_ratios", "run_convergence", {"table": None}),
+    "plot-claims": ("plot_ratios", "run_claims", {"table": None, "diagnostics": None}),
     "plot-triangle": ("plot", "run_triangle", {"chains": "+"}),
     "plot-calibration": ("plot", "run_calibration", {"posteriors": "+"}),
     "plot-tiles": ("plot", "run_tiles", {"examples": "+"}),

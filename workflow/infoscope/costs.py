@@ -437,6 +437,10 @@ class Costs:
         """Draw the ratios of ranges of the convergence."""
         return Cost(3 + 0.05 * self._posteriors, 250)
 
+    def plot_claims(self) -> Cost:
+        """Draw what was found beside what claims expect."""
+        return Cost(3 + 0.1 * len(self.study.claims), 250)
+
     def plot_triangle(self, estimator: str) -> Cost:
         """Draw the chains of chosen degradations."""
         return Cost(3 + 0.3 * len(specs.contours(self.study)), 300)

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from scipy.stats import norm
 
 from infoscope.chains import WITHHELD
-from infoscope.families import CONTROLS, VALUES
+from infoscope.families import CONTROLS, REFERENCE, VALUES
 from infoscope.marks import (
     BEHIND_TEXT,
     GREY,
@@ -29,7 +29,6 @@ from infoscope.marks import (
     wrapped,
 )
 from infoscope.style import styled
-from infoscope.widths import REFERENCE
 
 ROW = 0.42  # inches
 LARGEST = 3.5  # of κ / σ in drawings

@@ -28,7 +28,6 @@ from infoscope.marks import (
     wrapped,
 )
 from infoscope.style import styled
-from infoscope.widths import REFERENCE
 
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
 ROW = 0.25  # inches
@@ -132,7 +131,7 @@ def _draw_ratios(
 
 def _draw_fisher(ax: Axes, table: pd.DataFrame, forecast: float) -> None:
     """Draw the forecast over the reference of each estimator."""
-    references = table[table["degradation"] == REFERENCE]
+    references = table[table["degradation"] == families.REFERENCE]
     widths = dict(zip(references["estimator"], references["value"], strict=True))
     for i, estimator in enumerate(estimators_of(table)):
         line = forecast / widths[estimator]

@@ -22,6 +22,7 @@ OUTPUTS = {
     "plot_skies": 2,
     "plot_sky_map": 2,
     "plot_widths": 2,
+    "plot_claims": 2,
     "plot_scales": 2,
     "plot_convergence": 2,
     "plot_triangle": 2,
@@ -88,7 +89,7 @@ def jobs(study: Study) -> Iterator[Job]:
         yield Job("export_chain", pair)
     yield Job("measure_widths", {})
     if study.claims:
-        yield Job("measure_claims", {})
+        yield from (Job(rule, {}) for rule in ("measure_claims", "plot_claims"))
     if specs.shows_scales(study):
         yield from (Job(rule, {}) for rule in ("tabulate_scales", "plot_scales"))
     if specs.cuts(study):

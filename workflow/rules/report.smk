@@ -101,6 +101,41 @@ rule plot_convergence:
         " > {log:q} 2>&1"
 
 
+rule plot_claims:
+    input:
+        table=rules.measure_claims.output.table,
+        diagnostics=rules.measure_widths.output.diagnostics,
+    output:
+        png=report(
+            f"{RESULTS}/figures/claims.png",
+            category="Study",
+            labels={"result": "Claims, as a figure"},
+            caption="../report/claims_figure.rst",
+        ),
+        pdf=f"{RESULTS}/figures/claims.pdf",
+    log:
+        f"{RESULTS}/logs/plot_claims.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_claims.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("plot_claims"),
+        runtime=runtime("plot_claims"),
+    params:
+        spec=literal(specs.plot(STUDY)),
+        code=specs.code("plot_ratios"),
+    shell:
+        "python -m infoscope plot-claims"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --table {input.table:q}"
+        " --diagnostics {input.diagnostics:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
+
+
 rule plot_triangle:
     input:
         chains=expand(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from infoscope.figures_of_claims import plot_claims
 from infoscope.figures_of_convergence import Cut, plot_convergence
 from infoscope.figures_of_scales import plot_scales
 from infoscope.figures_of_widths import plot_widths
@@ -76,3 +77,25 @@ def run_convergence(spec: Mapping[str, Any], table: Path, output: Path) -> None:
     """
     cuts = [Cut(**cut) for cut in spec["cuts"]]
     save(plot_convergence(read_table(table), cuts), output)
+
+
+def run_claims(
+    spec: Mapping[str, Any], table: Path, diagnostics: Path, output: Path
+) -> None:
+    """Draw what was found beside what claims expect.
+
+    Parameters
+    ----------
+    spec
+        `labels` and `families` of the degradations.
+    table
+        claims.csv.
+    diagnostics
+        diagnostics.csv: what to know of the widths that are compared.
+    output
+        The PNG; a PDF is written beside it.
+    """
+    figure = plot_claims(
+        read_table(table), read_table(diagnostics), spec["labels"], spec["families"]
+    )
+    save(figure, output)

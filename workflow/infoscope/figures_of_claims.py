@@ -1,0 +1,220 @@
+"""Figure of claims: what was found beside what they expect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.transforms import blended_transform_factory
+
+from infoscope.chains import WITHHELD
+from infoscope.claims import CONTRADICTED, SUPPORTED
+from infoscope.convergence import CONVERGED
+from infoscope.marks import (
+    BEHIND_TEXT,
+    CORRECTED,
+    GREY,
+    caveat_handles,
+    draw_points,
+    estimator_handles,
+    estimator_label,
+    estimators_of,
+    family_colour,
+    wrapped,
+)
+from infoscope.style import styled
+
+LINE, GAP = 0.16, 0.12  # inches: of a line of text, and around a row
+EXPECTED: dict[str, Any] = {"color": "#D8EEE4", "lw": 0}
+VERDICTS = {SUPPORTED: "#00704F", CONTRADICTED: "#B84A00"}
+UNDECIDED_COLOUR = "0.4"
+LONG = 38  # letters of a line beside a row
+TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10)
+
+
+@styled
+def plot_claims(
+    table: pd.DataFrame,
+    diagnostics: pd.DataFrame,
+    labels: Mapping[str, str],
+    family: Mapping[str, str],
+) -> Figure:
+    """Plot ratios beside the ranges that claims expect, with verdicts.
+
+    Parameters
+    ----------
+    table
+        Rows of claims.csv.
+    diagnostics
+        Rows of diagnostics.csv.
+    labels, family
+        Label and family of each degradation.
+
+    Returns
+    -------
+        A row for each comparison, or cost, below its claim. Marks are those of the
+        figure of widths, where a caveat is one of either width.
+    """
+    table = table.reset_index(drop=True)
+    table["text"] = [_text(row, labels) for _, row in table.iterrows()]
+    estimators = estimators_of(diagnostics)
+    headings, places, bottom = _places(table)
+    figure = Figure(figsize=(7.2, 1.3 + bottom), layout="constrained")
+    ax = figure.subplots()
+    ax.set(xscale="log", xlim=_limits(table), ylim=(bottom, 0))
+    ax.spines["left"].set_visible(False)
+    edge = blended_transform_factory(figure.transFigure, ax.transData)
+    for first, (top, text) in headings.items():
+        said = ax.text(
+            0.01, top, text, transform=edge, va="top", fontsize=8.5, parse_math=False
+        )
+        # it runs across the figure, and makes no room for itself
+        said.set_in_layout(False)
+        _write_verdict(ax, top, table["claim_verdict"][first], "top", "bold")
+    for place, (_, row) in zip(places, table.iterrows(), strict=True):
+        _draw_expected(ax, place, row)
+        ax.plot([1, 1], [place - 0.14, place + 0.14], color=GREY, lw=0.9, zorder=1)
+        _write_verdict(ax, place, row["verdict"], "center", "normal")
+    caveats = _caveats(table, diagnostics)
+    _draw_found(ax, caveats, pd.Series(places, table.index), estimators, family)
+    ax.set_yticks(places, table["text"])
+    ax.tick_params(axis="y", length=0)
+    for label in ax.get_yticklabels():
+        label.set_parse_math(False)
+    ax.set_xlabel("Ratio of widths (of costs: share of the seconds)")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ticks = [tick for tick in TICKS if _limits(table)[0] < tick < _limits(table)[1]]
+    ax.set_xticks(ticks)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    handles: list[Any] = estimator_handles(estimators)
+    handles.append(Patch(**EXPECTED, label="Expected"))
+    handles += caveat_handles(caveats)
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def _text(row: pd.Series, labels: Mapping[str, str]) -> str:
+    """Say what is compared, in lines that are not too long."""
+    if pd.isna(row["degradation"]):
+        return str(row["metric"])
+    one, other = labels[row["degradation"]], labels[row["against_degradation"]]
+    estimator = estimator_label(row["estimator"])
+    against = estimator_label(row["against_estimator"])
+    other += f", {against}"
+    if against != estimator:
+        one += f", {estimator}"
+    if row["metric"] != "sigma_s8":
+        other += f": {row['metric']}"
+    text = f"{one} / {other}"
+    if len(text) <= LONG:
+        return text
+    return f"{wrapped(one, LONG)}\n{wrapped(f'/ {other}', LONG)}"
+
+
+def _places(
+    table: pd.DataFrame,
+) -> tuple[dict[int, tuple[float, str]], list[float], float]:
+    """Place claims and rows, in inches from the top.
+
+    Returns
+    -------
+        By the first row of each claim, where its text begins, and the text; places of
+        all rows; and where the last one ends.
+    """
+    headings: dict[int, tuple[float, str]] = {}
+    places: list[float] = []
+    end = 0.0
+    # the same words twice are two claims only where others are between them
+    new = table["claim"] != table["claim"].shift()
+    for i, (_, row) in enumerate(table.iterrows()):
+        if new.iloc[i]:
+            text = wrapped(row["claim"], 78)
+            headings[i] = (end + GAP, text)
+            end += 1.5 * GAP + LINE * (1 + text.count("\n"))
+        height = GAP + LINE * (1 + row["text"].count("\n"))
+        places.append(end + height / 2)
+        end += height
+    return headings, places, end + GAP
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Range of the axis: all ratios with their errors, and finite ends of ranges."""
+    ends = table[["expected_low", "expected_high", "ratio"]].to_numpy(float)
+    error = table["ratio_error"].fillna(0)
+    far = [table["ratio"] / (1 + error / table["ratio"]), table["ratio"] + error]
+    known = np.concatenate([[0.8, 1.25], ends.ravel(), *map(np.asarray, far)])
+    known = known[np.isfinite(known) & (known > 0)]
+    return float(known.min() / 1.15), float(known.max() * 1.15)
+
+
+def _caveats(table: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """Add convergence and calibration: where either width has a caveat, it counts."""
+    found = diagnostics.set_index(["degradation", "estimator"])
+    rows = []
+    for _, row in table.iterrows():
+        both = [
+            found.loc[pair]
+            for pair in (
+                (row["degradation"], row["estimator"]),
+                (row["against_degradation"], row["against_estimator"]),
+            )
+            if pair in found.index
+        ]
+        convergence, calibration = (
+            [str(one[key]) for one in both] for key in ("convergence", "calibration")
+        )
+        worst = [word for word in convergence if word != CONVERGED]
+        wrong = [word for word in (WITHHELD, CORRECTED) if word in calibration]
+        rows.append((*(worst or [CONVERGED])[:1], *(wrong or ["calibrated"])[:1]))
+    columns = ["convergence", "calibration"]
+    return table.join(pd.DataFrame(rows, table.index, columns))
+
+
+def _draw_expected(ax: Axes, place: float, row: pd.Series) -> None:
+    """Shade what is expected."""
+    low, high = ax.get_xlim()
+    if not np.isnan(row["expected_low"]):
+        low = row["expected_low"]
+    if not np.isnan(row["expected_high"]):
+        high = row["expected_high"]
+    ax.add_patch(Rectangle((low, place - 0.1), high - low, 0.2, zorder=0, **EXPECTED))
+
+
+def _draw_found(
+    ax: Axes,
+    table: pd.DataFrame,
+    places: pd.Series,
+    estimators: list[str],
+    family: Mapping[str, str],
+) -> None:
+    """Draw ratios; those of costs have no estimator."""
+    for i, (_, row) in enumerate(table.iterrows()):
+        part, place = table.iloc[[i]], places.iloc[[i]]
+        if pd.isna(row["degradation"]):
+            ax.plot(part["ratio"], place, "D", color=GREY, ms=4.5)
+            continue
+        number = estimators.index(row["estimator"])
+        colour = family_colour(family[row["degradation"]])
+        draw_points(ax, part, part["ratio"], place, number=number, colour=colour)
+        if row["calibration"] == WITHHELD:
+            ax.annotate(
+                WITHHELD, (1, place.item()), xytext=(4, 0), color=colour, va="center",
+                textcoords="offset points", fontsize=6, bbox=BEHIND_TEXT,
+            )  # fmt: skip
+
+
+def _write_verdict(ax: Axes, place: float, word: str, va: str, weight: str) -> None:
+    """Write a verdict beside the axis."""
+    beside = blended_transform_factory(ax.transAxes, ax.transData)
+    ax.text(
+        1.02, place, word, transform=beside, va=va, fontsize=8, weight=weight,
+        color=to_rgb(VERDICTS.get(word, UNDECIDED_COLOUR)),
+    )  # fmt: skip
