@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from infoscope.claims import MEANINGS
-from infoscope.figures_of_claims import plot_claims
+from infoscope.claims import CONTRADICTED, MEANINGS, SUPPORTED
+from infoscope.figures_of_claims import VERDICTS, plot_claims
 from infoscope.marks import family_colour
 from infoscope.stages import plot_ratios
 
@@ -76,6 +76,7 @@ def test_rows_have_ratios_expectations_and_verdicts():
         0.7: ("o", family_colour("scales"), "white"),
         0.9: ("D", (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)),
     }
+    assert set(VERDICTS) == {SUPPORTED, CONTRADICTED}
     left, right = ax.get_xlim()
     expected = [(1.1, right), (1, right), (1 / 1.05, 1.05), (0.5, 1)]
     found = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 AGGREGATES = {
     "measure_widths": 1,
     "measure_claims": 1,
+    "plot_claims": 1,
     "plot_widths": 1,
     "plot_triangle": 2,
     "plot_calibration": 1,
@@ -68,7 +69,7 @@ def test_results_of_the_study(finished) -> None:
     assert list(fisher.prior) == ["none", "box"]
     for figure in (
         "widths", "triangle_cnn", "triangle_power_spectrum", "calibration", "tiles",
-        "history", "skies", "sky_map",
+        "history", "skies", "sky_map", "claims",
     ):  # fmt: skip
         assert (results / f"figures/{figure}.png").stat().st_size > 10_000
 
@@ -113,9 +114,9 @@ def test_changed_label_runs_aggregates_only(finished) -> None:
     assert finished.would_run(config) == AGGREGATES
 
 
-def test_changed_claims_run_their_table_only(finished) -> None:
+def test_changed_claims_run_their_table_and_figure_only(finished) -> None:
     config = changed(finished, lambda c: c["claims"].pop())
-    assert finished.would_run(config) == {"measure_claims": 1}
+    assert finished.would_run(config) == {"measure_claims": 1, "plot_claims": 1}
     assert finished.would_run(changed(finished, lambda c: c.pop("claims"))) == {}
 
 
@@ -193,6 +194,7 @@ def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
         "export_chain": 1,
         "measure_widths": 1,
         "measure_claims": 1,
+        "plot_claims": 1,
         "plot_widths": 1,
         "plot_calibration": 1,
         "plot_triangle": 1,
@@ -209,6 +211,12 @@ def test_deleted_file_of_a_chain_is_noticed(finished, suffix: str) -> None:
     finally:
         hidden.rename(path)
     assert jobs == {"export_chain": 1, "plot_triangle": 1}
+
+
+def test_other_contours_run_their_figure_only(finished) -> None:
+    chosen = {"contours": ["reference"]}
+    config = changed(finished, lambda c: c.update(figures=chosen))
+    assert finished.would_run(config) == {"plot_triangle": 2}
 
 
 def test_chains_are_those_of_the_posteriors(finished) -> None:

@@ -15,7 +15,6 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import blended_transform_factory
 
 from infoscope.chains import WITHHELD
-from infoscope.claims import CONTRADICTED, SUPPORTED
 from infoscope.convergence import CONVERGED
 from infoscope.marks import (
     BEHIND_TEXT,
@@ -33,7 +32,8 @@ from infoscope.style import styled
 
 LINE, GAP = 0.16, 0.12  # inches: of a line of text, and around a row
 EXPECTED: dict[str, Any] = {"color": "#D8EEE4", "lw": 0}
-VERDICTS = {SUPPORTED: "#00704F", CONTRADICTED: "#B84A00"}
+# those of `claims`, which imports too much to be imported here
+VERDICTS = {"supported": "#00704F", "contradicted": "#B84A00"}
 UNDECIDED_COLOUR = "0.4"
 LONG = 38  # letters of a line beside a row
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10)
