@@ -115,7 +115,7 @@ def _draw_calibration(left: Axes, right: Axes, calibration: Calibration) -> None
         left.plot(level, coverage[:, i] - level, color=colour, lw=1)
         if i > 0:
             edges = np.linspace(0, 1, len(ranks) + 1)
-            right.stairs(ranks[:, i - 1], edges, color=colour, lw=1)
+            right.stairs(ranks[:, i - 1], edges, baseline=None, color=colour, lw=1)
     for ax, reference in ((left, 0), (right, 1)):
         ax.axhline(reference, color="0.3", lw=0.7, ls="--", zorder=0)
         ax.tick_params(labelsize=7)

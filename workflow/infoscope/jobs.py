@@ -89,15 +89,17 @@ def jobs(study: Study) -> Iterator[Job]:
         yield Job("export_chain", pair)
     yield Job("measure_widths", {})
     if study.claims:
-        yield from (Job(rule, {}) for rule in ("measure_claims", "plot_claims"))
-    if specs.shows_scales(study):
-        yield from (Job(rule, {}) for rule in ("tabulate_scales", "plot_scales"))
-    if specs.cuts(study):
-        yield Job("plot_convergence", {})
+        yield Job("measure_claims", {})
     for figure in ("plot_widths", "plot_calibration", "plot_tiles", "plot_history"):
         yield Job(figure, {})
     for estimator in study.estimators:
         yield Job("plot_triangle", {"estimator": estimator})
+    if specs.shows_scales(study):
+        yield from (Job(rule, {}) for rule in ("tabulate_scales", "plot_scales"))
+    if specs.cuts(study):
+        yield Job("plot_convergence", {})
+    if study.claims:
+        yield Job("plot_claims", {})
     yield from _learning_curves(study, seeds)
 
 

@@ -41,7 +41,7 @@ rule plot_scales:
         png=report(
             f"{RESULTS}/figures/scales.png",
             category="Results",
-            labels={"result": "Information against scale"},
+            labels={"result": "Scales: figure"},
             caption="../report/scales.rst",
         ),
         pdf=f"{RESULTS}/figures/scales.pdf",
@@ -75,7 +75,7 @@ rule plot_convergence:
         png=report(
             f"{RESULTS}/figures/convergence.png",
             category="Results",
-            labels={"result": "Information against convergence"},
+            labels={"result": "Convergence: figure"},
             caption="../report/convergence.rst",
         ),
         pdf=f"{RESULTS}/figures/convergence.pdf",
@@ -109,7 +109,7 @@ rule plot_claims:
         png=report(
             f"{RESULTS}/figures/claims.png",
             category="Study",
-            labels={"result": "Claims, as a figure"},
+            labels={"result": "Claims: figure"},
             caption="../report/claims_figure.rst",
         ),
         pdf=f"{RESULTS}/figures/claims.pdf",
