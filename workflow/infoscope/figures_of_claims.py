@@ -97,7 +97,9 @@ def plot_claims(
     handles: list[Any] = estimator_handles(estimators)
     handles.append(Patch(**EXPECTED, label="Expected"))
     handles += caveat_handles(caveats)
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=min(len(handles), 5)
+    )
     return figure
 
 
@@ -207,7 +209,7 @@ def _draw_found(
         if row["calibration"] == WITHHELD:
             ax.annotate(
                 WITHHELD, (1, place.item()), xytext=(4, 0), color=colour, va="center",
-                textcoords="offset points", fontsize=6, bbox=BEHIND_TEXT,
+                textcoords="offset points", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
             )  # fmt: skip
 
 

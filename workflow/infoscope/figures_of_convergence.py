@@ -159,7 +159,7 @@ def _draw_row(ax: Axes, place: int, cut: Cut, table: pd.DataFrame) -> None:
             for height in y[part["calibration"] == WITHHELD]:
                 ax.annotate(
                     WITHHELD, (1, height), xytext=(4, 0), textcoords="offset points",
-                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT,
+                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
                 )  # fmt: skip
     if cut.uncut == REFERENCE:
         # which has a line

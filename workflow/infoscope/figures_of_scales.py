@@ -170,5 +170,5 @@ def _draw_filters(
         ax.annotate(
             WITHHELD, (place, 1), xytext=(0, 4), textcoords="offset points",
             color=colour, ha="center", va="bottom", rotation=90, fontsize=6,
-            bbox=BEHIND_TEXT,
+            bbox=BEHIND_TEXT, zorder=1.5,
         )  # fmt: skip

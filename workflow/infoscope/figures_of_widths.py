@@ -30,7 +30,7 @@ from infoscope.marks import (
 from infoscope.style import styled
 
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
-ROW = 0.25  # inches
+ROW = 0.25  # inches, for up to two estimators
 PANELS = {
     "sigma_s8": "σ(S₈) / σ(S₈) of the reference",
     "area68": "68 % area / 68 % area of the reference",
@@ -65,7 +65,8 @@ def plot_widths(
     rows, headings = _places(list(names), family)
     n_rows = len(rows) + len(headings)
 
-    figure = Figure(figsize=(7.2, 1.2 + ROW * n_rows), layout="constrained")
+    height = ROW * max(1, len(estimators_of(table)) / 2)
+    figure = Figure(figsize=(7.2, 1.2 + height * n_rows), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (metric, xlabel) in zip(axes, PANELS.items(), strict=True):
         for place in list(rows.values())[::2]:
@@ -90,7 +91,9 @@ def plot_widths(
     handles = estimator_handles(estimators_of(table))
     handles.append(Line2D([], [], color=GREY, label="Gaussian Fisher", **FISHER_LINE))
     handles += caveat_handles(table)
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=min(len(handles), 5)
+    )
     return figure
 
 
@@ -125,7 +128,7 @@ def _draw_ratios(
             for place in places[part["calibration"] == WITHHELD]:
                 ax.annotate(
                     MISSING, (1, place), xytext=(4, 0), textcoords="offset points",
-                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT,
+                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
                 )  # fmt: skip
 
 
