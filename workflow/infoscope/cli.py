@@ -30,6 +30,18 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "export-chain": ("chains", "run", {"posterior": None}),
     "widths": ("widths", "run", {"posteriors": "+"}),
     "claims": ("claims", "run", {"posteriors": "+", "benchmarks": None}),
+    "summarise": (
+        "summarise",
+        "run",
+        {
+            "widths": None,
+            "diagnostics": None,
+            "fisher": None,
+            "pairs": None,
+            "claims": "*",
+            "benchmarks": None,
+        },
+    ),
     "learning-curves": ("learning_curves", "run", {"less": "+", "whole": "+"}),
     "fisher": ("fisher", "run", {"nz_file": None}),
     "scales": ("scales", "run", {"nz_file": None}),

@@ -417,6 +417,10 @@ class Costs:
         """Test the claims of the config."""
         return Cost(1.5 + 0.05 * self._posteriors, 200)
 
+    def summarise_study(self) -> Cost:
+        """Write tables as pages, and read all benchmark files."""
+        return Cost(1.5 + 0.01 * self._posteriors, 200, 5e3 * self._posteriors)
+
     def measure_learning_curves(self) -> Cost:
         """Tabulate trainings with less."""
         return Cost(1.5 + 0.05 * self._posteriors, 200)

@@ -19,6 +19,7 @@ OUTPUTS = {
     "export_chain": 3,
     "measure_widths": 4,
     "measure_claims": 2,
+    "summarise_study": 6,
     "plot_skies": 2,
     "plot_sky_map": 2,
     "plot_widths": 2,
@@ -90,6 +91,7 @@ def jobs(study: Study) -> Iterator[Job]:
     yield Job("measure_widths", {})
     if study.claims:
         yield Job("measure_claims", {})
+    yield Job("summarise_study", {})
     for figure in ("plot_widths", "plot_calibration", "plot_tiles", "plot_history"):
         yield Job(figure, {})
     for estimator in study.estimators:

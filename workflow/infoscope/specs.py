@@ -40,8 +40,13 @@ NOT_CODE = {
 
 
 def canonical(spec: dict[str, Any]) -> str:
-    """JSON with sorted keys."""
-    return json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    """JSON with sorted keys, and without the sign that begins a tag of HTML.
+
+    The report shows specs, and Snakemake writes them there as they are: a label could
+    end the script that they are in, and begin another one.
+    """
+    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
 def shards(study: Study, split: str) -> list[tuple[int, int]]:
@@ -251,6 +256,30 @@ def claims(study: Study) -> dict[str, Any]:
         "claims": [claim.model_dump(mode="json") for claim in study.claims],
         "labels": labels(study),
         "equivalence": study.posterior.equivalence,
+    }
+
+
+def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
+    """Spec of `summarise_study`: bins and tiles are those of n(z) and of the mask."""
+    survey = {"nz", "mask", "mask_fraction", "base_operations"}
+    return {
+        "study": study.study,
+        "seed": study.seed,
+        "seeds": study.training.seeds,
+        "labels": labels(study),
+        "estimators": {
+            name: estimator.model_dump(mode="json", include={"kind", "steps"})
+            for name, estimator in study.estimators.items()
+        },
+        "simulator": study.simulator.model_dump(mode="json", exclude={"root"}),
+        "cosmology": study.cosmology.model_dump(mode="json"),
+        "survey": study.survey.model_dump(mode="json", exclude=survey)
+        | {"nz": study.survey.nz.kind},
+        "grid": study.grid.model_dump(mode="json", exclude={"shard_size"}),
+        # as many digits as are shown: the same on all machines
+        "mean_z": [round(z, 3) for z in mean_z],
+        "tiles": n_tile,
+        "nuisance": nuisance(study),
     }
 
 

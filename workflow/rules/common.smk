@@ -55,9 +55,11 @@ shell.prefix(
     f"INFOSCOPE_SNAKEMAKE={os.getpid()}; "
 )
 
+RESULTS = f"results/{STUDY.study}"
 # for the first page of the report
 config["imported"] = specs.imported(STUDY)
-RESULTS = f"results/{STUDY.study}"
+config["summary"] = f"{RESULTS}/report/summary.html"
+config["summarised"] = os.path.isfile(config["summary"])
 SKY_FILE = f"{RESULTS}/skies/{{split}}/{{shard}}.h5"
 DATASET_FILE = f"{RESULTS}/datasets/{{degradation}}.h5"
 COSTS = Costs.of(STUDY, NZ, TILES)

@@ -30,7 +30,10 @@ rule forecast_fisher:
         nz=rules.tabulate_nz.output,
     output:
         report(
-            f"{RESULTS}/fisher.csv", category="Results", caption="../report/fisher.rst"
+            f"{RESULTS}/fisher.csv",
+            category="Checks",
+            labels={"result": "Forecast: CSV"},
+            caption="../report/fisher.rst",
         ),
     log:
         f"{RESULTS}/logs/forecast_fisher.log",

@@ -75,12 +75,16 @@ rule measure_widths:
         ),
     output:
         table=report(
-            f"{RESULTS}/widths.csv", category="Results", caption="../report/table.rst"
+            f"{RESULTS}/widths.csv",
+            category="Results",
+            labels={"result": "Widths: CSV"},
+            caption="../report/table.rst",
         ),
         mocks=f"{RESULTS}/mocks.csv",
         diagnostics=report(
             f"{RESULTS}/diagnostics.csv",
-            category="Results",
+            category="Checks",
+            labels={"result": "Diagnostics: CSV"},
             caption="../report/diagnostics.rst",
         ),
         columns=f"{RESULTS}/columns.csv",
@@ -113,7 +117,10 @@ rule measure_claims:
         rules.measure_widths.input,
     output:
         table=report(
-            f"{RESULTS}/claims.csv", category="Results", caption="../report/claims.rst"
+            f"{RESULTS}/claims.csv",
+            category="Study",
+            labels={"result": "Claims: CSV"},
+            caption="../report/claims.rst",
         ),
         columns=f"{RESULTS}/claims_columns.csv",
     log:
@@ -157,7 +164,8 @@ rule measure_learning_curves:
     output:
         report(
             f"{RESULTS}/learning_curves.csv",
-            category="Results",
+            category="Checks",
+            labels={"result": "Learning curves: CSV"},
             caption="../report/learning_curves.rst",
         ),
     log:

@@ -5,7 +5,8 @@ rule plot_widths:
     output:
         png=report(
             f"{RESULTS}/figures/widths.png",
-            category="Figures",
+            category="Results",
+            labels={"result": "Widths: figure"},
             caption="../report/widths.rst",
         ),
         pdf=f"{RESULTS}/figures/widths.pdf",
@@ -152,7 +153,8 @@ rule plot_triangle:
     output:
         png=report(
             f"{RESULTS}/figures/triangle_{{estimator}}.png",
-            category="Figures",
+            category="Results",
+            labels={"result": "Posteriors: {estimator}"},
             caption="../report/triangle.rst",
         ),
         pdf=f"{RESULTS}/figures/triangle_{{estimator}}.pdf",
@@ -188,7 +190,8 @@ rule plot_calibration:
     output:
         png=report(
             f"{RESULTS}/figures/calibration.png",
-            category="Figures",
+            category="Checks",
+            labels={"result": "Calibration"},
             caption="../report/calibration.rst",
         ),
         pdf=f"{RESULTS}/figures/calibration.pdf",
@@ -220,7 +223,8 @@ rule plot_tiles:
     output:
         png=report(
             f"{RESULTS}/figures/tiles.png",
-            category="Figures",
+            category="Skies",
+            labels={"result": "Tiles under each degradation"},
             caption="../report/tiles.rst",
         ),
         pdf=f"{RESULTS}/figures/tiles.pdf",
@@ -257,7 +261,8 @@ rule plot_history:
     output:
         png=report(
             f"{RESULTS}/figures/history.png",
-            category="Figures",
+            category="Checks",
+            labels={"result": "Training"},
             caption="../report/history.rst",
         ),
         pdf=f"{RESULTS}/figures/history.pdf",
@@ -289,7 +294,8 @@ rule plot_learning_curves:
     output:
         png=report(
             f"{RESULTS}/figures/learning_curves.png",
-            category="Figures",
+            category="Checks",
+            labels={"result": "Learning curves: figure"},
             caption="../report/learning_curves.rst",
         ),
         pdf=f"{RESULTS}/figures/learning_curves.pdf",

@@ -14,6 +14,7 @@ rule validate_skies:
         pairs=report(
             f"{RESULTS}/skies_pairs.csv",
             category="Skies",
+            labels={"result": "Skies against theory: CSV"},
             caption="../report/skies_pairs.rst",
         ),
         moments=f"{RESULTS}/skies_moments.csv",
@@ -54,6 +55,7 @@ rule plot_skies:
         png=report(
             f"{RESULTS}/figures/skies.png",
             category="Skies",
+            labels={"result": "Skies against theory: figure"},
             caption="../report/skies.rst",
         ),
         pdf=f"{RESULTS}/figures/skies.pdf",
@@ -86,6 +88,7 @@ rule plot_sky_map:
         png=report(
             f"{RESULTS}/figures/sky_map.png",
             category="Skies",
+            labels={"result": "Map of a sky"},
             caption="../report/sky_map.rst",
         ),
         pdf=f"{RESULTS}/figures/sky_map.pdf",

@@ -1,0 +1,79 @@
+"""Rule `summarise_study`: the first page of the report, and tables as pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from infoscope.files import atomic_path
+from infoscope.result_pages import (
+    claims_page,
+    diagnostics_page,
+    fisher_page,
+    skies_page,
+    widths_page,
+)
+from infoscope.summary import first_page
+from infoscope.tables import read_table
+
+
+def run(
+    spec: dict[str, Any],
+    widths: Path,
+    diagnostics: Path,
+    fisher: Path,
+    pairs: Path,
+    claims: list[Path],
+    benchmarks: Path,
+    output: Path,
+) -> None:
+    """Write the pages.
+
+    Parameters
+    ----------
+    spec
+        What `specs.summarise` says of the study.
+    widths, diagnostics, fisher, pairs
+        Tables of results.
+    claims
+        claims.csv, if the study has claims.
+    benchmarks
+        Folder with Snakemake's benchmark files, {rule}.tsv and {rule}/*.tsv, as they
+        are now.
+    output
+        summary.html, a part of a page. Beside it are written widths.html,
+        diagnostics.html, claims.html, fisher.html and skies_pairs.html.
+    """
+    of_widths, of_fisher = read_table(widths), read_table(fisher)
+    of_pairs = read_table(pairs)
+    of_claims = read_table(claims[0]) if claims else pd.DataFrame()
+    pages = {
+        output.name: first_page(
+            spec, of_widths, of_claims, of_fisher, of_pairs, read_costs(benchmarks)
+        ),
+        "widths.html": widths_page(of_widths),
+        "diagnostics.html": diagnostics_page(read_table(diagnostics)),
+        "claims.html": claims_page(of_claims),
+        "fisher.html": fisher_page(of_fisher),
+        "skies_pairs.html": skies_page(of_pairs),
+    }
+    for name, page in pages.items():
+        with atomic_path(output.with_name(name)) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+
+
+def read_costs(folder: Path) -> pd.DataFrame:
+    """Sum benchmark files by rule: jobs, their seconds, and the largest memory in MB.
+
+    Figures are left out: some are drawn later.
+    """
+    rows = []
+    for path in sorted(folder.glob("*")):
+        files = sorted(path.glob("*.tsv")) if path.is_dir() else [path]
+        jobs = [pd.read_csv(file, sep="\t", na_values="-") for file in files]
+        if jobs and not path.name.startswith("plot_"):
+            table = pd.concat(jobs)
+            rows.append((path.stem, len(jobs), table.s.sum(), table.max_rss.max()))
+    return pd.DataFrame(rows, columns=["rule", "jobs", "seconds", "memory_mb"])
