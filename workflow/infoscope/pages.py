@@ -24,6 +24,7 @@ TONES = {
     "corrected": "warning",
     "falling": "warning",
     "overfit": "warning",
+    "prior-limited": "warning",
 }
 NOTHING = "–"
 
@@ -37,7 +38,9 @@ STYLE = """
 .infoscope table { border-collapse: collapse; font-size: 13px; margin: 6px 0;
   width: auto; }
 .infoscope th, .infoscope td { border: 0; border-bottom: 1px solid #e2e8f0;
-  padding: 3px 10px 3px 0; text-align: left; vertical-align: top; }
+  padding: 3px 8px 3px 0; text-align: left; vertical-align: top; }
+.infoscope td:first-child { white-space: nowrap; }
+.infoscope .sentences td:first-child { white-space: normal; }
 .infoscope th { border-bottom-color: #64748b; font-weight: 600; }
 .infoscope td.number, .infoscope th.number { font-variant-numeric: tabular-nums;
   text-align: right; white-space: nowrap; }
@@ -105,10 +108,10 @@ def word(value: object) -> Cell:
 
 
 def words(values: Sequence[str]) -> str:
-    """Verdicts in HTML, each in the colour of its meaning."""
+    """Verdicts in HTML, each once and in the colour of its meaning."""
     return " ".join(
         f'<span class="word {TONES.get(value, "")}">{escape(value)}</span>'
-        for value in values
+        for value in dict.fromkeys(values)
     )
 
 

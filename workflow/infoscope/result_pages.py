@@ -66,9 +66,13 @@ def widths_page(widths: pd.DataFrame) -> str:
             ]
             for row in records(chosen)
         ]
-        parts.append(f"<h2>{symbol}</h2>\n<p>{escape(MEANINGS[metric])}.</p>")
+        parts.append(f"<h2>{symbol}</h2>\n<p>{escape(_sentence(MEANINGS[metric]))}</p>")
         parts.append(table(heads, rows))
     return document("Widths of posteriors", "\n".join(parts))
+
+
+def _sentence(meaning: str) -> str:
+    return meaning[0].upper() + meaning[1:] + "."
 
 
 def remarks(row: Any) -> list[str]:
@@ -82,39 +86,58 @@ def remarks(row: Any) -> list[str]:
 
 
 def diagnostics_page(diagnostics: pd.DataFrame) -> str:
-    """Show diagnostics.csv: training, calibration and information of each posterior."""
-    heads = ["degradation", "estimator", "convergence", "training loss"]
-    heads += ["validation loss", "final drop", "calibration", "p", "power"]
-    heads += ["68 % regions", "of Ωₘ", "of S₈", "of σ₈", "information", "score"]
-    heads += ["marginalised over", "conditioned on"]
-    rows = [
+    """Show diagnostics.csv: calibration, training and nuisance parameters."""
+    rows = records(diagnostics)
+    calibration = [
         [
             text(row.label),
             text(row.estimator),
-            word(row.convergence),
-            number(row.train_nll, 4),
-            measured(row.validation_nll, row.validation_error),
-            number(row.final_drop, 2),
             word(row.calibration),
             p_value(row.calibration_p_value),
-            number(row.power, 3),
+            number(row.power),
             number(row.coverage68_tarp, 2),
             number(row.coverage68_omega_m, 2),
             number(row.coverage68_s8, 2),
             number(row.coverage68_sigma8, 2),
             number(row.information),
             number(row.score),
-            text(row.marginalised_over),
-            text(row.conditioned_on),
         ]
-        for row in records(diagnostics)
+        for row in rows
     ]
+    training = [
+        [
+            text(row.label),
+            text(row.estimator),
+            word(row.convergence),
+            number(row.train_nll),
+            measured(row.validation_nll, row.validation_error),
+            number(row.final_drop, 2),
+        ]
+        for row in rows
+    ]
+    nuisance = [
+        [text(row.label), text(row.marginalised_over), text(row.conditioned_on)]
+        for row in rows
+        if isinstance(row.marginalised_over, str) or isinstance(row.conditioned_on, str)
+    ]
+    whose = ["degradation", "estimator"]
+    heads = [*whose, "verdict", "p", "power"]
+    heads += ["regions", "of Ωₘ", "of S₈", "of σ₈", "information", "score"]
     body = (
-        "<p>Losses are in nat, means over seeds; information and score in bits. The "
-        "four columns from “68 % regions” are the share of true cosmologies inside of "
-        "regions, and intervals, that should hold 68 % of them.</p>"
+        "<h2>Calibration</h2>\n<p>The share of true cosmologies inside of regions "
+        "(TARP), and of intervals of each parameter, that should hold 68 % of them; "
+        "information and score in bits.</p>"
+        + table(heads, calibration)
+        + "<h2>Training</h2>\n<p>Losses in nat, means over seeds.</p>"
+        + table(
+            [*whose, "verdict", "training loss", "validation loss", "final drop"],
+            training,
+        )
     )
-    return document("Diagnostics", body + table(heads, rows))
+    if nuisance:
+        heads = ["degradation", "marginalised over", "conditioned on"]
+        body += "<h2>Nuisance parameters</h2>\n" + table(heads, nuisance)
+    return document("Diagnostics", body)
 
 
 def claims_page(claims: pd.DataFrame) -> str:
@@ -124,8 +147,8 @@ def claims_page(claims: pd.DataFrame) -> str:
     heads = ["width", "compared with", "metric", "expected", "ratio", "p (support)"]
     heads += ["p (contradict)", "verdict", "note"]
     parts = [
-        f"<p>p (support): {escape(CLAIM_MEANINGS['p_support'])}.</p>"
-        f"<p>p (contradict): {escape(CLAIM_MEANINGS['p_contradict'])}.</p>"
+        f"<p><b>p (support):</b> {escape(CLAIM_MEANINGS['p_support'])}.</p>"
+        f"<p><b>p (contradict):</b> {escape(CLAIM_MEANINGS['p_contradict'])}.</p>"
     ]
     for (claim, verdict), chosen in claims.groupby(
         ["claim", "claim_verdict"], sort=False

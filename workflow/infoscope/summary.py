@@ -32,10 +32,9 @@ LAYOUT = """
 .h-screen:has(> div > div > .prose .infoscope) { align-items: flex-start; }
 div:has(> div > .prose .infoscope) { flex-direction: column; }
 .prose:has(.infoscope) { max-width: 80em; }
-.infoscope .columns { display: flex; gap: 12px 48px; flex-wrap: wrap; }
-.infoscope .columns > div { flex: 1 1 24em; overflow-x: auto; }
+.infoscope .columns { display: flex; gap: 12px 32px; flex-wrap: wrap; }
+.infoscope .columns > div { flex: 1 1 17em; overflow-x: auto; }
 .infoscope .columns > div:first-child { flex: 0 1 min-content; min-width: 24em; }
-.infoscope .verdicts td:first-child { white-space: nowrap; }
 .infoscope th.group { border-bottom: 0; }
 """
 REMARKS = {
@@ -88,7 +87,7 @@ def first_page(
 <p>{_lead(spec)}</p>
 <div class="columns"><div>
 <h2>Verdicts: how much wider the posterior of S₈ becomes</h2>
-<div class="verdicts">{_verdicts(widths, fisher)}</div>
+{_verdicts(widths, fisher)}
 {_claims(claims)}
 </div><div>
 <h2>Caveats</h2>
@@ -133,7 +132,7 @@ def _verdicts(widths: pd.DataFrame, fisher: pd.DataFrame) -> str:
                 row += [
                     measured(found.value, found.error),
                     measured(found.ratio, found.ratio_error),
-                    Cell(word(found.verdict).html + " " + words(remarks(found))),
+                    Cell(words([found.verdict, *remarks(found)])),
                 ]
         rows.append(row)
     heads = ["degradation", *["σ(S₈)", "ratio", "verdict"] * len(estimators)]
@@ -155,7 +154,11 @@ def _claims(claims: pd.DataFrame) -> str:
         [text(row.claim), text(row.source), word(row.claim_verdict)]
         for row in records(each)
     ]
-    return "<h2>Claims</h2>\n" + table(["claim", "source", "verdict"], rows)
+    return (
+        '<h2>Claims</h2>\n<div class="sentences">'
+        + table(["claim", "source", "verdict"], rows)
+        + "</div>"
+    )
 
 
 def caveats(
