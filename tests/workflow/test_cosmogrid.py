@@ -29,6 +29,7 @@ AFTER_SKIES = {
 }
 AGGREGATES = {
     "measure_widths": 1,
+    "summarise_study": 1,
     "plot_widths": 1,
     "plot_triangle": 1,
     "plot_calibration": 1,
@@ -92,9 +93,10 @@ def test_results_of_the_study(finished: Checkout) -> None:
 def test_conditioning_infers_again(finished: Checkout) -> None:
     """With a parameter known, for real; nothing is trained."""
     config = changed(finished, posterior={"condition_on": ["h"]})
-    jobs = {"infer_posterior": 1, "export_chain": 1, "measure_widths": 1}
+    jobs = {"infer_posterior": 1, "export_chain": 1}
+    tables = {"measure_widths": 1, "summarise_study": 1}
     figures = {"plot_widths": 1, "plot_triangle": 1, "plot_calibration": 1}
-    assert finished.would_run(config) == jobs | figures
+    assert finished.would_run(config) == jobs | tables | figures
     target = "results/ci/posteriors/reference/power_spectrum.h5"
     path = finished.folder / target
     text = finished.snakemake("--cores", "1", target, config=config)

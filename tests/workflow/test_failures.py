@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 STAGES = {
     "tabulate-nz": 1, "tabulate-matter": 1, "simulate": 1, "degrade": 1, "collect": 1,
     "train": 3, "infer": 1, "export-chain": 3, "widths": 2, "claims": 2, "fisher": 1,
+    "summarise": 5,
     "validate": 2, "plot-widths": 2, "plot-triangle": 2, "plot-calibration": 2,
     "plot-tiles": 2, "plot-history": 2, "plot-skies": 2, "plot-sky-map": 2,
 }  # fmt: skip
@@ -67,6 +68,10 @@ def damage(path: Path, data: str) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+# the pages of the report have the cost of rules
+RECORDS = ("logs", "benchmarks", "figures", "report")
+
+
 def results(study: Checkout) -> dict[str, object]:
     """Contents of all results by name, figures and records of the run left out."""
     folder = study.folder / "results/ci"
@@ -76,7 +81,7 @@ def results(study: Checkout) -> dict[str, object]:
         )
         for path in sorted(folder.rglob("*"))
         if path.is_file()
-        and path.relative_to(folder).parts[0] not in ("logs", "benchmarks", "figures")
+        and path.relative_to(folder).parts[0] not in RECORDS
         # claims on the cost of rules are read from benchmarks
         and path.name != "claims.csv"
         and path.suffix != ".part"

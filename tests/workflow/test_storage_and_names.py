@@ -114,6 +114,10 @@ def test_results_are_those_of_the_other_study(
         name = path.relative_to(one)
         if path.is_dir() or name.parts[0] in ("logs", "benchmarks", "figures"):
             continue
+        # it has the cost of rules
+        if name.parts[0] == "report":
+            assert (other / name).stat().st_size > 1000
+            continue
         if name.parts[0] in ("skies", "datasets", "learning_curves"):
             continue
         compared += 1

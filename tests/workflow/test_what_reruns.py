@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 AGGREGATES = {
     "measure_widths": 1,
     "measure_claims": 1,
+    "summarise_study": 1,
     "plot_widths": 1,
     "plot_triangle": 2,
     "plot_calibration": 1,
@@ -114,10 +115,12 @@ def test_changed_label_runs_aggregates_only(finished) -> None:
     assert finished.would_run(config) == AGGREGATES
 
 
-def test_changed_claims_run_their_table_only(finished) -> None:
+def test_changed_claims_run_their_tables_only(finished) -> None:
     config = changed(finished, lambda c: c["claims"].pop())
-    assert finished.would_run(config) == {"measure_claims": 1, "plot_claims": 1}
-    assert finished.would_run(changed(finished, lambda c: c.pop("claims"))) == {}
+    pages = {"summarise_study": 1}
+    drawn = {"measure_claims": 1, "plot_claims": 1}
+    assert finished.would_run(config) == drawn | pages
+    assert finished.would_run(changed(finished, lambda c: c.pop("claims"))) == pages
 
 
 def test_deleted_benchmarks_run_nothing(finished) -> None:
@@ -194,6 +197,7 @@ def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
         "export_chain": 1,
         "measure_widths": 1,
         "measure_claims": 1,
+        "summarise_study": 1,
         "plot_widths": 1,
         "plot_calibration": 1,
         "plot_triangle": 1,
@@ -250,7 +254,9 @@ def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None
 
 def test_edit_of_the_forecast_runs_it_and_its_figure(finished, edited) -> None:
     edited("workflow/infoscope/fisher.py", lambda text: text + "\n\nNEW = 1\n")
-    assert finished.would_run() == {"forecast_fisher": 1, "plot_widths": 1}
+    assert finished.would_run() == {
+        "forecast_fisher": 1, "summarise_study": 1, "plot_widths": 1,
+    }  # fmt: skip
 
 
 def test_edit_of_the_theory_runs_the_validation_and_its_figure(
@@ -258,7 +264,9 @@ def test_edit_of_the_theory_runs_the_validation_and_its_figure(
 ) -> None:
     name = "workflow/infoscope/lensing_theory.py"
     edited(name, lambda text: text + "\n\nNEW = 1\n")
-    assert finished.would_run() == {"validate_skies": 1, "plot_skies": 1}
+    assert finished.would_run() == {
+        "validate_skies": 1, "summarise_study": 1, "plot_skies": 1,
+    }  # fmt: skip
 
 
 def test_edit_of_an_operation_runs_what_uses_it(finished, edited) -> None:
@@ -432,21 +440,3 @@ def test_cores_and_resources_run_nothing(finished) -> None:
         "--set-threads", "train_estimator=2",
     )  # fmt: skip
     assert finished.returncode == 0 and "Nothing to be done" in text
-
-
-def test_report_is_one_page_with_captions(finished) -> None:
-    text = finished.snakemake("--report", "report.html", "--cores", "1")
-    assert finished.returncode == 0, text
-    page = (finished.folder / "report.html").read_text()
-    for name in (
-        "widths.png",
-        "triangle_cnn.png",
-        "tiles.png",
-        "history.png",
-        "fisher.csv",
-        "skies.png",
-        "sky_map.png",
-        "skies_pairs.csv",
-    ):
-        assert name in page
-    assert "region" in page and "understates the loss" in page

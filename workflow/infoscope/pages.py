@@ -129,7 +129,8 @@ def rounded(value: float, digits: int = 3) -> str:
     """Round to significant digits, without exponents for what can do without."""
     if math.isnan(value):
         return NOTHING
-    if abs(value) >= 10**digits:
+    # 999.7 would be 1e+03
+    if abs(value) >= 10**digits - 0.5:
         return f"{value:,.0f}"
     shown = f"{value:.{digits}g}"
     return shown.replace("-", "−")
