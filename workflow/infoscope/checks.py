@@ -112,6 +112,13 @@ def survey_of(study: Study, nz: RedshiftDistribution) -> Survey:
     )
 
 
+def survey_of_reference(study: Study, nz: RedshiftDistribution) -> Survey:
+    """Apply the operations of the reference to the survey of a study."""
+    operations = specs.operations(study, specs.REFERENCE)
+    noise = study.degradations[specs.REFERENCE].noise or study.survey.noise
+    return check(survey_of(study, nz), operations, noise)
+
+
 def depth_mpc(study: Study, nz: RedshiftDistribution) -> float:
     """Comoving distance in Mpc of the last galaxies, at the fiducial."""
     omega_m, h = study.cosmology.fiducial.omega_m, study.cosmology.h

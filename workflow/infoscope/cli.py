@@ -29,6 +29,12 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "infer": ("infer", "run", {"summaries": "+"}),
     "export-chain": ("chains", "run", {"posterior": None}),
     "widths": ("widths", "run", {"posteriors": "+"}),
+    "attribute": ("attribute", "run", {"dataset": None, "weights": "+"}),
+    "compare-attribution": (
+        "compare_attribution",
+        "run",
+        {"attribution": None, "widths": None},
+    ),
     "claims": ("claims", "run", {"posteriors": "+", "benchmarks": None}),
     "summarise": (
         "summarise",
@@ -55,6 +61,11 @@ STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "plot-tiles": ("plot", "run_tiles", {"examples": "+"}),
     "plot-history": ("plot", "run_history", {"histories": "+"}),
     "plot-learning-curves": ("plot", "run_learning_curves", {"table": None}),
+    "plot-attribution": (
+        "plot_attribution",
+        "run",
+        {"shares": None, "agreement": None},
+    ),
     "plot-skies": ("plot_skies", "run", {"bands": None}),
     "plot-sky-map": ("plot_skies", "run_map", {"skies": None}),
 }

@@ -581,6 +581,17 @@ class LearningCurvesConfig(Model):
     )
 
 
+class AttributionConfig(Model):
+    """Which parts of tiles the estimates of the reference's networks come from."""
+
+    tiles: int = Field(
+        256,
+        ge=0,
+        description="Most tiles of test skies, spread over the prior, whose estimates "
+        "are attributed to scales and values (docs/attribution.md); 0: none.",
+    )
+
+
 class PosteriorConfig(Model):
     """How posteriors and their errors are computed."""
 
@@ -743,6 +754,9 @@ class Study(Model):
     training: TrainingConfig = Field(TrainingConfig(), description="Training.")
     learning_curves: LearningCurvesConfig = Field(
         LearningCurvesConfig(), description="Learning curves."
+    )
+    attribution: AttributionConfig = Field(
+        AttributionConfig(), description="Attribution, beside degradations."
     )
     posterior: PosteriorConfig = Field(PosteriorConfig(), description="Posteriors.")
     claims: list[Claim] = Field([], description="Statements to test.")

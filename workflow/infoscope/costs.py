@@ -70,6 +70,9 @@ OWN_OPERATION_NS = 200
 # are gathered, turned and laid out anew (benchmarks/training_step.py).
 CPU_FLOPS = {"cnn": 4.5e10, "deeplss": 8e10, "power_spectrum": 4e10}
 INPUT_NS = 4.0
+# Points along the paths of integrated gradients, and nanoseconds for each byte of a
+# tile whose parts are summed.
+NODES, PART_NS = 32, 120.0
 # Nanoseconds a pixel of a tile for its spectra, for each bin and each pair of bins.
 SPECTRUM_NS, PAIR_NS = 20.0, 12.0
 
@@ -421,6 +424,29 @@ class Costs:
         """Write tables as pages, and read all benchmark files."""
         return Cost(1.5 + 0.01 * self._posteriors, 200, 5e3 * self._posteriors)
 
+    def attribute_estimates(self, estimator: str) -> Cost:
+        """Compute gradients of tiles at points along paths, for each training."""
+        config = self.study.estimators[estimator]
+        assert not isinstance(config, PowerSpectrumConfig)
+        side = self.survey.nside // self.survey.tile_nside
+        tile, n_bins = self._tile_bytes("reference"), self._degraded["reference"][1]
+        seeds = self.study.training.seeds
+        tiles = min(self.study.attribution.tiles, self._tiles("test"))
+        # beside a step of a training, gradients of inputs are as much as those of
+        # weights
+        flop = flop_of_step(config, side, n_bins) / config.batch_size
+        of_tile = NODES * (flop / CPU_FLOPS[config.kind] + 1e-9 * INPUT_NS * tile)
+        seconds = 10 + seeds * (4 + tiles * (of_tile + 1e-9 * PART_NS * tile))
+        _, every = activations(config, side)
+        batch = config.batch_size * (30 * tile + 3 * FLOAT * every)
+        memory_mb = 600 + (2 * tiles * tile + batch) / MB
+        size = 4 * tiles * seeds * (2 * side * n_bins + 100)
+        return Cost(seconds, memory_mb, size)
+
+    def compare_attribution(self, estimator: str) -> Cost:
+        """Tabulate responses, and compare them with widths."""
+        return Cost(3, 250)
+
     def measure_learning_curves(self) -> Cost:
         """Tabulate trainings with less."""
         return Cost(1.5 + 0.05 * self._posteriors, 200)
@@ -465,6 +491,10 @@ class Costs:
     def plot_learning_curves(self) -> Cost:
         """Draw widths against what there was less of."""
         return Cost(3, 250)
+
+    def plot_attribution(self, estimator: str) -> Cost:
+        """Draw shares of the response, and those that degradations keep."""
+        return Cost(4, 250)
 
     def plot_skies(self) -> Cost:
         """Draw spectra and histograms of the fiducial skies."""

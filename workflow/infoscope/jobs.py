@@ -20,6 +20,8 @@ OUTPUTS = {
     "measure_widths": 4,
     "measure_claims": 2,
     "summarise_study": 6,
+    "compare_attribution": 2,
+    "plot_attribution": 2,
     "plot_skies": 2,
     "plot_sky_map": 2,
     "plot_widths": 2,
@@ -102,6 +104,9 @@ def jobs(study: Study) -> Iterator[Job]:
         yield Job("plot_convergence", {})
     if study.claims:
         yield Job("plot_claims", {})
+    for estimator in specs.attributed(study):
+        for rule in ("attribute_estimates", "compare_attribution", "plot_attribution"):
+            yield Job(rule, {"estimator": estimator})
     yield from _learning_curves(study, seeds)
 
 

@@ -16,10 +16,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from infoscope.config import SPLITS, Study
+import numpy as np
+
+from infoscope.config import SPLITS, PowerSpectrumConfig, Study
 from infoscope.families import OF_OPERATION, REFERENCE, SCALES, family_of
 from infoscope.operations import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
+from infoscope.survey import Survey
 
 PACKAGE = Path(__file__).parent
 # Simulators whose maps hold averages over pixels, not values at their centres
@@ -280,6 +283,70 @@ def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
         "mean_z": [round(z, 3) for z in mean_z],
         "tiles": n_tile,
         "nuisance": nuisance(study),
+    }
+
+
+def attributed(study: Study) -> list[str]:
+    """Estimators whose estimates are attributed: networks that see tiles."""
+    if not study.attribution.tiles:
+        return []
+    return [
+        name
+        for name, estimator in study.estimators.items()
+        if not isinstance(estimator, PowerSpectrumConfig)
+    ]
+
+
+def attribute(study: Study, estimator: str, survey: Survey) -> dict[str, Any]:
+    """Spec of `attribute_estimates`; `survey` is that of the reference's tiles."""
+    return {
+        "estimator": study.estimators[estimator].model_dump(mode="json"),
+        "prior": study.cosmology.prior.model_dump(mode="json"),
+        "survey": survey_fields(survey),
+        "tiles": study.attribution.tiles,
+    }
+
+
+def agreement(study: Study, estimator: str, survey: Survey) -> dict[str, Any]:
+    """Spec of `compare_attribution`."""
+    return {
+        "estimator_name": estimator,
+        "survey": survey_fields(survey),
+        "operations": {
+            name: [item.model_dump(mode="json") for item in beyond]
+            for name in study.degradations
+            if (beyond := _beyond_reference(study, name))
+        },
+        "labels": labels(study),
+        "study_seed": study.seed,
+    }
+
+
+def _beyond_reference(study: Study, degradation: str) -> list[Operation]:
+    """Operations on the tiles of the reference that make those of a degradation.
+
+    None if there are no such operations, or if they are the user's.
+    """
+    reference, own = study.degradations[REFERENCE], study.degradations[degradation]
+    given = study.survey
+    noise, alignment = (
+        {getattr(each, key) or getattr(given, key) for each in (reference, own)}
+        for key in ("noise", "intrinsic_alignment")
+    )
+    first, every = operations(study, REFERENCE), operations(study, degradation)
+    # what is degraded before there is noise is no part of tiles with noise
+    if len(noise) > 1 or "after" in noise or len(alignment) > 1:
+        return []
+    if every[: len(first)] != first or operation_files(study, degradation):
+        return []
+    return every[len(first) :]
+
+
+def survey_fields(survey: Survey) -> dict[str, Any]:
+    """Fields of a survey, as JSON has them."""
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in vars(survey).items()
     }
 
 

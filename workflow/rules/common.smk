@@ -17,7 +17,7 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 from snakemake.logging import logger
 
 from infoscope import kept_config, progress, specs
-from infoscope.checks import checked_study, refuse_templates
+from infoscope.checks import checked_study, refuse_templates, survey_of_reference
 from infoscope.config import SPLITS
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
@@ -62,6 +62,8 @@ config["summary"] = f"{RESULTS}/report/summary.html"
 config["summarised"] = os.path.isfile(config["summary"])
 SKY_FILE = f"{RESULTS}/skies/{{split}}/{{shard}}.h5"
 DATASET_FILE = f"{RESULTS}/datasets/{{degradation}}.h5"
+# of the tiles that estimates are attributed to
+SURVEY = survey_of_reference(STUDY, NZ)
 COSTS = Costs.of(STUDY, NZ, TILES)
 # where skies come from
 SKIES = "cosmogrid" if STUDY.simulator.name == "cosmogrid" else "simulate"
@@ -197,6 +199,14 @@ def lesson_summaries(wildcards):
         w=[wildcards],
         seed=range(STUDY.training.seeds),
     )
+
+
+def attribute_spec(wildcards):
+    return specs.canonical(specs.attribute(STUDY, wildcards.estimator, SURVEY))
+
+
+def agreement_spec(wildcards):
+    return specs.canonical(specs.agreement(STUDY, wildcards.estimator, SURVEY))
 
 
 def infer_spec(wildcards):

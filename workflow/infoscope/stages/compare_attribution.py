@@ -1,0 +1,211 @@
+"""Tabulate the response of the reference's networks, and compare it with ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from infoscope import config
+from infoscope.agreement import Agreement, information_left
+from infoscope.datasets import open_for_reading
+from infoscope.files import atomic_path
+from infoscope.kept_parts import Profiles
+from infoscope.parts import survey_of
+from infoscope.responses import Regression
+from infoscope.seeds import seed_of
+from infoscope.tables import read_table
+
+Array = NDArray[np.float64]
+Operations = TypeAdapter(list[config.AnyOperation])
+
+METRIC = "sigma_s8"
+
+
+def run(spec: Mapping[str, Any], attribution: Path, widths: Path, output: Path) -> None:
+    """Write shares of the response, and beside them those that degradations keep.
+
+    Parameters
+    ----------
+    spec
+        `estimator_name`, `survey` as the reference leaves it, `operations` beyond
+        those of the reference by degradation, `labels` and `study_seed`.
+    attribution
+        What `attribute` wrote.
+    widths
+        widths.csv.
+    output
+        shares.csv; agreement.csv is written beside it.
+    """
+    seed = seed_of(spec["study_seed"], "attribution", spec["estimator_name"])
+    with open_for_reading(attribution) as file:
+        regression = Regression(file["theta"][:], file["cosmology"][:], seed)
+        estimate = file["estimate"][:].astype(float)
+        profiles = Profiles(
+            ell=file["ell"][:],
+            by_scale=file["by_scale"][:].astype(float),
+            by_value=file["by_value"][:].astype(float),
+            area=file["area"][:].astype(float),
+        )
+        tables = [
+            _of_scales(file, profiles, regression, estimate),
+            _of_bins(file, profiles, regression, estimate),
+            *_of_values(file, profiles, regression, estimate),
+            *_around(file, regression, estimate),
+        ]
+    compared = _compared(spec, profiles, regression, estimate, read_table(widths), seed)
+    for path, table in (
+        (output, pd.concat(tables)),
+        (output.with_name("agreement.csv"), compared),
+    ):
+        with atomic_path(path) as temporary:
+            table.to_csv(temporary, index=False)
+
+
+def _rows(
+    regression: Regression, estimate: Array, parts: Array, area: Array, **columns: Any
+) -> pd.DataFrame:
+    """Rows of parts (n_training, n, n_part), of which `area` is the expected share."""
+    shares = regression.shares(parts, estimate)
+    some = np.where(area > 0, area, np.nan)
+    return pd.DataFrame(
+        columns
+        | {
+            "share": shares.value,
+            "share_error": shares.error,
+            "area": area,
+            "relative": shares.value / some,
+            "relative_error": shares.error / some,
+        }
+    )
+
+
+def _of_scales(
+    file: h5py.File, profiles: Profiles, regression: Regression, estimate: Array
+) -> pd.DataFrame:
+    """Rows of octaves of scale; R = π χ / ℓ in each bin."""
+    ell, chi = profiles.ell[1:], file["chi_mpc_h"][:]
+    scale = np.pi * chi[:, None] / ell
+    octave = np.floor(np.log2(scale)).astype(int)
+    low = np.arange(octave.min(), octave.max() + 1)
+    # (octave, bin, annulus), and nothing of the mean
+    chosen = (octave == low[:, None, None]).astype(float)
+    parts = np.einsum("tnbl,obl->tno", profiles.by_scale[..., 1:], chosen)
+    modes = file["modes"][1:]
+    area = np.einsum("l,obl->o", modes, chosen)
+    saliency = np.einsum("tbl,obl->to", file["saliency"][:][..., 1:], chosen)
+    return _rows(
+        regression, estimate, parts, area / area.sum(),
+        part="scale", smoothing_mpc_h=0.0, low=2.0**low, high=2.0 ** (low + 1),
+        saliency=_of_sum(saliency),
+    )  # fmt: skip
+
+
+def _of_sum(power: Array) -> Array:
+    """Shares (n_part,) of powers (n_training, n_part), mean over trainings."""
+    total = power.sum(axis=1, keepdims=True)
+    mean: Array = (power / np.where(total > 0, total, np.nan)).mean(axis=0)
+    return mean
+
+
+def _of_bins(
+    file: h5py.File, profiles: Profiles, regression: Regression, estimate: Array
+) -> pd.DataFrame:
+    """Rows of redshift bins."""
+    parts = profiles.by_scale.sum(axis=3)
+    number = np.arange(1, parts.shape[2] + 1)
+    return _rows(
+        regression, estimate, parts, np.full(len(number), 1 / len(number)),
+        part="bin", smoothing_mpc_h=0.0, low=number, high=number,
+        saliency=_of_sum(file["saliency"][:].sum(axis=2)),
+    )  # fmt: skip
+
+
+def _of_values(
+    file: h5py.File, profiles: Profiles, regression: Regression, estimate: Array
+) -> list[pd.DataFrame]:
+    """Rows of intervals of values, for each smoothing."""
+    edges = file["value_edges"][:]
+    return [
+        _rows(
+            regression, estimate, profiles.by_value[:, :, number],
+            profiles.area[:, number].mean(axis=0),
+            part="value", smoothing_mpc_h=smoothing, low=edges[:-1], high=edges[1:],
+            saliency=np.nan,
+        )
+        for number, smoothing in enumerate(file["smoothing_mpc_h"][:])
+    ]  # fmt: skip
+
+
+def _around(
+    file: h5py.File, regression: Regression, estimate: Array
+) -> list[pd.DataFrame]:
+    """Rows of distances from peaks and from voids."""
+    arcmin = file.attrs["pixel_arcmin"]
+    every = file.attrs["side"] ** 2 * len(file["chi_mpc_h"])
+    ring = np.arange(file["around"].shape[-1])
+    return [
+        _rows(
+            regression, estimate, file["around"][:, :, kind].astype(float),
+            file["around_pixels"][:, kind].mean(axis=0) / every,
+            part=name, smoothing_mpc_h=file["smoothing_mpc_h"][-1],
+            low=np.maximum(ring - 0.5, 0) * arcmin, high=(ring + 0.5) * arcmin,
+            saliency=np.nan,
+        )
+        for kind, name in enumerate(("peak", "void"))
+    ]  # fmt: skip
+
+
+def _compared(
+    spec: Mapping[str, Any],
+    profiles: Profiles,
+    regression: Regression,
+    estimate: Array,
+    widths: pd.DataFrame,
+    seed: int,
+) -> pd.DataFrame:
+    """Rows of the degradations that keep a part of the tiles and have a width."""
+    own = widths[
+        (widths["estimator"] == spec["estimator_name"]) & (widths["metric"] == METRIC)
+    ].set_index("degradation")
+    survey = survey_of(spec["survey"])
+    names, kept = [], []
+    for name, operations in spec["operations"].items():
+        part = profiles.kept(Operations.validate_python(operations), survey)
+        if part is not None and np.isfinite(own["ratio"].get(name, np.nan)):
+            names.append(name)
+            kept.append(part)
+    # also of none
+    parts = np.array(kept).reshape(-1, *estimate.shape)
+    shares = regression.shares(np.moveaxis(parts, 0, -1), estimate)
+    ratio, error = (own.loc[names, key].to_numpy() for key in ("ratio", "ratio_error"))
+    information, information_error = information_left(ratio, error)
+    found = Agreement.of(
+        shares.value, information, information_error, shares.resampled, seed
+    )
+    return pd.DataFrame(
+        {
+            "degradation": names,
+            "label": [spec["labels"][name] for name in names],
+            "share": shares.value,
+            "share_error": shares.error,
+            "ratio": ratio,
+            "ratio_error": error,
+            "information": information,
+            "information_error": information_error,
+            "difference_sigma": (shares.value - information)
+            / np.hypot(shares.error, information_error),
+            "convergence": own.loc[names, "convergence"].to_numpy(),
+            "correlation": found.correlation,
+            "correlation_low": found.low,
+            "correlation_high": found.high,
+            "by_chance": found.by_chance,
+            "agreement": found.verdict,
+        }
+    )

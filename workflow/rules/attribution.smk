@@ -1,0 +1,115 @@
+rule attribute_estimates:
+    input:
+        dataset=DATASET_FILE.format(degradation=specs.REFERENCE),
+        shards=ancient(
+            shard_files(f"{RESULTS}/datasets/{specs.REFERENCE}/{{split}}/{{shard}}.h5")
+        ),
+        weights=expand(
+            rules.train_estimator.output.weights,
+            degradation=specs.REFERENCE,
+            seed=range(STUDY.training.seeds),
+            allow_missing=True,
+        ),
+    output:
+        f"{RESULTS}/attribution/{{estimator}}.h5",
+    log:
+        f"{RESULTS}/logs/attribute_estimates/{{estimator}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/attribute_estimates/{{estimator}}.tsv"
+    # before the next degradation, so that the data set can go
+    priority: len(STUDY.degradations)
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("attribute_estimates"),
+        runtime=runtime("attribute_estimates"),
+        # --set-resources attribute_estimates:gpu=1 where there are GPUs
+        gpu=0,
+    params:
+        spec=attribute_spec,
+        code=specs.code("attribute"),
+    shell:
+        "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
+        " python -m infoscope attribute"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --dataset {input.dataset:q}"
+        " --weights {input.weights:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule compare_attribution:
+    input:
+        attribution=rules.attribute_estimates.output,
+        widths=rules.measure_widths.output.table,
+    output:
+        shares=report(
+            f"{RESULTS}/attribution/{{estimator}}/shares.csv",
+            category="Attribution",
+            labels={"estimator": "{estimator}", "what": "Shares of the response"},
+            caption="../report/attribution_shares.rst",
+        ),
+        agreement=report(
+            f"{RESULTS}/attribution/{{estimator}}/agreement.csv",
+            category="Attribution",
+            labels={"estimator": "{estimator}", "what": "Agreement with ablation"},
+            caption="../report/attribution_agreement.rst",
+        ),
+    log:
+        f"{RESULTS}/logs/compare_attribution/{{estimator}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_attribution/{{estimator}}.tsv"
+    conda:
+        "../../envs/analyse.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("compare_attribution"),
+        runtime=runtime("compare_attribution"),
+    params:
+        spec=agreement_spec,
+        code=specs.code("compare_attribution"),
+    shell:
+        "python -m infoscope compare-attribution"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --attribution {input.attribution:q}"
+        " --widths {input.widths:q}"
+        " --output {output.shares:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_attribution:
+    input:
+        shares=rules.compare_attribution.output.shares,
+        agreement=rules.compare_attribution.output.agreement,
+    output:
+        png=report(
+            f"{RESULTS}/figures/attribution_{{estimator}}.png",
+            category="Attribution",
+            labels={"estimator": "{estimator}", "what": "Attribution beside ablation"},
+            caption="../report/attribution.rst",
+        ),
+        pdf=f"{RESULTS}/figures/attribution_{{estimator}}.pdf",
+    log:
+        f"{RESULTS}/logs/plot_attribution/{{estimator}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_attribution/{{estimator}}.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("plot_attribution"),
+        runtime=runtime("plot_attribution"),
+    params:
+        spec="{}",
+        code=specs.code("plot_attribution"),
+    shell:
+        "python -m infoscope plot-attribution"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --shares {input.shares:q}"
+        " --agreement {input.agreement:q}"
+        " --output {output.png:q}"
+        " > {log:q} 2>&1"
