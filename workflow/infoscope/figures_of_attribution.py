@@ -40,8 +40,7 @@ def plot_attribution(shares: pd.DataFrame, agreement: pd.DataFrame) -> Figure:
         it keeps, and the information that a new network finds in it. Hollow squares
         are trainings that did not converge.
     """
-    n_rows = max(len(agreement), 1)
-    below = 1.3 + ROW * n_rows
+    below = 0.35 if agreement.empty else 1.3 + ROW * len(agreement)
     figure = Figure(figsize=(WIDTH, ABOVE + below), layout="constrained")
     parts: Any = figure.subfigures(2, 1, height_ratios=[ABOVE, below], hspace=0.02)
     axes = parts[0].subplots(1, 3, width_ratios=[1.15, 1, 1])
@@ -122,12 +121,11 @@ def _leave_space(ax: Axes) -> None:
 
 def _draw_agreement(figure: Any, rows: pd.DataFrame) -> None:
     """Draw what degradations keep of the response, and of the information."""
-    ax: Axes = figure.subplots()
-    ax.set_title("d", loc="left", weight="bold")
     figure.suptitle(verdict(rows), fontsize=9)
     if rows.empty:
-        ax.set_axis_off()
         return
+    ax: Axes = figure.subplots()
+    ax.set_title("d", loc="left", weight="bold")
     rows = rows.sort_values("share", ignore_index=True)
     place = np.arange(len(rows))
     for row in range(0, len(rows), 2):
@@ -171,7 +169,7 @@ def _draw_agreement(figure: Any, rows: pd.DataFrame) -> None:
 def verdict(rows: pd.DataFrame) -> str:
     """Say in words whether attribution and ablation agree."""
     if rows.empty:
-        return "No degradation of this study keeps a part of the tiles: not compared"
+        return "Not compared: no degradation with a width keeps a part of the tiles"
     first = rows.iloc[0]
     n = len(rows)
     if np.isnan(first["correlation"]):
