@@ -15,6 +15,7 @@ from infoscope.config import CosmoGridConfig, NBodyConfig, Study, parse_study
 from infoscope.cosmology import comoving_distance_mpc
 from infoscope.degradations import check
 from infoscope.errors import InfoscopeError
+from infoscope.families import REFERENCE
 from infoscope.footprint import selected_tiles
 from infoscope.redshifts import redshift_distribution
 from infoscope.survey import RedshiftDistribution, Survey
@@ -114,8 +115,8 @@ def survey_of(study: Study, nz: RedshiftDistribution) -> Survey:
 
 def survey_of_reference(study: Study, nz: RedshiftDistribution) -> Survey:
     """Apply the operations of the reference to the survey of a study."""
-    operations = specs.operations(study, specs.REFERENCE)
-    noise = study.degradations[specs.REFERENCE].noise or study.survey.noise
+    operations = specs.operations(study, REFERENCE)
+    noise = study.degradations[REFERENCE].noise or study.survey.noise
     return check(survey_of(study, nz), operations, noise)
 
 
