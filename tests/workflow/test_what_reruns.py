@@ -30,6 +30,8 @@ AGGREGATES = {
     "plot_tiles": 1,
     "plot_history": 1,
     "plot_claims": 1,
+    "compare_attribution": 1,
+    "plot_attribution": 1,
 }
 CHAIN = {
     "degrade_maps": 5,
@@ -150,6 +152,7 @@ def test_more_cosmologies_run_new_shards_and_what_uses_them(finished) -> None:
         "simulate_skies": 1,
         "degrade_maps": 2,
         "collect_dataset": 2,
+        "attribute_estimates": 1,
         "train_estimator": 4,
         "infer_posterior": 4,
         "export_chain": 4,
@@ -178,6 +181,7 @@ def test_more_seeds_run_new_trainings(finished) -> None:
     config = changed(finished, lambda c: c["training"].update(seeds=2))
     expected = AGGREGATES | {
         "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
+        "attribute_estimates": 1,
     }  # fmt: skip
     del expected["plot_tiles"]
     assert finished.would_run(config) == expected
@@ -202,6 +206,8 @@ def test_deleted_result_runs_itself_and_what_depends_on_it(finished) -> None:
         "plot_calibration": 1,
         "plot_triangle": 1,
         "plot_claims": 1,
+        "compare_attribution": 1,
+        "plot_attribution": 1,
     }
 
 
@@ -247,6 +253,7 @@ def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None
     edited("workflow/infoscope/training.py", lambda text: text + "\n\nNEW = 1\n")
     expected = AGGREGATES | {
         "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
+        "attribute_estimates": 1,
     }  # fmt: skip
     del expected["plot_tiles"]
     assert finished.would_run() == expected
@@ -318,7 +325,8 @@ def test_mask_selects_tiles_and_simulates_nothing(finished) -> None:
     try:
         healpy.write_map(path, mask, nest=True, dtype=np.float32)
         jobs = finished.would_run(config)
-        assert jobs == AGGREGATES | {job: 3 * n for job, n in CHAIN.items()}
+        of_all = {job: 3 * n for job, n in CHAIN.items()}
+        assert jobs == AGGREGATES | of_all | {"attribute_estimates": 1}
         target = "results/ci/datasets/masked.h5"
         text = finished.snakemake("--cores", "2", target, config=config)
         assert finished.returncode == 0, text
@@ -346,7 +354,7 @@ def test_alignment_simulates_nothing(finished) -> None:
     assert finished.would_run(changed(finished, of_one)) == CHAIN | AGGREGATES
     jobs = finished.would_run(changed(finished, of_all))
     expected = {job: 2 * n for job, n in CHAIN.items()} | AGGREGATES
-    assert jobs == expected | {"forecast_fisher": 1}
+    assert jobs == expected | {"forecast_fisher": 1, "attribute_estimates": 1}
 
 
 def test_survey_runs_what_depends_on_it(finished) -> None:
@@ -355,7 +363,8 @@ def test_survey_runs_what_depends_on_it(finished) -> None:
 
     noise = survey(sigma_e=[0.2, 0.3, 0.4, 0.5])
     twice = {job: 2 * n for job, n in CHAIN.items()}
-    assert noise == AGGREGATES | twice | {"forecast_fisher": 1}
+    first = {"forecast_fisher": 1, "attribute_estimates": 1}
+    assert noise == AGGREGATES | twice | first
     assert survey(preset="kids_1000_like") == noise | {
         "tabulate_nz": 1, "simulate_skies": 5,
         "validate_skies": 1, "plot_skies": 1, "plot_sky_map": 1,

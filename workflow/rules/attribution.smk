@@ -48,13 +48,13 @@ rule compare_attribution:
         shares=report(
             f"{RESULTS}/attribution/{{estimator}}/shares.csv",
             category="Attribution",
-            labels={"estimator": "{estimator}", "what": "Shares of the response"},
+            labels={"result": "Shares of the response, {estimator}: CSV"},
             caption="../report/attribution_shares.rst",
         ),
         agreement=report(
             f"{RESULTS}/attribution/{{estimator}}/agreement.csv",
             category="Attribution",
-            labels={"estimator": "{estimator}", "what": "Agreement with ablation"},
+            labels={"result": "Agreement with ablation, {estimator}: CSV"},
             caption="../report/attribution_agreement.rst",
         ),
     log:
@@ -88,7 +88,7 @@ rule plot_attribution:
         png=report(
             f"{RESULTS}/figures/attribution_{{estimator}}.png",
             category="Attribution",
-            labels={"estimator": "{estimator}", "what": "Attribution beside ablation"},
+            labels={"result": "Attribution beside ablation, {estimator}: figure"},
             caption="../report/attribution.rst",
         ),
         pdf=f"{RESULTS}/figures/attribution_{{estimator}}.pdf",
