@@ -210,7 +210,8 @@ def test_cache_of_getdist_is_not_read(
     (folder / "cnn.ranges").write_text("omega_m 0.1 0.5\nsigma_8 0.4 1.2\n")
     cache = folder / "cnn.py_mcsamples"
     cache.write_bytes(payload)
-    assert plot.read_chain({"labels": {}}, folder / "cnn.1.txt").samples is not None
+    spec = {key: {"reference": "reference"} for key in ("labels", "families")}
+    assert plot.read_chain(spec, folder / "cnn.1.txt").samples is not None
     assert sorted(path.suffix for path in folder.iterdir()) == [
         ".paramnames", ".py_mcsamples", ".ranges", ".txt",
     ]  # fmt: skip
