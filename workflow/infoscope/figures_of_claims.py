@@ -17,7 +17,6 @@ from matplotlib.transforms import blended_transform_factory
 from infoscope.chains import WITHHELD
 from infoscope.convergence import CONVERGED
 from infoscope.marks import (
-    BEHIND_TEXT,
     CORRECTED,
     GREY,
     caveat_handles,
@@ -27,6 +26,7 @@ from infoscope.marks import (
     estimators_of,
     family_colour,
     wrapped,
+    write_withheld,
 )
 from infoscope.style import styled
 
@@ -206,11 +206,7 @@ def _draw_found(
         number = estimators.index(row["estimator"])
         colour = family_colour(family[row["degradation"]])
         draw_points(ax, part, part["ratio"], place, number=number, colour=colour)
-        if row["calibration"] == WITHHELD:
-            ax.annotate(
-                WITHHELD, (1, place.item()), xytext=(4, 0), color=colour, va="center",
-                textcoords="offset points", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
-            )  # fmt: skip
+        write_withheld(ax, part, place, colour=colour, text=WITHHELD)
 
 
 def _write_verdict(ax: Axes, place: float, word: str, va: str, weight: str) -> None:

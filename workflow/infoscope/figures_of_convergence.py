@@ -17,8 +17,8 @@ from scipy.stats import norm
 from infoscope.chains import WITHHELD
 from infoscope.families import CONTROLS, REFERENCE, VALUES
 from infoscope.marks import (
-    BEHIND_TEXT,
     GREY,
+    PRIOR_LIMITED,
     caveat_handles,
     draw_points,
     estimator_colour,
@@ -27,6 +27,7 @@ from infoscope.marks import (
     family_colour,
     offsets,
     wrapped,
+    write_withheld,
 )
 from infoscope.style import styled
 
@@ -116,8 +117,7 @@ def plot_convergence(table: pd.DataFrame, cuts: Sequence[Cut]) -> Figure:
     right.set_xlabel("σ(S₈) / σ(S₈) of the reference")
     rows = shown[shown["degradation"].isin(used)]
     if rows["prior_limited"].any():
-        note = "Limited by the prior: differences are understated"
-        right.set_title(note, fontsize=8, color=GREY)
+        right.set_title(PRIOR_LIMITED, fontsize=8, color=GREY)
     handles: list[Any] = estimator_handles(estimators_of(shown))
     handles.append(Patch(color=family_colour(VALUES), label="These values only"))
     if any(cut.control for cut in cuts):
@@ -156,11 +156,7 @@ def _draw_row(ax: Axes, place: int, cut: Cut, table: pd.DataFrame) -> None:
             part = table[chosen & (table["estimator"] == estimator)]
             y = pd.Series(place + next(distances), part.index)
             draw_points(ax, part, part["ratio"], y, number=i, colour=colour)
-            for height in y[part["calibration"] == WITHHELD]:
-                ax.annotate(
-                    WITHHELD, (1, height), xytext=(4, 0), textcoords="offset points",
-                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
-                )  # fmt: skip
+            write_withheld(ax, part, y, colour=colour, text=WITHHELD)
     if cut.uncut == REFERENCE:
         # which has a line
         return

@@ -18,6 +18,7 @@ from infoscope.chains import WITHHELD
 from infoscope.marks import (
     BEHIND_TEXT,
     GREY,
+    PRIOR_LIMITED,
     caveat_handles,
     draw_points,
     estimator_colour,
@@ -101,9 +102,7 @@ def plot_scales(
             margin,
             nonlinear=bool(scales["nonlinear_mpc_h"].notna().any()),
         ),
-        title="Limited by the prior: differences are understated"
-        if shown["prior_limited"].any()
-        else None,
+        title=PRIOR_LIMITED if shown["prior_limited"].any() else None,
         title_fontsize=8,
         loc="outside upper center",
         ncols=3 if len(panels) > 1 else 2,

@@ -12,11 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from infoscope import families
-from infoscope.chains import WITHHELD
 from infoscope.marks import (
-    BEHIND_TEXT,
     GREY,
     MISSING,
+    PRIOR_LIMITED,
     caveat_handles,
     draw_points,
     estimator_colour,
@@ -26,6 +25,7 @@ from infoscope.marks import (
     family_colour,
     offsets,
     wrapped,
+    write_withheld,
 )
 from infoscope.style import styled
 
@@ -79,8 +79,7 @@ def plot_widths(
         ax.locator_params(axis="x", nbins=5)
         ax.tick_params(axis="y", length=0)
         if shown["prior_limited"].any():
-            note = "Limited by the prior: differences are understated"
-            ax.set_title(note, fontsize=8, color=GREY)
+            ax.set_title(PRIOR_LIMITED, fontsize=8, color=GREY)
     ticks = {place: wrapped(names[name], 32) for name, place in rows.items()}
     ticks |= {place: families.HEADINGS[name] for name, place in headings.items()}
     axes[0].set_yticks(list(ticks), list(ticks.values()))
@@ -125,11 +124,7 @@ def _draw_ratios(
             places = part["degradation"].map(rows) + distances[i]
             colour = family_colour(group)
             draw_points(ax, part, part["ratio"], places, number=i, colour=colour)
-            for place in places[part["calibration"] == WITHHELD]:
-                ax.annotate(
-                    MISSING, (1, place), xytext=(4, 0), textcoords="offset points",
-                    color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
-                )  # fmt: skip
+            write_withheld(ax, part, places, colour=colour, text=MISSING)
 
 
 def _draw_fisher(ax: Axes, table: pd.DataFrame, forecast: float) -> None:

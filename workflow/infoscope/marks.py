@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from infoscope import families
+from infoscope.chains import WITHHELD
 from infoscope.convergence import CONVERGED
 from infoscope.style import colorblind
 
@@ -43,6 +44,7 @@ OF_FAMILY: dict[str, int | str] = {
 }
 BEHIND_TEXT: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.5}
 MISSING = "withheld: miscalibrated"
+PRIOR_LIMITED = "Limited by the prior: differences are understated"
 
 
 def family_colour(family: str) -> Colour:
@@ -110,6 +112,31 @@ def draw_points(
             chosen = (open_ == hollow) & (corrected == edged)
             if chosen.any():
                 ax.plot(x[chosen], y[chosen], marker, **look(shade, hollow, edged))
+
+
+def write_withheld(
+    ax: Axes, table: pd.DataFrame, y: pd.Series, *, colour: Colour, text: str
+) -> None:
+    """Write beside 1, in the rows of a figure, that a ratio is withheld.
+
+    Parameters
+    ----------
+    ax
+        Where.
+    table
+        Column calibration.
+    y
+        Places, with the index of the table.
+    colour
+        Of the family.
+    text
+        What is written.
+    """
+    for place in y[table["calibration"] == WITHHELD]:
+        ax.annotate(
+            text, (1, place), xytext=(4, 0), textcoords="offset points",
+            color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
+        )  # fmt: skip
 
 
 def look(colour: Any, hollow: bool, edged: bool) -> dict[str, Any]:
