@@ -184,7 +184,7 @@ def test_stage_reads_posteriors_and_benchmarks(tmp_path):
         ("collect_dataset", 0), ("infer_posterior", 0),
     ):  # fmt: skip
         (tmp_path / "benchmarks" / rule).mkdir(parents=True)
-        text = f"s\th:m:s\n{seconds}\t0:00:00\n"
+        text = f"s\th:m:s\tmax_rss\n{seconds}\t0:00:00\t9\n"
         (tmp_path / "benchmarks" / rule / "one.tsv").write_text(text)
     cost = {"rule": "train_estimator", "share_above": 0.5}
     claims = [claim({"expect": "wider"}), Claim(claim="It costs.", cost=cost)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from infoscope.benchmark_files import read_benchmark
 from infoscope.checks import checked_study, refuse_templates
 from infoscope.costs import GPU_BYTES, GPU_FLOPS, GPU_START, ON_GPU, Cost, Costs
 from infoscope.errors import InfoscopeError
@@ -159,7 +159,7 @@ def measured_levels(costs: Costs, results: Path, gpu: bool = False) -> dict[str,
         for job in members:
             path = results / "benchmarks" / job.benchmark
             if path.exists():
-                took.append(_seconds(path))
+                took.append(read_benchmark(path).seconds)
                 expected.append(_cost(costs, job, gpu).seconds)
         if took and sum(took) / len(took) >= SHORTEST_MEASURED:
             levels[rule] = sum(took) / sum(expected)
@@ -181,13 +181,6 @@ def _by_rule(costs: Costs) -> dict[str, list[Job]]:
 def _cost(costs: Costs, job: Job, gpu: bool) -> Cost:
     on_gpu = gpu and job.rule in ON_GPU
     return (costs.on_gpu if on_gpu else costs.job)(job.rule, job.wildcards)
-
-
-def _seconds(benchmark: Path) -> float:
-    """Seconds of a job; of one that was resumed, of its last run."""
-    with benchmark.open() as file:
-        *_, last = csv.DictReader(file, delimiter="\t")
-    return float(last["s"])
 
 
 def _lines(rows: Sequence[Row]) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
-import pandas as pd
-
+from infoscope.benchmark_files import read_benchmark
 from infoscope.claims import columns, judge
 from infoscope.config import Claim, CostlyRule
 from infoscope.files import atomic_path
@@ -31,7 +30,13 @@ def run(
     """
     claims = [Claim.model_validate(claim) for claim in spec["claims"]]
     measurements = [read(path, spec["labels"]) for path in posteriors]
-    seconds = {rule: _seconds(benchmarks / rule) for rule in get_args(CostlyRule)}
+    seconds = {
+        rule: [
+            read_benchmark(path).seconds
+            for path in sorted((benchmarks / rule).glob("*.tsv"))
+        ]
+        for rule in get_args(CostlyRule)
+    }
     tables = {
         output.name: judge(claims, measurements, spec["equivalence"], seconds),
         "claims_columns.csv": columns(),
@@ -40,11 +45,3 @@ def run(
         with atomic_path(output.with_name(name)) as temporary:
             # to be read: an error has fewer digits than this
             table.to_csv(temporary, index=False, float_format="%.4g")
-
-
-def _seconds(folder: Path) -> list[float]:
-    """Seconds of every job of a rule; of one that was resumed, of its last run."""
-    return [
-        float(pd.read_csv(path, sep="\t")["s"].sum())
-        for path in sorted(folder.glob("*.tsv"))
-    ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from infoscope.benchmark_files import read_benchmark
 from infoscope.files import atomic_path
 from infoscope.result_pages import (
     claims_page,
@@ -72,8 +73,8 @@ def read_costs(folder: Path) -> pd.DataFrame:
     rows = []
     for path in sorted(folder.glob("*")):
         files = sorted(path.glob("*.tsv")) if path.is_dir() else [path]
-        jobs = [pd.read_csv(file, sep="\t", na_values="-") for file in files]
-        if jobs and not path.name.startswith("plot_"):
-            table = pd.concat(jobs)
-            rows.append((path.stem, len(jobs), table.s.sum(), table.max_rss.max()))
+        if files and not path.name.startswith("plot_"):
+            table = pd.DataFrame([vars(read_benchmark(file)) for file in files])
+            seconds, memory = table.seconds.sum(), table.memory_mb.max()
+            rows.append((path.stem, len(files), seconds, memory))
     return pd.DataFrame(rows, columns=["rule", "jobs", "seconds", "memory_mb"])
