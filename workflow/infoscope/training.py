@@ -42,9 +42,9 @@ WEIGHT_DECAY = 1e-5
 RETRY_FACTOR = 0.3
 # Inputs from which a network measures its features before the first step.
 START_BATCH = 512
-# Inputs, and their bytes, that are predicted together. Memory depends on them, and the
-# result does not.
-PREDICTION_BATCH, PREDICTION_BYTES = 512, 2**26
+# Inputs, and their bytes, that are predicted together. Time and memory depend on them,
+# and the result does not: arrays of more than 32 MB are new pages of memory each time.
+PREDICTION_BATCH, PREDICTION_BYTES = 512, 2**23
 
 
 @dataclass(frozen=True)
