@@ -80,6 +80,27 @@ def test_seeds_that_scatter_more_than_all_others_keep_their_own():
     assert (scatter.of(calm[0]).freedom == 8).all()
 
 
+def test_seeds_that_scatter_do_not_hide_each_other():
+    calm = [measurement(f"cut_{i}", seed_scatter=0.01) for i in range(9)]
+    wild = [measurement(f"wild_{x}", seed_scatter=x) for x in (0.11, 0.17, 0.21)]
+    scatter = SeedScatter([*wild, *calm])
+    np.testing.assert_allclose(scatter.of(calm[0]).value, 0.01**2)
+    for row, x in zip(wild, (0.11, 0.17, 0.21), strict=True):
+        np.testing.assert_allclose(scatter.of(row).value, x**2)
+
+
+def test_seeds_that_scatter_alike_are_rarely_set_apart():
+    rng = np.random.default_rng(8)
+    apart = 0
+    for _ in range(300):
+        rows = [measurement(f"cut_{i}", seed_scatter=x) for i, x in
+                enumerate(0.01 * rng.standard_normal(12))]  # fmt: skip
+        scatter = SeedScatter(rows)
+        apart += any(scatter.of(row).freedom[0] < 12 for row in rows)
+    # a chance of 1 % for each number of those that are set apart: 3 ± 1.7 and more
+    assert apart <= 15
+
+
 def test_estimators_do_not_share_their_scatter():
     one = measurement("reference", seed_scatter=0.1)
     other = measurement("reference", seed_scatter=0.01, estimator="power_spectrum")

@@ -35,8 +35,8 @@ class SeedScatter:
 
     Two or three seeds tell little about their own scatter. It is taken to be the same
     for all degradations of an estimator, so that all their seeds tell it together; but
-    where it is significantly larger than in the others (F-test at 1 %) a degradation
-    has its own, which then is no part of what the others have.
+    where it is significantly larger than in the others (at 1 %, see `_outlying`) a
+    degradation has its own, which then is no part of what the others have.
 
     Parameters
     ----------
@@ -61,11 +61,7 @@ class SeedScatter:
         n_metric = group[0].width.shape[1]
         freedom = np.array([m.n_seeds - 1 for m in repeated])[:, None]
         own = np.array([m.own_variance for m in repeated]).reshape(-1, n_metric)
-        others = freedom.sum() - freedom
-        rest = (own * freedom).sum(axis=0) - own * freedom
-        with np.errstate(divide="ignore", invalid="ignore"):
-            largest = f_distribution.isf(OUTLYING, freedom, others) * rest / others
-        outlying = (own > largest) & (others > 0)
+        outlying = _outlying(own, freedom)
         kept = np.where(outlying, 0, freedom)
         total = kept.sum(axis=0)
         pooled = (own * kept).sum(axis=0) / np.maximum(total, 1)
@@ -76,6 +72,37 @@ class SeedScatter:
                 value = np.where(outlying[row], own[row], pooled)
                 known = np.where(outlying[row], freedom[row], total)
             self._known[measurement] = Variance(value / measurement.n_seeds, known)
+
+
+def _outlying(own: Array, freedom: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Find variances that are larger than what the others have in common.
+
+    Several large ones would hide each other if each were tested against all others.
+    So, as in the generalised test of Rosner (1983, Technometrics 25, 165), the k-th
+    largest is tested against those below it, and the k largest are outlying for the
+    largest k, up to half of them, whose F-test rejects at `OUTLYING`, divided by the
+    number of those that could have been the largest.
+
+    Parameters
+    ----------
+    own : (n, n_metric)
+        Variances.
+    freedom : (n, 1)
+        Their degrees of freedom.
+    """
+    found = np.zeros(own.shape, dtype=bool)
+    n = len(own)
+    for metric, values in enumerate(own.T):
+        order = np.argsort(-values)
+        for k in range(n // 2, 0, -1):
+            suspect, others = order[k - 1], order[k:]
+            weights = freedom[others, 0]
+            level = OUTLYING / (n - k + 1)
+            limit = f_distribution.isf(level, freedom[suspect, 0], weights.sum())
+            if values[suspect] > limit * np.average(values[others], weights=weights):
+                found[order[:k], metric] = True
+                break
+    return found
 
 
 @dataclass(frozen=True)
