@@ -148,6 +148,19 @@ def test_fisher_is_a_line_for_each_reference_with_the_prior():
         assert all(ax.get_xlim()[0] < x < ax.get_xlim()[1] for x in places)
 
 
+def test_an_axis_is_logarithmic_where_ratios_are_far_apart():
+    table = widths_table(LABELS)
+    far = (table.degradation == "no_peaks") & (table.metric == "area68")
+    table.loc[far, "ratio"] = 9.5
+    figure = drawn(table)
+    figure.draw_without_rendering()
+    left, right = figure.axes
+    assert (left.get_xscale(), right.get_xscale()) == ("linear", "log")
+    shown = {text.get_text() for text in right.get_xticklabels()}
+    assert {"1", "2", "5"} <= shown
+    assert right.get_xlim()[1] > 9.5
+
+
 def test_one_degradation_and_estimator():
     table = widths_table({"reference": "Reference"})
     figure = drawn(table[table.estimator == "cnn"])

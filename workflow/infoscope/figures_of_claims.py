@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import blended_transform_factory
 
 from infoscope.chains import WITHHELD
@@ -25,6 +24,7 @@ from infoscope.marks import (
     estimator_label,
     estimators_of,
     family_colour,
+    logarithmic_ratios,
     wrapped,
     write_withheld,
 )
@@ -36,7 +36,6 @@ EXPECTED: dict[str, Any] = {"color": "#D8EEE4", "lw": 0}
 VERDICTS = {"supported": "#00704F", "contradicted": "#B84A00"}
 UNDECIDED_COLOUR = "0.4"
 LONG = 38  # letters of a line beside a row
-TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10)
 
 
 @styled
@@ -68,7 +67,8 @@ def plot_claims(
     headings, places, bottom = _places(table)
     figure = Figure(figsize=(7.2, 1.3 + bottom), layout="constrained")
     ax = figure.subplots()
-    ax.set(xscale="log", xlim=_limits(table), ylim=(bottom, 0))
+    logarithmic_ratios(ax)
+    ax.set(xlim=_limits(table), ylim=(bottom, 0))
     ax.spines["left"].set_visible(False)
     edge = blended_transform_factory(figure.transFigure, ax.transData)
     for first, (top, text) in headings.items():
@@ -89,11 +89,6 @@ def plot_claims(
     for label in ax.get_yticklabels():
         label.set_parse_math(False)
     ax.set_xlabel("Ratio of widths (of costs: share of the seconds)")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ticks = [tick for tick in TICKS if _limits(table)[0] < tick < _limits(table)[1]]
-    ax.set_xticks(ticks)
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
     handles: list[Any] = estimator_handles(estimators)
     handles.append(Patch(**EXPECTED, label="Expected"))
     handles += caveat_handles(caveats)

@@ -23,6 +23,7 @@ from infoscope.marks import (
     estimator_marker,
     estimators_of,
     family_colour,
+    logarithmic_ratios,
     offsets,
     wrapped,
     write_withheld,
@@ -30,6 +31,7 @@ from infoscope.marks import (
 from infoscope.style import styled
 
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
+FAR = 4  # a ratio beyond which the axis is logarithmic
 ROW = 0.25  # inches, for up to two estimators
 PANELS = {
     "sigma_s8": "σ(S₈) / σ(S₈) of the reference",
@@ -55,10 +57,11 @@ def plot_widths(
     Returns
     -------
         Two panels, with rows grouped by family: σ(S₈) and the area of the 68 % region,
-        both divided by those of the reference of the same estimator. Hollow markers are
-        trainings that did not converge, black edges are posteriors whose calibration
-        was corrected, and those that are withheld are written. Dotted lines are the
-        Fisher matrix over the same references, whose estimators are marked above them.
+        both divided by those of the reference of the same estimator, on a logarithmic
+        axis where ratios exceed `FAR`. Hollow markers are trainings that did not
+        converge, black edges are posteriors whose calibration was corrected, and those
+        that are withheld are written. Dotted lines are the Fisher matrix over the same
+        references, whose estimators are marked above them.
     """
     forecast = fisher[fisher["prior"] == "box"].iloc[0]
     names = dict(zip(table["degradation"], table["label"], strict=True))
@@ -76,10 +79,15 @@ def plot_widths(
         _draw_ratios(ax, shown, rows, family)
         _draw_fisher(ax, shown, float(forecast[metric]))
         ax.set_xlabel(xlabel)
-        ax.locator_params(axis="x", nbins=5)
+        far = shown["ratio"] + shown["ratio_error"].fillna(0)
+        if far.max() > FAR:
+            logarithmic_ratios(ax)
+        else:
+            ax.locator_params(axis="x", nbins=5)
         ax.tick_params(axis="y", length=0)
         if shown["prior_limited"].any():
-            ax.set_title(PRIOR_LIMITED, fontsize=8, color=GREY)
+            text = PRIOR_LIMITED.replace(": ", ":\n")
+            ax.set_title(text, fontsize=8, color=GREY)
     ticks = {place: wrapped(names[name], 32) for name, place in rows.items()}
     ticks |= {place: families.HEADINGS[name] for name, place in headings.items()}
     axes[0].set_yticks(list(ticks), list(ticks.values()))

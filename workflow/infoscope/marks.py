@@ -11,6 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
+from matplotlib.ticker import (
+    FixedLocator,
+    LogLocator,
+    NullFormatter,
+    StrMethodFormatter,
+)
 from numpy.typing import NDArray
 
 from infoscope import families
@@ -43,6 +49,7 @@ OF_FAMILY: dict[str, int | str] = {
     families.COMBINED: "indigo",
 }
 BEHIND_TEXT: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.5}
+RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10, 20, 50)
 MISSING = "withheld: miscalibrated"
 PRIOR_LIMITED = "Limited by the prior: differences are understated"
 
@@ -179,6 +186,15 @@ def caveat_handles(table: pd.DataFrame) -> list[Line2D]:
 def estimators_of(table: pd.DataFrame) -> list[str]:
     """Estimators of a table, in their order."""
     return list(dict.fromkeys(table["estimator"]))
+
+
+def logarithmic_ratios(ax: Axes) -> None:
+    """Make a horizontal axis of ratios logarithmic, with numbers that can be read."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(RATIOS))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_locator(LogLocator(subs="all"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def offsets(number: int, height: float = 0.6) -> NDArray[np.float64]:
