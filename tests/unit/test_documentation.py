@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
 from infoscope import comparison, convergence, inference
+from infoscope.config import parse_study
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
@@ -41,3 +44,29 @@ def test_words_of_the_tables_are_explained() -> None:
         *(comparison.EQUIVALENT, comparison.UNDECIDED),
         *("convergence", "calibration", "verdict"),
     }
+
+
+def test_page_of_the_laptop_study_has_the_numbers_of_its_tables() -> None:
+    text = (ROOT / "docs/laptop.md").read_text()
+    widths = pd.read_csv(ROOT / "docs/laptop/widths.csv")
+    claims = pd.read_csv(ROOT / "docs/laptop/claims.csv")
+    config = yaml.safe_load((ROOT / "config/studies/laptop.yaml").read_text())
+    study = parse_study(config)
+    assert set(widths.degradation) == set(study.degradations)
+    assert list(claims.claim.unique()) == [one.claim for one in study.claims]
+    expected = []
+    for _, both in widths[widths.metric == "sigma_s8"].groupby("label", sort=False):
+        cells = []
+        for row in both.itertuples():
+            if row.verdict == "reference":
+                cells.append(f"σ = {row.value:.4f} ± {row.error:.4f}")
+                continue
+            digits = 1 if row.ratio > 3 else 3
+            ratio = f"{row.ratio:.{digits}f} ± {row.ratio_error:.{digits}f}"
+            learned = "" if row.convergence == "converged" else f" ({row.convergence})"
+            cells.append(f"{ratio} `{row.verdict}`{learned}")
+        expected.append(" | ".join([both.label.iloc[0], *cells]))
+    missing = [line for line in expected if f"| {line} |" not in text]
+    assert not missing, missing
+    for row in claims.itertuples():
+        assert f"`{row.claim_verdict}`" in text
