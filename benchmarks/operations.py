@@ -16,7 +16,7 @@ from unittest.mock import patch
 import numpy as np
 
 from infoscope import config
-from infoscope.harmonics import analysis, synthesis
+from infoscope.maps.harmonics import analysis, synthesis
 from infoscope.operations import REGISTRY, Operation, Sky, Survey, name_of
 from infoscope.operations.values import ConvergenceRanges
 
@@ -100,8 +100,8 @@ def main(nside: int) -> None:
         elapsed = best_of_three(run)
         count.clear()
         with (
-            patch("infoscope.harmonics.analysis", counting_analysis),
-            patch("infoscope.harmonics.synthesis", counting_synthesis),
+            patch("infoscope.maps.harmonics.analysis", counting_analysis),
+            patch("infoscope.maps.harmonics.synthesis", counting_synthesis),
         ):
             run()
         alone = sum(count[kind] * seconds[kind] for kind in count)

@@ -20,7 +20,7 @@ import numpy as np
 
 from infoscope.boltzmann import matter_of, tabulate
 from infoscope.config import CosmologyConfig
-from infoscope.harmonics import ell_of_alm
+from infoscope.maps.harmonics import ell_of_alm
 from infoscope.matter import MatterTable
 from infoscope.simulators.fields import gaussian_spectrum, sum_of_shells
 from infoscope.simulators.shells import map_weights, shell_edges, shell_spectra

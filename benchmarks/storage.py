@@ -36,7 +36,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from infoscope import harmonics
 from infoscope.batches import Inputs
 from infoscope.boltzmann import matter_of, tabulate
 from infoscope.config import (
@@ -49,6 +48,7 @@ from infoscope.config import (
 )
 from infoscope.cosmology import grid, omega_m_s8
 from infoscope.degradations import degrade
+from infoscope.maps import harmonics
 from infoscope.operations import Sky, Survey
 from infoscope.pieces import tiles_in_piece
 from infoscope.simulators import simulate

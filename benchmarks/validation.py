@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from infoscope.config import CosmologyConfig
-from infoscope.harmonics import analysis, synthesis
 from infoscope.lensing_theory import lensing_spectra
-from infoscope.pixels import pixel_window
+from infoscope.maps.harmonics import analysis, synthesis
+from infoscope.maps.pixel_window import pixel_window
 from infoscope.survey import read_nz
 from infoscope.validation import band_edges, measure
 

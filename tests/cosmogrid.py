@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from infoscope import harmonics
+from infoscope.maps import harmonics
 
 FIDUCIAL = {
     "Om": 0.26, "s8": 0.84, "H0": 67.36, "Ob": 0.0493, "ns": 0.9649, "w0": -1.0,

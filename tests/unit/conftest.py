@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from infoscope import harmonics
 from infoscope.config import parse_study
+from infoscope.maps import harmonics
 from infoscope.operations import REGISTRY, Operation, Sky, Survey
 
 NSIDE = 32

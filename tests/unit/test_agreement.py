@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from infoscope import parts
-from infoscope.agreement import (
-    AGREE,
-    DISAGREE,
-    UNDECIDED,
-    Agreement,
-    information_left,
-)
+from infoscope.agreement import AGREE, DISAGREE, UNDECIDED, Agreement, information_left
 from infoscope.kept_parts import Profiles, coverage
 from infoscope.operations import Operation
 from infoscope.parts import VALUE_EDGES, Annuli

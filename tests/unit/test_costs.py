@@ -10,13 +10,7 @@ import pytest
 
 from infoscope import batches, specs, training
 from infoscope.config import CNNConfig, parse_study
-from infoscope.costs import (
-    OPERATION_NS,
-    POOL_BYTES,
-    START_BATCH,
-    SUMMARISED,
-    Costs,
-)
+from infoscope.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.operations import REGISTRY
 from infoscope.redshifts import redshift_distribution
 from infoscope.stages import train

@@ -14,13 +14,7 @@ import pytest
 
 from infoscope.cli import main
 from infoscope.config import SPLITS
-from infoscope.datasets import (
-    collect,
-    create,
-    open_for_reading,
-    write,
-    write_nuisance,
-)
+from infoscope.datasets import collect, create, open_for_reading, write, write_nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.nuisance import Nuisance
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope import config, degradations, harmonics
+from infoscope import config, degradations
 from infoscope.degradations import check, degrade
 from infoscope.errors import InfoscopeError
+from infoscope.maps import harmonics
 from infoscope.operations import REGISTRY, Sky
 from infoscope.survey import from_tiles, to_tiles
 

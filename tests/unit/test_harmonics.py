@@ -6,7 +6,7 @@ import healpy
 import numpy as np
 import pytest
 
-from infoscope import harmonics
+from infoscope.maps import harmonics
 from infoscope.operations import Sky
 
 from .conftest import NSIDE

@@ -8,11 +8,7 @@ import pytest
 from infoscope.boltzmann import matter_of
 from infoscope.config import CosmologyConfig
 from infoscope.matter import Background, Matter
-from infoscope.nonlinear import (
-    lens_distance_mpc,
-    nonlinear_wavenumber,
-    scales_of_bins,
-)
+from infoscope.nonlinear import lens_distance_mpc, nonlinear_wavenumber, scales_of_bins
 from infoscope.survey import RedshiftDistribution
 
 COSMOLOGY = CosmologyConfig()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infoscope import pace, status
+from infoscope import eta as pace
+from infoscope import status
 from infoscope.errors import InfoscopeError
-from infoscope.pace import duration, paced
+from infoscope.eta import duration, paced
 from infoscope.progress import Listener, Progress, Record, RuleProgress, Running
 
 EXPECTED = {"simulate": 20.0, "train": 100.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoscope import harmonics
+from infoscope.maps import harmonics
 from infoscope.operations import Sky, Survey
 from infoscope.operations.scales import fwhm
 

@@ -8,7 +8,6 @@ import h5py
 import numpy as np
 import pytest
 
-from infoscope import harmonics
 from infoscope.boltzmann import matter_of
 from infoscope.config import (
     LARGEST_ALIGNMENT,
@@ -18,6 +17,7 @@ from infoscope.config import (
 )
 from infoscope.degradations import degrade
 from infoscope.intrinsic_alignment import alignment
+from infoscope.maps import harmonics
 from infoscope.operations import Sky, Survey
 from infoscope.simulators import simulate
 from infoscope.storage import ALIGNMENT, CONVERGENCE, NOISY_TILES, Maps, power_of_two

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from infoscope import figures_of_skies, validation
-from infoscope.pixels import pixel_window
+from infoscope.maps.pixel_window import pixel_window
 from infoscope.stages import plot_skies
 
 NSIDE = 16

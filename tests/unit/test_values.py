@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infoscope import harmonics
 from infoscope.errors import InfoscopeError
+from infoscope.maps import harmonics
 from infoscope.operations import Sky
 
 from .conftest import NSIDE

@@ -36,11 +36,7 @@ from infoscope.operations.peaks import SelectPeaks, SelectVoids
 from infoscope.operations.positions import ShufflePixels
 from infoscope.operations.scales import BandPass, BandStop, HighPass, LowPass
 from infoscope.operations.spectra import FlattenSpectrum, RandomizePhases
-from infoscope.operations.values import (
-    GaussianizePixels,
-    KeepConvergence,
-    RandomMask,
-)
+from infoscope.operations.values import GaussianizePixels, KeepConvergence, RandomMask
 from infoscope.presets import PRESETS
 
 SPLITS = ("train", "validation", "test", "fiducial")

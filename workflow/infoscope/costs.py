@@ -15,12 +15,7 @@ from math import ceil
 
 from infoscope import specs
 from infoscope.checks import depth_mpc, survey_of
-from infoscope.config import (
-    CosmoGridConfig,
-    NBodyConfig,
-    PowerSpectrumConfig,
-    Study,
-)
+from infoscope.config import CosmoGridConfig, NBodyConfig, PowerSpectrumConfig, Study
 from infoscope.flops import activations, flop_of_prediction, flop_of_step
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.operations import REGISTRY, name_of

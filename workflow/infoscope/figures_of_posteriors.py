@@ -15,12 +15,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
 from infoscope import families
-from infoscope.marks import (
-    estimator_colour,
-    estimator_label,
-    family_colour,
-    wrapped,
-)
+from infoscope.marks import estimator_colour, estimator_label, family_colour, wrapped
 from infoscope.style import styled
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

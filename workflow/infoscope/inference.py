@@ -21,7 +21,7 @@ from infoscope.calibration import Coverage, coverage, ranks, tarp
 from infoscope.cosmology import omega_m_s8
 from infoscope.densities import Density, fit_density
 from infoscope.errors import InfoscopeError
-from infoscope.pace import paced
+from infoscope.eta import paced
 from infoscope.posterior import (
     METRICS,
     Grid,

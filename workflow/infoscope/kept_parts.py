@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 from infoscope.operations import Operation
 from infoscope.operations.bins import SelectBins
 from infoscope.operations.scales import BandPass, BandStop, HighPass, LowPass
-from infoscope.operations.values import (
-    ConvergenceRanges,
-    KeepConvergence,
-    RandomMask,
-)
+from infoscope.operations.values import ConvergenceRanges, KeepConvergence, RandomMask
 from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES
 from infoscope.survey import Survey
 

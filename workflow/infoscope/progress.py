@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.errors import InfoscopeError
+from infoscope.eta import duration
 from infoscope.files import atomic_path
 from infoscope.kept_config import FOLDER
-from infoscope.pace import duration
 
 # A line follows a job that ends, but not more often than this; a run in which no job
 # ends says that it lives.

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope import harmonics
+from infoscope.maps import harmonics
 from infoscope.survey import Survey, from_tiles, to_tiles
 
 Domain = Literal["sphere", "tile", "harmonic"]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infoscope.errors import InfoscopeError
+from infoscope.eta import duration
 from infoscope.files import alive
-from infoscope.pace import duration
 from infoscope.plan import aligned, read
 from infoscope.progress import Progress, Record, file_of, last_line
 

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from infoscope import harmonics
+from infoscope.maps import harmonics
 from infoscope.survey import nside_of
 
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from infoscope.harmonics import ell_of_alm, lmax_of
+from infoscope.maps.harmonics import ell_of_alm, lmax_of
 from infoscope.models import Interval, increasing
 from infoscope.operations import Operation, Sky, Survey, operation
 

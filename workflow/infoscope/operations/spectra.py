@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from infoscope import harmonics
-from infoscope.harmonics import lmax_of
+from infoscope.maps import harmonics
+from infoscope.maps.harmonics import lmax_of
 from infoscope.operations import Operation, Sky, operation
 
 

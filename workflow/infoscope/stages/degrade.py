@@ -22,10 +22,10 @@ from infoscope.datasets import (
 )
 from infoscope.degradations import degrade
 from infoscope.errors import InfoscopeError
+from infoscope.eta import paced
 from infoscope.intrinsic_alignment import alignment
 from infoscope.nuisance import Nuisance
 from infoscope.operations import load
-from infoscope.pace import paced
 from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of
 from infoscope.sky import Sky

@@ -23,8 +23,8 @@ from infoscope.cosmogrid import (
 )
 from infoscope.datasets import NewFile, create, describe_skies, write
 from infoscope.errors import InfoscopeError
+from infoscope.eta import paced
 from infoscope.nuisance import Nuisance
-from infoscope.pace import paced
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey import averaged, read_nz
 

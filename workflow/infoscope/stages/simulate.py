@@ -13,9 +13,9 @@ from infoscope import config
 from infoscope.cosmology import grid
 from infoscope.datasets import create, describe_skies, open_for_reading
 from infoscope.devices import check_gpus
+from infoscope.eta import paced
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.matter import MatterTable
-from infoscope.pace import paced
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps

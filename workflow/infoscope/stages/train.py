@@ -33,13 +33,7 @@ from infoscope.errors import InfoscopeError
 from infoscope.files import atomic_path
 from infoscope.seeds import seed_of
 from infoscope.storage import Maps
-from infoscope.training import (
-    Bounds,
-    EstimatorConfig,
-    Result,
-    predict,
-    train,
-)
+from infoscope.training import Bounds, EstimatorConfig, Result, predict, train
 
 logger = logging.getLogger(__name__)
 

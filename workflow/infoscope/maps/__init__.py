@@ -1,0 +1,1 @@
+"""Spherical transforms, tiles and pixel windows: arrays in, arrays out."""
