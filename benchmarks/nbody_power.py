@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.boltzmann import matter_of
 from infoscope.config import CosmologyConfig
+from infoscope.cosmology.boltzmann import matter_of
 from infoscope.simulators.growth import Growth
 from infoscope.simulators.mesh import cic_window, paint, wavenumber_squared
 from infoscope.simulators.nbody import Z_START

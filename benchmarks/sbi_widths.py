@@ -41,7 +41,7 @@ from sbi.neural_nets import likelihood_nn, posterior_nn
 from sbi.utils import BoxUniform
 from torch import Tensor
 
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.densities import fit_density
 from infoscope.posterior import Grid, widths, widths_of
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import ducc0
 import numpy as np
 
-from infoscope.boltzmann import matter_of, tabulate
 from infoscope.config import CosmologyConfig
+from infoscope.cosmology.boltzmann import matter_of, tabulate
+from infoscope.cosmology.matter import MatterTable
 from infoscope.maps.harmonics import ell_of_alm
-from infoscope.matter import MatterTable
 from infoscope.simulators.fields import gaussian_spectrum, sum_of_shells
 from infoscope.simulators.shells import map_weights, shell_edges, shell_spectra
 from infoscope.survey import read_nz

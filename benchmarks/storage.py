@@ -37,7 +37,6 @@ import h5py
 import numpy as np
 
 from infoscope.batches import Inputs
-from infoscope.boltzmann import matter_of, tabulate
 from infoscope.config import (
     CNNConfig,
     CosmologyConfig,
@@ -46,7 +45,8 @@ from infoscope.config import (
     TrainingConfig,
     parse_study,
 )
-from infoscope.cosmology import grid, omega_m_s8
+from infoscope.cosmology.boltzmann import matter_of, tabulate
+from infoscope.cosmology.parameters import grid, omega_m_s8
 from infoscope.degradations import degrade
 from infoscope.maps import harmonics
 from infoscope.operations import Sky, Survey

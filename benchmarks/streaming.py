@@ -32,7 +32,7 @@ import numpy as np
 
 from infoscope import batches, datasets, training
 from infoscope.config import CNNConfig, TrainingConfig
-from infoscope.nuisance import Nuisance
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.pieces import tiles_in_piece
 from infoscope.storage import NOISY_TILES, Maps
 

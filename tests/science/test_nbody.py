@@ -13,7 +13,7 @@ from benchmarks.nbody_power import (
     snapshots,
 )
 
-from infoscope.boltzmann import matter_of
+from infoscope.cosmology.boltzmann import matter_of
 from infoscope.simulators.growth import Growth
 from infoscope.simulators.mesh import wavenumber_squared
 

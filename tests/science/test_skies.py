@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope.boltzmann import matter_of, tabulate
 from infoscope.config import (
     CosmologyConfig,
     GaussianConfig,
     LognormalConfig,
     NBodyConfig,
 )
-from infoscope.cosmology import comoving_distance_mpc
+from infoscope.cosmology.boltzmann import matter_of, tabulate
+from infoscope.cosmology.matter import Matter
+from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.fisher import convergence_spectra
 from infoscope.intrinsic_alignment import PIVOT_Z
 from infoscope.lensing_theory import lensing_spectra
-from infoscope.matter import Matter
 from infoscope.simulators import simulate
 from infoscope.simulators.fields import gaussian_spectrum
 from infoscope.simulators.shells import (

@@ -15,8 +15,8 @@ from infoscope import specs
 from infoscope.checks import checked_study, survey_of_reference
 from infoscope.cli import main
 from infoscope.config import SPLITS
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import write_nuisance
-from infoscope.nuisance import Nuisance
 from infoscope.stages import attribute, train
 
 CONFIG = {

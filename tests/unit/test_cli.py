@@ -16,8 +16,8 @@ import yaml
 from infoscope import specs
 from infoscope.cli import STAGES, main
 from infoscope.config import parse_study
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import create, open_for_reading, read_nuisance, write_nuisance
-from infoscope.nuisance import Nuisance
 from infoscope.storage import Maps
 
 ROOT = Path(__file__).parents[2]

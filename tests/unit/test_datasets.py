@@ -14,9 +14,9 @@ import pytest
 
 from infoscope.cli import main
 from infoscope.config import SPLITS
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import collect, create, open_for_reading, write, write_nuisance
 from infoscope.errors import InfoscopeError
-from infoscope.nuisance import Nuisance
 
 
 def shard(path: Path, seed: int) -> Path:

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from infoscope import fisher, simulators, specs
-from infoscope.boltzmann import matter_of
 from infoscope.cli import main
 from infoscope.config import (
     GaussianConfig,
@@ -21,6 +20,7 @@ from infoscope.config import (
     Sampled,
     parse_study,
 )
+from infoscope.cosmology.boltzmann import matter_of
 from infoscope.intrinsic_alignment import alignment
 from infoscope.simulators import fields
 from infoscope.simulators.shells import shell_edges

@@ -9,7 +9,7 @@ import pytest
 
 from infoscope import specs
 from infoscope.config import CosmologyConfig, parse_study
-from infoscope.cosmology import grid
+from infoscope.cosmology.parameters import grid
 from infoscope.seeds import seed_of
 
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from infoscope.calibration import CURVES
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import write_nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.inference import (
@@ -15,7 +16,6 @@ from infoscope.inference import (
     calibrate,
     ensemble,
 )
-from infoscope.nuisance import Nuisance
 from infoscope.posterior import METRICS, Grid
 from infoscope.stages import infer
 

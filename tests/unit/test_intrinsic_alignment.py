@@ -11,6 +11,7 @@ import yaml
 from infoscope import specs
 from infoscope.cli import main
 from infoscope.config import parse_study
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import (
     collect,
     create,
@@ -20,7 +21,6 @@ from infoscope.datasets import (
 )
 from infoscope.errors import InfoscopeError
 from infoscope.intrinsic_alignment import PIVOT_Z, alignment, expansion
-from infoscope.nuisance import Nuisance
 from infoscope.storage import Maps
 
 CI = yaml.safe_load((Path(__file__).parents[2] / "config/studies/ci.yaml").read_text())

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoscope.matter import Background, Matter, MatterTable, chebyshev_nodes, lagrange
+from infoscope.cosmology.matter import (
+    Background,
+    Matter,
+    MatterTable,
+    chebyshev_nodes,
+    lagrange,
+)
 
 Z = np.linspace(0, 2.5, 12)
 K = np.geomspace(1e-3, 10, 60)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from infoscope.boltzmann import matter_of
 from infoscope.config import CosmologyConfig, NBodyConfig
+from infoscope.cosmology.boltzmann import matter_of
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.simulators import lightcone, mesh, simulate
 from infoscope.simulators.growth import Growth

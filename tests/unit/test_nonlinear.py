@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoscope.boltzmann import matter_of
 from infoscope.config import CosmologyConfig
-from infoscope.matter import Background, Matter
+from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.matter import Background, Matter
 from infoscope.nonlinear import lens_distance_mpc, nonlinear_wavenumber, scales_of_bins
 from infoscope.survey import RedshiftDistribution
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.densities import fit_density, log_likelihood
 from infoscope.posterior import METRICS, Grid, draw, posterior, widths
 

@@ -20,10 +20,10 @@ from infoscope import cosmogrid
 from infoscope.checkpoints import Checkpoints
 from infoscope.checks import refuse_templates
 from infoscope.config import parse_study
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import create, open_for_reading, write_nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.footprint import selected_tiles
-from infoscope.nuisance import Nuisance
 from infoscope.redshifts import read_fits
 from infoscope.stages import plot
 from infoscope.survey import read_nz

@@ -8,13 +8,13 @@ import h5py
 import numpy as np
 import pytest
 
-from infoscope.boltzmann import matter_of
 from infoscope.config import (
     LARGEST_ALIGNMENT,
     CosmologyConfig,
     LognormalConfig,
     parse_study,
 )
+from infoscope.cosmology.boltzmann import matter_of
 from infoscope.degradations import degrade
 from infoscope.intrinsic_alignment import alignment
 from infoscope.maps import harmonics

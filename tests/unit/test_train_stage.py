@@ -16,8 +16,8 @@ import pytest
 from infoscope import checkpoints, specs
 from infoscope.cli import main
 from infoscope.config import SPLITS, parse_study
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import write_nuisance
-from infoscope.nuisance import Nuisance
 from infoscope.stages import train
 
 ESTIMATOR = {

@@ -5,7 +5,7 @@ import pytest
 from infoscope.batches import Inputs
 from infoscope.checkpoints import Checkpoints
 from infoscope.config import CNNConfig, PowerSpectrumConfig, Prior, TrainingConfig
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.training import (
     Bounds,

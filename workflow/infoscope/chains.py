@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 
 # `{name}_2.txt` would be the second chain of `{name}`, which may be another estimator

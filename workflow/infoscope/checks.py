@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infoscope import specs
 from infoscope.config import CosmoGridConfig, NBodyConfig, Study, parse_study
-from infoscope.cosmology import comoving_distance_mpc
+from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations import check
 from infoscope.errors import InfoscopeError
 from infoscope.families import REFERENCE

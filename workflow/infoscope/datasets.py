@@ -18,9 +18,9 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.files import atomic_path
-from infoscope.nuisance import Nuisance
 from infoscope.storage import SCALE, Maps
 
 VERSIONED = ("numpy", "healpy", "ducc0", "glass", "camb", "jax", "flax", "h5py")

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 
 Array = NDArray[np.float64]

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from infoscope.boltzmann import matter_of
 from infoscope.config import (
     CosmologyConfig,
     IntrinsicAlignment,
@@ -26,9 +25,10 @@ from infoscope.config import (
     Prior,
     fiducial_of,
 )
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.matter import Matter
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.intrinsic_alignment import alignment
-from infoscope.matter import Matter
 from infoscope.models import Interval
 from infoscope.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
 from infoscope.simulators.shells import (

@@ -18,7 +18,7 @@ from scipy.optimize import minimize_scalar
 
 from infoscope import calibration
 from infoscope.calibration import Coverage, coverage, ranks, tarp
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.densities import Density, fit_density
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced

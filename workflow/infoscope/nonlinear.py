@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from infoscope.matter import Background, Matter
+from infoscope.cosmology.matter import Background, Matter
 from infoscope.survey import RedshiftDistribution, pixel_side
 
 N_CHI = 400

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.config import SmailNz
-from infoscope.cosmology import Z_MAX
+from infoscope.cosmology.parameters import Z_MAX
 from infoscope.errors import InfoscopeError
 from infoscope.survey import (
     CHECKSUM,

@@ -13,7 +13,7 @@ import ducc0
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.cosmology import Z_MAX, comoving_distance_mpc
+from infoscope.cosmology.parameters import Z_MAX, comoving_distance_mpc
 from infoscope.errors import InfoscopeError
 
 CHECKSUM = ", checksum "  # stands in the first line of a table, before it

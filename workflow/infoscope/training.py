@@ -25,7 +25,7 @@ from infoscope.config import (
     Prior,
     TrainingConfig,
 )
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.models import Interval
 from infoscope.networks import CNN, DeepLSS, SpectrumNetwork, negative_log_likelihood

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from infoscope.config import Simulator
-    from infoscope.matter import Matter
+    from infoscope.cosmology.matter import Matter
     from infoscope.survey import RedshiftDistribution
 
 MODULES = {"gaussian": "fields", "lognormal": "fields", "nbody": "nbody"}

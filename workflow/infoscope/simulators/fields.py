@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import sgemm
 
 from infoscope.config import GaussianConfig, LognormalConfig
+from infoscope.cosmology.matter import Matter
 from infoscope.maps.harmonics import ell_of_alm
-from infoscope.matter import Matter
 from infoscope.simulators.shells import map_weights, shell_edges, shell_spectra
 from infoscope.survey import RedshiftDistribution
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.config import NBodyConfig
-from infoscope.matter import Background, Matter
+from infoscope.cosmology.matter import Background, Matter
 from infoscope.simulators.growth import Growth
 from infoscope.simulators.lightcone import directions, random_view, shell
 from infoscope.simulators.particles import Particles, linear_density, start, step

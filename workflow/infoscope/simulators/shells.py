@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.cosmology.matter import Background, Matter
 from infoscope.intrinsic_alignment import expansion
-from infoscope.matter import Background, Matter
 from infoscope.survey import RedshiftDistribution
 
 C1_RHO_CRITICAL = 0.0134  # C̄₁ ρ_crit, e.g. Hikage et al. 2019, arXiv 1809.09148

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from infoscope import config
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import (
     create,
     open_for_reading,
@@ -24,7 +25,6 @@ from infoscope.degradations import degrade
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
 from infoscope.intrinsic_alignment import alignment
-from infoscope.nuisance import Nuisance
 from infoscope.operations import load
 from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of

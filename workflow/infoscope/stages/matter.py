@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from infoscope.boltzmann import tabulate
 from infoscope.config import CosmologyConfig
+from infoscope.cosmology.boltzmann import tabulate
 from infoscope.datasets import create, write
 
 

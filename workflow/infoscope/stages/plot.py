@@ -12,7 +12,7 @@ import pandas as pd
 from getdist import MCSamples
 
 from infoscope.chains import LABELS, SUFFIX, WITHHELD, read_calibration
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.datasets import open_for_reading
 from infoscope.figures_of_calibration import Calibration, plot_calibration
 from infoscope.figures_of_posteriors import Chain, plot_triangle

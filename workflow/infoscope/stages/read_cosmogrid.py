@@ -21,10 +21,10 @@ from infoscope.cosmogrid import (
     name_of,
     read_index,
 )
+from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import NewFile, create, describe_skies, write
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
-from infoscope.nuisance import Nuisance
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey import averaged, read_nz
 

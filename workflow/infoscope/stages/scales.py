@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from infoscope.boltzmann import matter_of
 from infoscope.config import CosmologyConfig
+from infoscope.cosmology.boltzmann import matter_of
 from infoscope.files import atomic_path
 from infoscope.nonlinear import scales_of_bins
 from infoscope.survey import read_nz

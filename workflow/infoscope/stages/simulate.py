@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from infoscope import config
-from infoscope.cosmology import grid
+from infoscope.cosmology.matter import MatterTable
+from infoscope.cosmology.parameters import grid
 from infoscope.datasets import create, describe_skies, open_for_reading
 from infoscope.devices import check_gpus
 from infoscope.eta import paced
 from infoscope.intrinsic_alignment import ORDERS
-from infoscope.matter import MatterTable
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps

@@ -20,7 +20,7 @@ from infoscope.batches import Inputs
 from infoscope.checkpoints import Checkpoints
 from infoscope.config import Estimator, Prior, TrainingConfig
 from infoscope.convergence import final_drop
-from infoscope.cosmology import omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.datasets import (
     create,
     open_for_reading,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from infoscope.config import CosmologyConfig
-from infoscope.cosmology import comoving_distance_mpc
+from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.datasets import open_for_reading
 from infoscope.files import atomic_path
 from infoscope.lensing_theory import lensing_spectra

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.config import CosmologyConfig
-from infoscope.cosmology import C_KM_S, Z_MAX
-from infoscope.matter import Background, Matter, MatterTable, chebyshev_nodes
+from infoscope.cosmology.matter import Background, Matter, MatterTable, chebyshev_nodes
+from infoscope.cosmology.parameters import C_KM_S, Z_MAX
 
 N_OMEGA_M, N_SIGMA_8 = 12, 8
 Z_POWER = np.linspace(0, Z_MAX, 40)

@@ -1,0 +1,1 @@
+"""Cosmological parameters, distances and matter power."""
