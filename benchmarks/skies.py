@@ -24,7 +24,7 @@ from infoscope.cosmology.matter import MatterTable
 from infoscope.maps.harmonics import ell_of_alm
 from infoscope.simulators.fields import gaussian_spectrum, sum_of_shells
 from infoscope.simulators.shells import map_weights, shell_edges, shell_spectra
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 
 COSMOLOGY = CosmologyConfig()
 THETA = np.array([COSMOLOGY.fiducial.omega_m, COSMOLOGY.fiducial.sigma_8])

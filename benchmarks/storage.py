@@ -53,7 +53,7 @@ from infoscope.operations import Sky, Survey
 from infoscope.pieces import tiles_in_piece
 from infoscope.simulators import simulate
 from infoscope.storage import HALF, power_of_two
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 from infoscope.training import Bounds, train
 
 COSMOLOGY = CosmologyConfig()

@@ -18,7 +18,7 @@ from infoscope.config import CosmologyConfig
 from infoscope.lensing_theory import lensing_spectra
 from infoscope.maps.harmonics import analysis, synthesis
 from infoscope.maps.pixel_window import pixel_window
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 from infoscope.validation import band_edges, measure
 
 NZ = read_nz(Path(__file__).parents[1] / "resources/nz/des_like.txt")

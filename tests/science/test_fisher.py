@@ -9,7 +9,7 @@ import pytest
 
 from infoscope import fisher
 from infoscope.config import CosmologyConfig, IntrinsicAlignment
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 
 NZ = read_nz(Path(__file__).parents[2] / "resources/nz/des_like.txt")
 LMAX = 128

@@ -31,7 +31,7 @@ from infoscope.simulators.shells import (
     shell_spectra,
 )
 from infoscope.stages import validate
-from infoscope.survey import RedshiftDistribution, read_nz
+from infoscope.survey.survey import RedshiftDistribution, read_nz
 
 ROOT = Path(__file__).parents[2]
 NZ = read_nz(ROOT / "resources/nz/des_like.txt")

@@ -12,7 +12,7 @@ from infoscope.agreement import AGREE, DISAGREE, UNDECIDED, Agreement, informati
 from infoscope.kept_parts import Profiles, coverage
 from infoscope.operations import Operation
 from infoscope.parts import VALUE_EDGES, Annuli
-from infoscope.survey import Survey
+from infoscope.survey.survey import Survey
 
 from .conftest import parsed
 

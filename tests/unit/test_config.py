@@ -13,8 +13,8 @@ from infoscope import specs
 from infoscope.checks import check_study
 from infoscope.config import Study, parse_study
 from infoscope.errors import InfoscopeError
-from infoscope.redshifts import redshift_distribution
-from infoscope.survey import RedshiftDistribution
+from infoscope.survey.redshifts import redshift_distribution
+from infoscope.survey.survey import RedshiftDistribution
 
 ROOT = Path(__file__).parents[2]
 

@@ -22,7 +22,7 @@ from infoscope.cosmogrid import NUISANCE, Member, assign, read_index
 from infoscope.datasets import open_for_reading, read_nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.links import point
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 
 from .. import cosmogrid
 from ..cosmogrid import maps_path as path_of

@@ -12,8 +12,8 @@ from infoscope import batches, specs, training
 from infoscope.config import CNNConfig, parse_study
 from infoscope.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.operations import REGISTRY
-from infoscope.redshifts import redshift_distribution
 from infoscope.stages import train
+from infoscope.survey.redshifts import redshift_distribution
 
 RULES = Path(__file__).parents[2] / "workflow/rules"
 SHARD = {"split": "train", "shard": "0000"}

@@ -12,7 +12,7 @@ from infoscope.degradations import check, degrade
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
 from infoscope.operations import REGISTRY, Sky
-from infoscope.survey import from_tiles, to_tiles
+from infoscope.survey.survey import from_tiles, to_tiles
 
 from .conftest import NSIDE, parsed
 

@@ -22,7 +22,7 @@ from infoscope.figures_of_training import plot_learning_curves
 from infoscope.maps import harmonics
 from infoscope.marks import family_colour
 from infoscope.stages import plot
-from infoscope.survey import to_tiles
+from infoscope.survey.survey import to_tiles
 
 LABELS = {
     "reference": "Reference",

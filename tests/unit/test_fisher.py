@@ -24,7 +24,7 @@ from infoscope.cosmology.boltzmann import matter_of
 from infoscope.intrinsic_alignment import alignment
 from infoscope.simulators import fields
 from infoscope.simulators.shells import shell_edges
-from infoscope.survey import Survey, read_nz
+from infoscope.survey.survey import Survey, read_nz
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "resources/nz/des_like.txt"

@@ -14,7 +14,7 @@ from infoscope.intrinsic_alignment import ORDERS
 from infoscope.simulators import lightcone, mesh, simulate
 from infoscope.simulators.growth import Growth
 from infoscope.simulators.particles import displacements, linear_density, start, step
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 
 NZ = read_nz(Path(__file__).parents[2] / "resources/nz/des_like.txt")
 

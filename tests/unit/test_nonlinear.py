@@ -9,7 +9,7 @@ from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.matter import Background, Matter
 from infoscope.nonlinear import lens_distance_mpc, nonlinear_wavenumber, scales_of_bins
-from infoscope.survey import RedshiftDistribution
+from infoscope.survey.survey import RedshiftDistribution
 
 COSMOLOGY = CosmologyConfig()
 Z = np.linspace(0, 2.5, 26)

@@ -7,7 +7,7 @@ import pytest
 
 from infoscope import parts
 from infoscope.parts import VALUE_EDGES, Annuli
-from infoscope.survey import Survey
+from infoscope.survey.survey import Survey
 
 
 def test_annuli_have_the_multipoles_of_their_modes() -> None:

@@ -14,15 +14,15 @@ from scipy.stats import norm
 from infoscope import specs
 from infoscope.config import SmailNz, parse_study
 from infoscope.errors import InfoscopeError
-from infoscope.presets import PRESETS
-from infoscope.redshifts import (
+from infoscope.survey.presets import PRESETS
+from infoscope.survey.redshifts import (
     read_fits,
     read_tables,
     redshift_distribution,
     smail,
     write_nz,
 )
-from infoscope.survey import RedshiftDistribution, read_nz
+from infoscope.survey.survey import RedshiftDistribution, read_nz
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "resources/nz/des_like.txt"

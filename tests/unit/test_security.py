@@ -23,10 +23,10 @@ from infoscope.config import parse_study
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.datasets import create, open_for_reading, write_nuisance
 from infoscope.errors import InfoscopeError
-from infoscope.footprint import selected_tiles
-from infoscope.redshifts import read_fits
 from infoscope.stages import plot
-from infoscope.survey import read_nz
+from infoscope.survey.footprint import selected_tiles
+from infoscope.survey.redshifts import read_fits
+from infoscope.survey.survey import read_nz
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workflow/infoscope"

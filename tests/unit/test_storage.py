@@ -21,7 +21,7 @@ from infoscope.maps import harmonics
 from infoscope.operations import Sky, Survey
 from infoscope.simulators import simulate
 from infoscope.storage import ALIGNMENT, CONVERGENCE, NOISY_TILES, Maps, power_of_two
-from infoscope.survey import from_tiles, read_nz
+from infoscope.survey.survey import from_tiles, read_nz
 
 ROOT = Path(__file__).parents[2]
 NSIDE, TILE_NSIDE = 64, 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from infoscope.errors import InfoscopeError
-from infoscope.survey import Survey, read_nz
+from infoscope.survey.survey import Survey, read_nz
 
 ROOT = Path(__file__).parents[2]
 

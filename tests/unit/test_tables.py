@@ -10,8 +10,8 @@ import pytest
 
 from infoscope import chains
 from infoscope.errors import InfoscopeError
-from infoscope.redshifts import write_nz
-from infoscope.survey import RedshiftDistribution, read_nz
+from infoscope.survey.redshifts import write_nz
+from infoscope.survey.survey import RedshiftDistribution, read_nz
 from infoscope.tables import read_table
 
 

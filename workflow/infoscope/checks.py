@@ -16,9 +16,9 @@ from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations import check
 from infoscope.errors import InfoscopeError
 from infoscope.families import REFERENCE
-from infoscope.footprint import selected_tiles
-from infoscope.redshifts import redshift_distribution
-from infoscope.survey import RedshiftDistribution, Survey
+from infoscope.survey.footprint import selected_tiles
+from infoscope.survey.redshifts import redshift_distribution
+from infoscope.survey.survey import RedshiftDistribution, Survey
 
 FEWEST_SHELLS = 4
 

@@ -37,7 +37,7 @@ from infoscope.operations.positions import ShufflePixels
 from infoscope.operations.scales import BandPass, BandStop, HighPass, LowPass
 from infoscope.operations.spectra import FlattenSpectrum, RandomizePhases
 from infoscope.operations.values import GaussianizePixels, KeepConvergence, RandomMask
-from infoscope.presets import PRESETS
+from infoscope.survey.presets import PRESETS
 
 SPLITS = ("train", "validation", "test", "fiducial")
 LARGEST_ALIGNMENT = 6.0  # |A_IA| and |η_IA|

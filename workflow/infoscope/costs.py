@@ -20,7 +20,7 @@ from infoscope.flops import activations, flop_of_prediction, flop_of_step
 from infoscope.intrinsic_alignment import ORDERS
 from infoscope.operations import REGISTRY, name_of
 from infoscope.storage import ALIGNMENT, CONVERGENCE, NOISELESS_TILES, NOISY_TILES
-from infoscope.survey import RedshiftDistribution, Survey
+from infoscope.survey.survey import RedshiftDistribution, Survey
 
 FLOAT = 4  # bytes of a number in memory
 MB = 1e6

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from infoscope.errors import InfoscopeError
 from infoscope.operations import REGISTRY, Operation, Sky, Survey, name_of
 from infoscope.sky import per_bin
-from infoscope.survey import to_tiles
+from infoscope.survey.survey import to_tiles
 
 NoiseOrder = Literal["before", "after", "none"]
 

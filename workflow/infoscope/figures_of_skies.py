@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from infoscope.style import colorblind, styled
-from infoscope.survey import nside_of
+from infoscope.survey.survey import nside_of
 from infoscope.validation import DIFFERS, TOLERANCE
 
 WRONG = "#D55E00"

@@ -37,7 +37,7 @@ from infoscope.simulators.shells import (
     shell_edges,
     shell_spectra,
 )
-from infoscope.survey import ARCMIN2_SKY, RedshiftDistribution
+from infoscope.survey.survey import ARCMIN2_SKY, RedshiftDistribution
 
 Array = NDArray[np.float64]
 

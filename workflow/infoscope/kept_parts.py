@@ -13,7 +13,7 @@ from infoscope.operations.bins import SelectBins
 from infoscope.operations.scales import BandPass, BandStop, HighPass, LowPass
 from infoscope.operations.values import ConvergenceRanges, KeepConvergence, RandomMask
 from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES
-from infoscope.survey import Survey
+from infoscope.survey.survey import Survey
 
 Array = NDArray[np.float64]
 

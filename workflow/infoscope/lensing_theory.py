@@ -13,7 +13,7 @@ from camb.sources import SplinedSourceWindow
 from numpy.typing import NDArray
 
 from infoscope.config import CosmologyConfig
-from infoscope.survey import RedshiftDistribution
+from infoscope.survey.survey import RedshiftDistribution
 
 K_MAX = 10.0  # Mpc⁻¹
 # Above, CAMB takes the Limber approximation; with its default, 100, the integrals over

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
-from infoscope.survey import RedshiftDistribution, pixel_side
+from infoscope.survey.survey import RedshiftDistribution, pixel_side
 
 N_CHI = 400
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.operations.scales import LowPass
-from infoscope.survey import Survey
+from infoscope.survey.survey import Survey
 
 Array = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.maps import harmonics
-from infoscope.survey import Survey, from_tiles, to_tiles
+from infoscope.survey.survey import Survey, from_tiles, to_tiles
 
 Domain = Literal["sphere", "tile", "harmonic"]
 

@@ -22,7 +22,7 @@ from infoscope.config import SPLITS, PowerSpectrumConfig, Study
 from infoscope.families import OF_OPERATION, REFERENCE, SCALES, family_of
 from infoscope.operations import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
-from infoscope.survey import Survey
+from infoscope.survey.survey import Survey
 
 PACKAGE = Path(__file__).parent
 # Simulators whose maps hold averages over pixels, not values at their centres

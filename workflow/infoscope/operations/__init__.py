@@ -21,7 +21,7 @@ import numpy as np
 from infoscope.errors import InfoscopeError
 from infoscope.models import Model
 from infoscope.sky import Domain, Sky
-from infoscope.survey import Survey
+from infoscope.survey.survey import Survey
 
 __all__ = ["Domain", "Operation", "Sky", "Survey", "operation"]
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from infoscope.errors import InfoscopeError
 from infoscope.operations import Operation, Sky, operation
-from infoscope.survey import nside_of
+from infoscope.survey.survey import nside_of
 
 
 class _Extrema(Operation):

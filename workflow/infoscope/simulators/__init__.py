@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from infoscope.config import Simulator
     from infoscope.cosmology.matter import Matter
-    from infoscope.survey import RedshiftDistribution
+    from infoscope.survey.survey import RedshiftDistribution
 
 MODULES = {"gaussian": "fields", "lognormal": "fields", "nbody": "nbody"}
 

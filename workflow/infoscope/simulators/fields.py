@@ -22,7 +22,7 @@ from infoscope.config import GaussianConfig, LognormalConfig
 from infoscope.cosmology.matter import Matter
 from infoscope.maps.harmonics import ell_of_alm
 from infoscope.simulators.shells import map_weights, shell_edges, shell_spectra
-from infoscope.survey import RedshiftDistribution
+from infoscope.survey.survey import RedshiftDistribution
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from infoscope.simulators.growth import Growth
 from infoscope.simulators.lightcone import directions, random_view, shell
 from infoscope.simulators.particles import Particles, linear_density, start, step
 from infoscope.simulators.shells import map_weights, shell_edges
-from infoscope.survey import RedshiftDistribution
+from infoscope.survey.survey import RedshiftDistribution
 
 Z_START = 9.0
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
 from infoscope.intrinsic_alignment import expansion
-from infoscope.survey import RedshiftDistribution
+from infoscope.survey.survey import RedshiftDistribution
 
 C1_RHO_CRITICAL = 0.0134  # C̄₁ ρ_crit, e.g. Hikage et al. 2019, arXiv 1809.09148
 STEPS = 16  # quadrature points in a shell

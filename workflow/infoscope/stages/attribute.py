@@ -20,7 +20,7 @@ from infoscope.datasets import create, open_for_reading, write
 from infoscope.devices import check_gpus
 from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.storage import Maps
-from infoscope.survey import Survey
+from infoscope.survey.survey import Survey
 from infoscope.training import Bounds, EstimatorConfig, Standardisation, network_of
 
 logger = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of
 from infoscope.sky import Sky
 from infoscope.storage import NOISELESS_TILES, NOISY_TILES, Maps
-from infoscope.survey import Survey, nside_of
+from infoscope.survey.survey import Survey, nside_of
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from infoscope.fisher import (
     widths_in_prior,
     widths_without_prior,
 )
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 
 
 def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:

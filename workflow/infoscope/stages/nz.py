@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.files import atomic_path
-from infoscope.redshifts import redshift_distribution, write_nz
+from infoscope.survey.redshifts import redshift_distribution, write_nz
 
 
 def run(spec: dict[str, Any], sources: Sequence[Path], output: Path) -> None:

@@ -26,7 +26,7 @@ from infoscope.datasets import NewFile, create, describe_skies, write
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
-from infoscope.survey import averaged, read_nz
+from infoscope.survey.survey import averaged, read_nz
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.files import atomic_path
 from infoscope.nonlinear import scales_of_bins
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 
 
 def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:

@@ -19,7 +19,7 @@ from infoscope.intrinsic_alignment import ORDERS
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
-from infoscope.survey import read_nz
+from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from infoscope.datasets import open_for_reading
 from infoscope.files import atomic_path
 from infoscope.lensing_theory import lensing_spectra
 from infoscope.maps.pixel_window import pixel_window
-from infoscope.survey import pixel_side, read_nz
+from infoscope.survey.survey import pixel_side, read_nz
 from infoscope.validation import (
     DIFFERS,
     TOLERANCE,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from infoscope.config import SmailNz
 from infoscope.cosmology.parameters import Z_MAX
 from infoscope.errors import InfoscopeError
-from infoscope.survey import (
+from infoscope.survey.survey import (
     CHECKSUM,
     RedshiftDistribution,
     checked_nz,

@@ -1,0 +1,1 @@
+"""The survey: n(z), galaxy densities, shape noise and footprint."""
