@@ -19,8 +19,8 @@ from infoscope.config import (
 from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import comoving_distance_mpc
+from infoscope.effects.intrinsic_alignment import PIVOT_Z
 from infoscope.fisher import convergence_spectra
-from infoscope.intrinsic_alignment import PIVOT_Z
 from infoscope.lensing_theory import lensing_spectra
 from infoscope.simulators import simulate
 from infoscope.simulators.fields import gaussian_spectrum

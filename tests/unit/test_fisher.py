@@ -21,7 +21,7 @@ from infoscope.config import (
     parse_study,
 )
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.intrinsic_alignment import alignment
+from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.simulators import fields
 from infoscope.simulators.shells import shell_edges
 from infoscope.survey.survey import Survey, read_nz

@@ -19,8 +19,8 @@ from infoscope.datasets import (
     read_nuisance,
     write_nuisance,
 )
+from infoscope.effects.intrinsic_alignment import PIVOT_Z, alignment, expansion
 from infoscope.errors import InfoscopeError
-from infoscope.intrinsic_alignment import PIVOT_Z, alignment, expansion
 from infoscope.storage import Maps
 
 CI = yaml.safe_load((Path(__file__).parents[2] / "config/studies/ci.yaml").read_text())

@@ -10,7 +10,7 @@ import pytest
 
 from infoscope.config import CosmologyConfig, NBodyConfig
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.intrinsic_alignment import ORDERS
+from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.simulators import lightcone, mesh, simulate
 from infoscope.simulators.growth import Growth
 from infoscope.simulators.particles import displacements, linear_density, start, step

@@ -16,7 +16,7 @@ from infoscope.config import (
 )
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.degradations import degrade
-from infoscope.intrinsic_alignment import alignment
+from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.maps import harmonics
 from infoscope.operations import Sky, Survey
 from infoscope.simulators import simulate

@@ -22,9 +22,9 @@ from infoscope.datasets import (
     write_nuisance,
 )
 from infoscope.degradations import degrade
+from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
-from infoscope.intrinsic_alignment import alignment
 from infoscope.operations import load
 from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of

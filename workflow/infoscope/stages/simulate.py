@@ -14,8 +14,8 @@ from infoscope.cosmology.matter import MatterTable
 from infoscope.cosmology.parameters import grid
 from infoscope.datasets import create, describe_skies, open_for_reading
 from infoscope.devices import check_gpus
+from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.eta import paced
-from infoscope.intrinsic_alignment import ORDERS
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
 from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps

@@ -1,0 +1,1 @@
+"""Systematic effects on the maps, one module each."""
