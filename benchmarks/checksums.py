@@ -28,7 +28,13 @@ import numpy as np
 
 from infoscope.config import SPLITS
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import collect, create, open_for_reading, write, write_nuisance
+from infoscope.files.hdf5 import (
+    collect,
+    create,
+    open_for_reading,
+    write,
+    write_nuisance,
+)
 
 REPEATS = 3
 MAPS = np.random.default_rng(1).standard_normal((16, 12 * 512**2), np.float32)

@@ -16,7 +16,7 @@ from infoscope.checks import checked_study, survey_of_reference
 from infoscope.cli import main
 from infoscope.config import SPLITS
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import write_nuisance
+from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import attribute, train
 
 CONFIG = {

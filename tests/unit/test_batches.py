@@ -6,8 +6,8 @@ import pytest
 
 from infoscope import batches
 from infoscope.batches import Inputs
-from infoscope.pieces import tiles_in_piece
-from infoscope.storage import NOISY_TILES, Maps
+from infoscope.files.pieces import tiles_in_piece
+from infoscope.files.precision import NOISY_TILES, Maps
 
 N_SKY, N_TILE, SIDE = 12, 12, 4
 

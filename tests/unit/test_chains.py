@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from infoscope import chains as text
-from infoscope.datasets import create
+from infoscope.files.hdf5 import create
 from infoscope.posterior import METRICS, Grid, widths
 from infoscope.stages import chains
 

@@ -17,8 +17,8 @@ from infoscope import specs
 from infoscope.cli import STAGES, main
 from infoscope.config import parse_study
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import create, open_for_reading, read_nuisance, write_nuisance
-from infoscope.storage import Maps
+from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write_nuisance
+from infoscope.files.precision import Maps
 
 ROOT = Path(__file__).parents[2]
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())

@@ -15,8 +15,14 @@ import pytest
 from infoscope.cli import main
 from infoscope.config import SPLITS
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import collect, create, open_for_reading, write, write_nuisance
 from infoscope.errors import InfoscopeError
+from infoscope.files.hdf5 import (
+    collect,
+    create,
+    open_for_reading,
+    write,
+    write_nuisance,
+)
 
 
 def shard(path: Path, seed: int) -> Path:
@@ -174,7 +180,7 @@ FILLER = """
 import sys
 from pathlib import Path
 import numpy as np
-from infoscope.datasets import create, write
+from infoscope.files.hdf5 import create, write
 from infoscope.errors import InfoscopeError
 
 disk, flush = Path(sys.argv[1]), sys.argv[2] == "flush"

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from infoscope.errors import InfoscopeError
-from infoscope.files import atomic_path, check_writable
+from infoscope.files.atomic import atomic_path, check_writable
+from infoscope.files.links import point
 from infoscope.kept_config import keep, kept
-from infoscope.links import point
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 with atomic_path(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")
     print("writing", flush=True)

@@ -4,8 +4,8 @@ import pytest
 
 from infoscope.calibration import CURVES
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import write_nuisance
 from infoscope.errors import InfoscopeError
+from infoscope.files.hdf5 import write_nuisance
 from infoscope.inference import (
     CALIBRATED,
     CORRECTED,

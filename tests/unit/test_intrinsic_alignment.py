@@ -12,16 +12,16 @@ from infoscope import specs
 from infoscope.cli import main
 from infoscope.config import parse_study
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import (
+from infoscope.effects.intrinsic_alignment import PIVOT_Z, alignment, expansion
+from infoscope.errors import InfoscopeError
+from infoscope.files.hdf5 import (
     collect,
     create,
     open_for_reading,
     read_nuisance,
     write_nuisance,
 )
-from infoscope.effects.intrinsic_alignment import PIVOT_Z, alignment, expansion
-from infoscope.errors import InfoscopeError
-from infoscope.storage import Maps
+from infoscope.files.precision import Maps
 
 CI = yaml.safe_load((Path(__file__).parents[2] / "config/studies/ci.yaml").read_text())
 SAMPLED = {"prior": [-4, 6], "fiducial": 1.0}

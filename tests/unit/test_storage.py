@@ -17,10 +17,16 @@ from infoscope.config import (
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.degradations import degrade
 from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.files.precision import (
+    ALIGNMENT,
+    CONVERGENCE,
+    NOISY_TILES,
+    Maps,
+    power_of_two,
+)
 from infoscope.maps import harmonics
 from infoscope.operations import Sky, Survey
 from infoscope.simulators import simulate
-from infoscope.storage import ALIGNMENT, CONVERGENCE, NOISY_TILES, Maps, power_of_two
 from infoscope.survey.survey import from_tiles, read_nz
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import pytest
 
 from infoscope import chains
 from infoscope.errors import InfoscopeError
+from infoscope.files.tables import read_table
 from infoscope.survey.redshifts import write_nz
 from infoscope.survey.survey import RedshiftDistribution, read_nz
-from infoscope.tables import read_table
 
 
 def cut(path: Path, size: int) -> None:

@@ -17,7 +17,7 @@ from infoscope import checkpoints, specs
 from infoscope.cli import main
 from infoscope.config import SPLITS, parse_study
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import write_nuisance
+from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import train
 
 ESTIMATOR = {

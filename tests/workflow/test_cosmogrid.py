@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from infoscope.cosmogrid import NUISANCE
-from infoscope.datasets import read_nuisance
+from infoscope.files.hdf5 import read_nuisance
 
 from .. import cosmogrid
 from .conftest import Checkout

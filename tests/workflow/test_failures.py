@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from infoscope.files import alive
+from infoscope.files.atomic import alive
 
 from .conftest import ROOT, Checkout, contents
 from .interference import Interference

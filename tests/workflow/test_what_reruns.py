@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope.storage import Maps
+from infoscope.files.precision import Maps
 
 from ..unit.test_own_operations import OWN
 from .conftest import PARTS

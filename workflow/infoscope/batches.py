@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.pieces import tiles_in_piece
-from infoscope.storage import Maps
+from infoscope.files.pieces import tiles_in_piece
+from infoscope.files.precision import Maps
 
 Array = NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infoscope.errors import InfoscopeError
-from infoscope.files import alive
+from infoscope.files.atomic import alive
 
 # stage -> module and function, and the files that it takes besides --output
 STAGES: dict[str, tuple[str, str, dict[str, str | None]]] = {

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from infoscope.config import CosmologyConfig
 from infoscope.errors import InfoscopeError
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 from infoscope.seeds import seed_of
 
 METAINFO = "CosmoGridV1_metainfo.h5"

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 
 FOLDER = Path(".snakemake/infoscope")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from infoscope.errors import InfoscopeError
 from infoscope.eta import duration
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 from infoscope.kept_config import FOLDER
 
 # A line follows a job that ends, but not more often than this; a run in which no job

@@ -35,7 +35,7 @@ NOT_CODE = {
     "config",
     "devices",
     "errors",
-    "files",
+    "files.atomic",
     "models",
     "simulators",
     "specs",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from infoscope.errors import InfoscopeError
 from infoscope.eta import duration
-from infoscope.files import alive
+from infoscope.files.atomic import alive
 from infoscope.plan import aligned, read
 from infoscope.progress import Progress, Record, file_of, last_line
 

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 
 P = ParamSpec("P")
 

@@ -21,9 +21,9 @@ from infoscope.checks import checked_study, refuse_templates, survey_of_referenc
 from infoscope.config import SPLITS
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
-from infoscope.files import check_writable
+from infoscope.files.atomic import check_writable
 from infoscope.jobs import jobs, warning
-from infoscope.links import point
+from infoscope.files.links import point
 
 if workflow.is_main_process:
     os.environ["INFOSCOPE_CONFIG"] = str(kept_config.keep(config))

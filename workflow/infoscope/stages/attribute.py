@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 from infoscope import attribution, parts
 from infoscope.attribution import Estimate
 from infoscope.config import Estimator, Prior
-from infoscope.datasets import create, open_for_reading, write
 from infoscope.devices import check_gpus
+from infoscope.files.hdf5 import create, open_for_reading, write
+from infoscope.files.precision import Maps
 from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
-from infoscope.storage import Maps
 from infoscope.survey.survey import Survey
 from infoscope.training import Bounds, EstimatorConfig, Standardisation, network_of
 

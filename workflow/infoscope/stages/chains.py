@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from infoscope import chains
-from infoscope.datasets import open_for_reading
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
+from infoscope.files.hdf5 import open_for_reading
 
 
 def run(spec: dict[str, Any], posterior: Path, output: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from infoscope.benchmark_files import read_benchmark
 from infoscope.claims import columns, judge
 from infoscope.config import Claim, CostlyRule
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 from infoscope.stages.widths import read
 
 

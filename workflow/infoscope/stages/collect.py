@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.config import SPLITS
-from infoscope.datasets import collect, create, open_for_reading, write
-from infoscope.storage import Maps
+from infoscope.files.hdf5 import collect, create, open_for_reading, write
+from infoscope.files.precision import Maps
 
 
 def run(spec: dict[str, Any], shards: list[Path], example: Path, output: Path) -> None:

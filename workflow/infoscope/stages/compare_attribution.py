@@ -14,13 +14,13 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.agreement import Agreement, information_left
-from infoscope.datasets import open_for_reading
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
+from infoscope.files.hdf5 import open_for_reading
+from infoscope.files.tables import read_table
 from infoscope.kept_parts import Profiles
 from infoscope.parts import survey_of
 from infoscope.responses import Regression
 from infoscope.seeds import seed_of
-from infoscope.tables import read_table
 
 Array = NDArray[np.float64]
 Operations = TypeAdapter(list[config.AnyOperation])

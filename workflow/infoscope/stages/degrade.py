@@ -14,22 +14,22 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import (
+from infoscope.degradations import degrade
+from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.errors import InfoscopeError
+from infoscope.eta import paced
+from infoscope.files.hdf5 import (
     create,
     open_for_reading,
     read_nuisance,
     write,
     write_nuisance,
 )
-from infoscope.degradations import degrade
-from infoscope.effects.intrinsic_alignment import alignment
-from infoscope.errors import InfoscopeError
-from infoscope.eta import paced
+from infoscope.files.pieces import tiles_in_piece
+from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps
 from infoscope.operations import load
-from infoscope.pieces import tiles_in_piece
 from infoscope.seeds import seed_of
 from infoscope.sky import Sky
-from infoscope.storage import NOISELESS_TILES, NOISY_TILES, Maps
 from infoscope.survey.survey import Survey, nside_of
 
 log = logging.getLogger(__name__)

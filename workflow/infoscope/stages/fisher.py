@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from infoscope.config import CosmologyConfig, IntrinsicAlignment
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 from infoscope.fisher import (
     PREDICTED,
     fisher_matrix,

@@ -21,7 +21,7 @@ from infoscope.cosmogrid import (
     write_index,
 )
 from infoscope.errors import InfoscopeError
-from infoscope.links import point
+from infoscope.files.links import point
 
 
 def run(spec: dict[str, Any], root: Path, output: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from infoscope.calibration import CURVES, LEVELS, PARAMETERS
-from infoscope.datasets import create, open_for_reading, read_nuisance, write
 from infoscope.errors import InfoscopeError
+from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write
 from infoscope.inference import Inference, Skies, calibrate, ensemble
 from infoscope.posterior import METRICS, Grid, draw
 from infoscope.seeds import seed_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 from infoscope.stages.widths import read
 from infoscope.widths import measure_curves
 

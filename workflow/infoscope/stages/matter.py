@@ -8,7 +8,7 @@ from typing import Any
 
 from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import tabulate
-from infoscope.datasets import create, write
+from infoscope.files.hdf5 import create, write
 
 
 def run(spec: dict[str, Any], output: Path) -> None:

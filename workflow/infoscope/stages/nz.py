@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 from infoscope.survey.redshifts import redshift_distribution, write_nz
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from infoscope import figures_of_attribution
+from infoscope.files.tables import read_table
 from infoscope.style import save
-from infoscope.tables import read_table
 
 
 def run(spec: Mapping[str, Any], shares: Path, agreement: Path, output: Path) -> None:

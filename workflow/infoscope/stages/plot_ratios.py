@@ -12,8 +12,8 @@ from infoscope.figures_of_claims import plot_claims
 from infoscope.figures_of_convergence import Cut, plot_convergence
 from infoscope.figures_of_scales import plot_scales
 from infoscope.figures_of_widths import plot_widths
+from infoscope.files.tables import read_table
 from infoscope.style import save
-from infoscope.tables import read_table
 
 
 def run_widths(

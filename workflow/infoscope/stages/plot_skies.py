@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from infoscope import figures_of_skies
-from infoscope.datasets import open_for_reading
+from infoscope.files.hdf5 import open_for_reading
+from infoscope.files.tables import read_table
 from infoscope.style import save
-from infoscope.tables import read_table
 
 
 def run(spec: Mapping[str, Any], bands: Path, output: Path) -> None:

@@ -22,10 +22,10 @@ from infoscope.cosmogrid import (
     read_index,
 )
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.datasets import NewFile, create, describe_skies, write
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
-from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
+from infoscope.files.hdf5 import NewFile, create, describe_skies, write
+from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey.survey import averaged, read_nz
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy as np
 
 from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 from infoscope.nonlinear import scales_of_bins
 from infoscope.survey.survey import read_nz
 

@@ -12,13 +12,13 @@ from pydantic import TypeAdapter
 from infoscope import config
 from infoscope.cosmology.matter import MatterTable
 from infoscope.cosmology.parameters import grid
-from infoscope.datasets import create, describe_skies, open_for_reading
 from infoscope.devices import check_gpus
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.eta import paced
+from infoscope.files.hdf5 import create, describe_skies, open_for_reading
+from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.seeds import seed_of
 from infoscope.simulators import simulate
-from infoscope.storage import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from infoscope.benchmark_files import read_benchmark
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
+from infoscope.files.tables import read_table
 from infoscope.result_pages import (
     claims_page,
     diagnostics_page,
@@ -17,7 +18,6 @@ from infoscope.result_pages import (
     widths_page,
 )
 from infoscope.summary import first_page
-from infoscope.tables import read_table
 
 
 def run(

@@ -21,18 +21,18 @@ from infoscope.checkpoints import Checkpoints
 from infoscope.config import Estimator, Prior, TrainingConfig
 from infoscope.convergence import final_drop
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.datasets import (
+from infoscope.devices import check_gpus
+from infoscope.errors import InfoscopeError
+from infoscope.files.atomic import atomic_path
+from infoscope.files.hdf5 import (
     create,
     open_for_reading,
     read_nuisance,
     write,
     write_nuisance,
 )
-from infoscope.devices import check_gpus
-from infoscope.errors import InfoscopeError
-from infoscope.files import atomic_path
+from infoscope.files.precision import Maps
 from infoscope.seeds import seed_of
-from infoscope.storage import Maps
 from infoscope.training import Bounds, EstimatorConfig, Result, predict, train
 
 logger = logging.getLogger(__name__)

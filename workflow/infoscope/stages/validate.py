@@ -10,8 +10,8 @@ import numpy as np
 
 from infoscope.config import CosmologyConfig
 from infoscope.cosmology.parameters import comoving_distance_mpc
-from infoscope.datasets import open_for_reading
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
+from infoscope.files.hdf5 import open_for_reading
 from infoscope.lensing_theory import lensing_spectra
 from infoscope.maps.pixel_window import pixel_window
 from infoscope.survey.survey import pixel_side, read_nz

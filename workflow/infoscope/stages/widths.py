@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from infoscope.calibration import CURVES, LEVELS
-from infoscope.datasets import open_for_reading
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
+from infoscope.files.hdf5 import open_for_reading
 from infoscope.inference import WITHHELD
 from infoscope.measurements import Measurement, Training
 from infoscope.posterior import METRICS, Grid, widths

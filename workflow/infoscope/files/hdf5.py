@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
-from infoscope.files import atomic_path
-from infoscope.storage import SCALE, Maps
+from infoscope.files.atomic import atomic_path
+from infoscope.files.precision import SCALE, Maps
 
 VERSIONED = ("numpy", "healpy", "ducc0", "glass", "camb", "jax", "flax", "h5py")
 # From this version of the format on, HDF5 has checksums of its own structures too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infoscope.files import atomic_path
+from infoscope.files.atomic import atomic_path
 
 
 def point(link: Path, folder: Path) -> None:
