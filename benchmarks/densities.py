@@ -44,8 +44,8 @@ from flowjax.train import fit_to_data
 from flowjax.train.losses import MaximumLikelihoodLoss
 from numpy.typing import NDArray
 
-from infoscope.densities import Density, Scaling, fit_density, log_likelihood
-from infoscope.posterior import Grid, widths, widths_of
+from infoscope.inference.densities import Density, Scaling, fit_density, log_likelihood
+from infoscope.inference.posterior import Grid, widths, widths_of
 
 Array = NDArray[np.float64]
 # Log density of rows (…, 2) given scaled (Ω_m, S_8) (…, 2).

@@ -42,8 +42,8 @@ from sbi.utils import BoxUniform
 from torch import Tensor
 
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.densities import fit_density
-from infoscope.posterior import Grid, widths, widths_of
+from infoscope.inference.densities import fit_density
+from infoscope.inference.posterior import Grid, widths, widths_of
 
 Array = NDArray[np.float64]
 

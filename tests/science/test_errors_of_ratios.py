@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from infoscope.comparison import SeedScatter, compare
-from infoscope.inference import CALIBRATED
+from infoscope.inference.inference import CALIBRATED
 from infoscope.measurements import Measurement, Training
 
 from .toy import Toy

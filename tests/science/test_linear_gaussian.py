@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infoscope.inference import CALIBRATED, calibrate
-from infoscope.posterior import METRICS
+from infoscope.inference.inference import CALIBRATED, calibrate
+from infoscope.inference.posterior import METRICS
 
 from .toy import COVARIANCE, Toy, exact_widths
 

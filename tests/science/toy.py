@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from infoscope.inference import Inference, Skies
-from infoscope.posterior import MASSES, Grid
+from infoscope.inference.inference import Inference, Skies
+from infoscope.inference.posterior import MASSES, Grid
 
 PRIOR = {"omega_m": (0.15, 0.45), "sigma_8": (0.5, 1.2)}
 CENTRE = np.array([0.3, 0.85])

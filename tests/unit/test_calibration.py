@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from infoscope.calibration import LEVELS, coverage, ranks, tarp
+from infoscope.inference.calibration import LEVELS, coverage, ranks, tarp
 
 N_SKY, N_TILE = 100, 40
 

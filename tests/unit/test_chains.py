@@ -8,9 +8,9 @@ import getdist
 import numpy as np
 import pytest
 
-from infoscope import chains as text
 from infoscope.files.hdf5 import create
-from infoscope.posterior import METRICS, Grid, widths
+from infoscope.inference import getdist_chains as text
+from infoscope.inference.posterior import METRICS, Grid, widths
 from infoscope.stages import chains
 
 PRIOR = {"omega_m": (0.15, 0.45), "sigma_8": (0.5, 1.2)}

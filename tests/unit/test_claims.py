@@ -14,7 +14,7 @@ from infoscope.claims import columns, judge, p_values
 from infoscope.comparison import Ratio
 from infoscope.config import Claim, ComparisonConfig, Metric, parse_study
 from infoscope.errors import InfoscopeError
-from infoscope.posterior import METRICS
+from infoscope.inference.posterior import METRICS
 from infoscope.stages import claims as stage
 
 from .test_comparison import measurement

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from infoscope.comparison import Ratio, SeedScatter, compare, holm
-from infoscope.inference import CALIBRATED
+from infoscope.inference.inference import CALIBRATED
 from infoscope.measurements import Measurement, Training
 
 TRAINING = {

@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infoscope.densities import (
+from infoscope.errors import InfoscopeError
+from infoscope.inference.densities import (
     Moments,
     fit_density,
     log_likelihood,
     log_likelihood_ratios,
 )
-from infoscope.errors import InfoscopeError
 
 
 def simulate(n_sky=64, n_tile=48, seed=0):

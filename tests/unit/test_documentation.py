@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import comparison, convergence, inference
+from infoscope import comparison, convergence
 from infoscope.config import parse_study
+from infoscope.inference import inference
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]

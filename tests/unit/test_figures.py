@@ -12,13 +12,13 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from infoscope import chains
 from infoscope.errors import InfoscopeError
 from infoscope.families import HEADINGS
 from infoscope.figures_of_calibration import plot_calibration
 from infoscope.figures_of_posteriors import Chain, line_styles, plot_triangle
 from infoscope.figures_of_tiles import Example, plot_tiles
 from infoscope.figures_of_training import plot_learning_curves
+from infoscope.inference import getdist_chains as chains
 from infoscope.maps import harmonics
 from infoscope.marks import family_colour
 from infoscope.stages import plot

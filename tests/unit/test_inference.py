@@ -2,11 +2,11 @@ import h5py
 import numpy as np
 import pytest
 
-from infoscope.calibration import CURVES
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import write_nuisance
-from infoscope.inference import (
+from infoscope.inference.calibration import CURVES
+from infoscope.inference.inference import (
     CALIBRATED,
     CORRECTED,
     WITHHELD,
@@ -16,7 +16,7 @@ from infoscope.inference import (
     calibrate,
     ensemble,
 )
-from infoscope.posterior import METRICS, Grid
+from infoscope.inference.posterior import METRICS, Grid
 from infoscope.stages import infer
 
 from .test_posterior import PRIOR

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.densities import fit_density, log_likelihood
-from infoscope.posterior import METRICS, Grid, draw, posterior, widths
+from infoscope.inference.densities import fit_density, log_likelihood
+from infoscope.inference.posterior import METRICS, Grid, draw, posterior, widths
 
 from .test_densities import simulate
 

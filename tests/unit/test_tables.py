@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope import chains
 from infoscope.errors import InfoscopeError
 from infoscope.files.tables import read_table
+from infoscope.inference import getdist_chains as chains
 from infoscope.survey.redshifts import write_nz
 from infoscope.survey.survey import RedshiftDistribution, read_nz
 

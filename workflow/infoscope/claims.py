@@ -20,9 +20,9 @@ from infoscope.comparison import (
 )
 from infoscope.config import Claim, ComparisonConfig, CostConfig
 from infoscope.convergence import CONVERGED
-from infoscope.inference import WITHHELD
+from infoscope.inference.inference import WITHHELD
+from infoscope.inference.posterior import GAINS
 from infoscope.measurements import Measurement
-from infoscope.posterior import GAINS
 
 Row = dict[str, str | float]
 

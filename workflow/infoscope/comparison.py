@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
 
-from infoscope.inference import WITHHELD
+from infoscope.inference.inference import WITHHELD
+from infoscope.inference.posterior import GAINS, METRICS
 from infoscope.measurements import Measurement
-from infoscope.posterior import GAINS, METRICS
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import norm
 
-from infoscope.chains import WITHHELD
 from infoscope.families import CONTROLS, REFERENCE, VALUES
+from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.marks import (
     GREY,
     PRIOR_LIMITED,

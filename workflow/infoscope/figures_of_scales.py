@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from infoscope import families
-from infoscope.chains import WITHHELD
+from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.marks import (
     BEHIND_TEXT,
     GREY,

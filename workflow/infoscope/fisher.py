@@ -29,8 +29,8 @@ from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.inference.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
 from infoscope.models import Interval
-from infoscope.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
 from infoscope.simulators.shells import (
     born_weights,
     intrinsic_alignment_weights,

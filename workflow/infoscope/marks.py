@@ -20,8 +20,8 @@ from matplotlib.ticker import (
 from numpy.typing import NDArray
 
 from infoscope import families
-from infoscope.chains import WITHHELD
 from infoscope.convergence import CONVERGED
+from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.style import colorblind
 
 Colour = tuple[float, float, float]

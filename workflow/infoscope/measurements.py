@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.convergence import verdict
-from infoscope.inference import WITHHELD
+from infoscope.inference.inference import WITHHELD
 
 Array = NDArray[np.float64]
 

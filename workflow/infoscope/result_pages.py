@@ -9,7 +9,7 @@ import pandas as pd
 
 from infoscope.claims import MEANINGS as CLAIM_MEANINGS
 from infoscope.convergence import CONVERGED
-from infoscope.inference import CALIBRATED
+from infoscope.inference.inference import CALIBRATED
 from infoscope.pages import (
     Cell,
     document,

@@ -20,9 +20,9 @@ from infoscope.comparison import (
     holm,
 )
 from infoscope.errors import InfoscopeError
-from infoscope.inference import CALIBRATED, CORRECTED, WITHHELD
+from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
+from infoscope.inference.posterior import METRICS
 from infoscope.measurements import Measurement
-from infoscope.posterior import METRICS
 
 Array = NDArray[np.float64]
 Row = dict[str, str | int | float]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infoscope import chains
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
+from infoscope.inference import getdist_chains as chains
 
 
 def run(spec: dict[str, Any], posterior: Path, output: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from infoscope.calibration import CURVES, LEVELS, PARAMETERS
 from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write
-from infoscope.inference import Inference, Skies, calibrate, ensemble
-from infoscope.posterior import METRICS, Grid, draw
+from infoscope.inference.calibration import CURVES, LEVELS, PARAMETERS
+from infoscope.inference.inference import Inference, Skies, calibrate, ensemble
+from infoscope.inference.posterior import METRICS, Grid, draw
 from infoscope.seeds import seed_of
 
 LOSSES = ("train_nll", "validation_nll", "validation_error", "final_drop")

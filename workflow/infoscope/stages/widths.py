@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from infoscope.calibration import CURVES, LEVELS
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
-from infoscope.inference import WITHHELD
+from infoscope.inference.calibration import CURVES, LEVELS
+from infoscope.inference.inference import WITHHELD
+from infoscope.inference.posterior import METRICS, Grid, widths
 from infoscope.measurements import Measurement, Training
-from infoscope.posterior import METRICS, Grid, widths
 from infoscope.widths import columns, measure, names
 
 PRIOR_CELLS = 512

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.densities import Density, log_likelihood_ratios
+from infoscope.inference.densities import Density, log_likelihood_ratios
 
 Array = NDArray[np.float64]
 # Single precision: exponentials, logarithms and sorting take a third of the time.

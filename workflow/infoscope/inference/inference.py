@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from infoscope import calibration
-from infoscope.calibration import Coverage, coverage, ranks, tarp
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.densities import Density, fit_density
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
-from infoscope.posterior import (
+from infoscope.inference import calibration
+from infoscope.inference.calibration import Coverage, coverage, ranks, tarp
+from infoscope.inference.densities import Density, fit_density
+from infoscope.inference.posterior import (
     METRICS,
     Grid,
     Probabilities,

@@ -1,0 +1,1 @@
+"""Densities of summaries, posteriors and their calibration."""
