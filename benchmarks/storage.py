@@ -47,11 +47,11 @@ from infoscope.config import (
 )
 from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.parameters import grid, omega_m_s8
-from infoscope.degradations import degrade
+from infoscope.degradations.degrade import degrade
+from infoscope.degradations.operation import Sky, Survey
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import HALF, power_of_two
 from infoscope.maps import harmonics
-from infoscope.operations import Sky, Survey
 from infoscope.simulators import simulate
 from infoscope.survey.survey import read_nz
 from infoscope.training import Bounds, train

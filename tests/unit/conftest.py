@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from infoscope.config import parse_study
+from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey
 from infoscope.maps import harmonics
-from infoscope.operations import REGISTRY, Operation, Sky, Survey
 
 NSIDE = 32
 

@@ -9,8 +9,8 @@ import pytest
 
 from infoscope import parts
 from infoscope.agreement import AGREE, DISAGREE, UNDECIDED, Agreement, information_left
+from infoscope.degradations.operation import Operation
 from infoscope.kept_parts import Profiles, coverage
-from infoscope.operations import Operation
 from infoscope.parts import VALUE_EDGES, Annuli
 from infoscope.survey.survey import Survey
 

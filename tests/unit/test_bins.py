@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoscope.operations import Sky
+from infoscope.degradations.operation import Sky
 
 
 @pytest.mark.parametrize("domain", ["sphere", "tile", "harmonic"])

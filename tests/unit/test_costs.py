@@ -11,7 +11,7 @@ import pytest
 from infoscope import batches, specs, training
 from infoscope.config import CNNConfig, parse_study
 from infoscope.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
-from infoscope.operations import REGISTRY
+from infoscope.degradations.operation import REGISTRY
 from infoscope.stages import train
 from infoscope.survey.redshifts import redshift_distribution
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope import config, degradations
-from infoscope.degradations import check, degrade
+from infoscope import config
+from infoscope.degradations import degrade as degradations
+from infoscope.degradations.degrade import check, degrade
+from infoscope.degradations.operation import REGISTRY, Sky
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
-from infoscope.operations import REGISTRY, Sky
 from infoscope.survey.survey import from_tiles, to_tiles
 
 from .conftest import NSIDE, parsed
@@ -174,7 +175,7 @@ def test_operations_in_one_domain_share_their_transforms(
     for name in ("to_tiles", "from_tiles"):
         convert = globals()[name]
         monkeypatch.setattr(
-            f"infoscope.sky.{name}",
+            f"infoscope.degradations.degrade.sky.{name}",
             lambda *a, name=name, convert=convert: (
                 conversions.append(name) or convert(*a)
             ),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infoscope import operations, specs
+from infoscope import specs
 from infoscope.config import parse_study
-from infoscope.families import HEADINGS, OF_OPERATION, family_of
+from infoscope.degradations import operation as operations
+from infoscope.degradations.families import HEADINGS, OF_OPERATION, family_of
 from infoscope.marks import OF_FAMILY, family_colour
 
 ROOT = Path(__file__).parents[2]

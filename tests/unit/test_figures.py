@@ -12,8 +12,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from infoscope.degradations.families import HEADINGS
 from infoscope.errors import InfoscopeError
-from infoscope.families import HEADINGS
 from infoscope.figures_of_calibration import plot_calibration
 from infoscope.figures_of_posteriors import Chain, line_styles, plot_triangle
 from infoscope.figures_of_tiles import Example, plot_tiles

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from infoscope.families import HEADINGS
+from infoscope.degradations.families import HEADINGS
 from infoscope.figures_of_widths import plot_widths
 from infoscope.marks import estimator_colour, family_colour
 from infoscope.stages import plot_ratios

@@ -6,8 +6,8 @@ import healpy
 import numpy as np
 import pytest
 
+from infoscope.degradations.operation import Sky
 from infoscope.maps import harmonics
-from infoscope.operations import Sky
 
 from .conftest import NSIDE
 

@@ -11,9 +11,9 @@ import pytest
 
 from infoscope import specs
 from infoscope.config import Study, parse_study
-from infoscope.degradations import degrade
+from infoscope.degradations.degrade import degrade
+from infoscope.degradations.operation import REGISTRY, Sky
 from infoscope.errors import InfoscopeError
-from infoscope.operations import REGISTRY, Sky
 
 # the example of the documentation
 PAGE = Path(__file__).parents[2] / "docs/operations.md"

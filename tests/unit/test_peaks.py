@@ -6,9 +6,9 @@ import healpy
 import numpy as np
 import pytest
 
+from infoscope.degradations.operation import Sky
+from infoscope.degradations.operations.peaks import around_peaks
 from infoscope.errors import InfoscopeError
-from infoscope.operations import Sky
-from infoscope.operations.peaks import around_peaks
 
 from .conftest import NSIDE
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from infoscope.degradations.operation import Sky
 from infoscope.maps import harmonics
-from infoscope.operations import Sky
 
 from .conftest import NSIDE
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from infoscope.degradations.operation import Sky, Survey
+from infoscope.degradations.operations.filters import fwhm
 from infoscope.maps import harmonics
-from infoscope.operations import Sky, Survey
-from infoscope.operations.scales import fwhm
 
 from .conftest import NSIDE
 

@@ -15,7 +15,8 @@ from infoscope.config import (
     parse_study,
 )
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.degradations import degrade
+from infoscope.degradations.degrade import degrade
+from infoscope.degradations.operation import Sky, Survey
 from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.files.precision import (
     ALIGNMENT,
@@ -25,7 +26,6 @@ from infoscope.files.precision import (
     power_of_two,
 )
 from infoscope.maps import harmonics
-from infoscope.operations import Sky, Survey
 from infoscope.simulators import simulate
 from infoscope.survey.survey import from_tiles, read_nz
 

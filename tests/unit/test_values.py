@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from infoscope.degradations.operation import Sky
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
-from infoscope.operations import Sky
 
 from .conftest import NSIDE
 

@@ -40,7 +40,7 @@ NOTHING = '''"""An operation that does nothing."""
 
 from typing import Literal
 
-from infoscope.operations import Operation, Sky, operation
+from infoscope.degradations.operation import Operation, Sky, operation
 
 
 class Nothing(Operation):

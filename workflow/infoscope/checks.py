@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from infoscope import specs
 from infoscope.config import CosmoGridConfig, NBodyConfig, Study, parse_study
 from infoscope.cosmology.parameters import comoving_distance_mpc
-from infoscope.degradations import check
+from infoscope.degradations.degrade import check
+from infoscope.degradations.families import REFERENCE
 from infoscope.errors import InfoscopeError
-from infoscope.families import REFERENCE
 from infoscope.survey.footprint import selected_tiles
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution, Survey

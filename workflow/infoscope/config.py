@@ -26,17 +26,26 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from infoscope.degradations import NoiseOrder
+from infoscope.degradations.degrade import NoiseOrder
+from infoscope.degradations.operation import REGISTRY, Operation, load
+from infoscope.degradations.operations.bins import SelectBins, SumBins
+from infoscope.degradations.operations.filters import (
+    BandPass,
+    BandStop,
+    HighPass,
+    LowPass,
+)
+from infoscope.degradations.operations.noise import ScaleNoise
+from infoscope.degradations.operations.peaks import SelectPeaks, SelectVoids
+from infoscope.degradations.operations.positions import ShufflePixels
+from infoscope.degradations.operations.spectra import FlattenSpectrum, RandomizePhases
+from infoscope.degradations.operations.values import (
+    GaussianizePixels,
+    KeepConvergence,
+    RandomMask,
+)
 from infoscope.errors import InfoscopeError
 from infoscope.models import Interval, Model, increasing
-from infoscope.operations import REGISTRY, Operation, load
-from infoscope.operations.bins import SelectBins, SumBins
-from infoscope.operations.noise import ScaleNoise
-from infoscope.operations.peaks import SelectPeaks, SelectVoids
-from infoscope.operations.positions import ShufflePixels
-from infoscope.operations.scales import BandPass, BandStop, HighPass, LowPass
-from infoscope.operations.spectra import FlattenSpectrum, RandomizePhases
-from infoscope.operations.values import GaussianizePixels, KeepConvergence, RandomMask
 from infoscope.survey.presets import PRESETS
 
 SPLITS = ("train", "validation", "test", "fiducial")

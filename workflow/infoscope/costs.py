@@ -16,6 +16,7 @@ from math import ceil
 from infoscope import specs
 from infoscope.checks import depth_mpc, survey_of
 from infoscope.config import CosmoGridConfig, NBodyConfig, PowerSpectrumConfig, Study
+from infoscope.degradations.operation import REGISTRY, name_of
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.files.precision import (
     ALIGNMENT,
@@ -24,7 +25,6 @@ from infoscope.files.precision import (
     NOISY_TILES,
 )
 from infoscope.flops import activations, flop_of_prediction, flop_of_step
-from infoscope.operations import REGISTRY, name_of
 from infoscope.survey.survey import RedshiftDistribution, Survey
 
 FLOAT = 4  # bytes of a number in memory

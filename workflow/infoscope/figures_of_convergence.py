@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import norm
 
-from infoscope.families import CONTROLS, REFERENCE, VALUES
+from infoscope.degradations.families import CONTROLS, REFERENCE, VALUES
 from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.marks import (
     GREY,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
-from infoscope import families
+from infoscope.degradations import families
 from infoscope.marks import estimator_colour, estimator_label, family_colour, wrapped
 from infoscope.style import styled
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from infoscope import families
+from infoscope.degradations import families
 from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.marks import (
     BEHIND_TEXT,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infoscope import families
+from infoscope.degradations import families
 from infoscope.marks import (
     GREY,
     MISSING,

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.operations import Operation
-from infoscope.operations.bins import SelectBins
-from infoscope.operations.scales import BandPass, BandStop, HighPass, LowPass
-from infoscope.operations.values import ConvergenceRanges, KeepConvergence, RandomMask
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.operations.bins import SelectBins
+from infoscope.degradations.operations.filters import (
+    BandPass,
+    BandStop,
+    HighPass,
+    LowPass,
+)
+from infoscope.degradations.operations.values import (
+    ConvergenceRanges,
+    KeepConvergence,
+    RandomMask,
+)
 from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES
 from infoscope.survey.survey import Survey
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.operations.scales import LowPass
+from infoscope.degradations.operations.filters import LowPass
 from infoscope.survey.survey import Survey
 
 Array = NDArray[np.float32]

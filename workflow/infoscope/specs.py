@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from infoscope.config import SPLITS, PowerSpectrumConfig, Study
-from infoscope.families import OF_OPERATION, REFERENCE, SCALES, family_of
-from infoscope.operations import REGISTRY, Operation, Registered, name_of
+from infoscope.degradations.families import OF_OPERATION, REFERENCE, SCALES, family_of
+from infoscope.degradations.operation import REGISTRY, Operation, Registered, name_of
 from infoscope.simulators import MODULES
 from infoscope.survey.survey import Survey
 

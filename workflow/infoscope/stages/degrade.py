@@ -14,7 +14,9 @@ from pydantic import TypeAdapter
 
 from infoscope import config
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.degradations import degrade
+from infoscope.degradations.degrade import degrade
+from infoscope.degradations.operation import load
+from infoscope.degradations.sky import Sky
 from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
@@ -27,9 +29,7 @@ from infoscope.files.hdf5 import (
 )
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps
-from infoscope.operations import load
 from infoscope.seeds import seed_of
-from infoscope.sky import Sky
 from infoscope.survey.survey import Survey, nside_of
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from infoscope.degradations.operation import Operation, Sky, Survey, operation
 from infoscope.maps.harmonics import ell_of_alm, lmax_of
 from infoscope.models import Interval, increasing
-from infoscope.operations import Operation, Sky, Survey, operation
 
 Profile = Literal["gaussian", "tophat"]
 PROFILE = "Gaussian beam exp(−ℓ(ℓ+1)σ²/2), or a hard cut at ℓ = π / FWHM."

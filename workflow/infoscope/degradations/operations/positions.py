@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from infoscope.operations import Operation, Sky, operation
+from infoscope.degradations.operation import Operation, Sky, operation
 
 
 class ShufflePixels(Operation):

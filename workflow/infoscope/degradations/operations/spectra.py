@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from infoscope.degradations.operation import Operation, Sky, operation
 from infoscope.maps import harmonics
 from infoscope.maps.harmonics import lmax_of
-from infoscope.operations import Operation, Sky, operation
 
 
 class RandomizePhases(Operation):

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from infoscope.degradations.operation import Operation, Sky, operation
 from infoscope.errors import InfoscopeError
-from infoscope.operations import Operation, Sky, operation
 from infoscope.survey.survey import nside_of
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from infoscope.operations import Operation, Sky, Survey, operation
+from infoscope.degradations.operation import Operation, Sky, Survey, operation
 
 
 class SumBins(Operation):

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from infoscope.degradations.operation import Operation, Sky, operation
+from infoscope.degradations.sky import per_bin
 from infoscope.errors import InfoscopeError
 from infoscope.models import Model
-from infoscope.operations import Operation, Sky, operation
-from infoscope.sky import per_bin
 
 
 class ConvergenceRanges(Model):

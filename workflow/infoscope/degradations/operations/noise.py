@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from infoscope.operations import Operation, Sky, Survey, operation
+from infoscope.degradations.operation import Operation, Sky, Survey, operation
 
 
 class ScaleNoise(Operation):

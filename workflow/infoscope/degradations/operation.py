@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from infoscope.degradations.sky import Domain, Sky
 from infoscope.errors import InfoscopeError
 from infoscope.models import Model
-from infoscope.sky import Domain, Sky
 from infoscope.survey.survey import Survey
 
 __all__ = ["Domain", "Operation", "Sky", "Survey", "operation"]

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey, name_of
+from infoscope.degradations.sky import per_bin
 from infoscope.errors import InfoscopeError
-from infoscope.operations import REGISTRY, Operation, Sky, Survey, name_of
-from infoscope.sky import per_bin
 from infoscope.survey.survey import to_tiles
 
 NoiseOrder = Literal["before", "after", "none"]

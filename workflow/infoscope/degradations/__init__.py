@@ -1,0 +1,1 @@
+"""Degradations: operations that remove a feature from the maps."""
