@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.simulators.growth import Growth
-from infoscope.simulators.mesh import cic_window, paint, wavenumber_squared
-from infoscope.simulators.nbody import Z_START
-from infoscope.simulators.particles import Particles, linear_density, start, step
+from infoscope.skies.growth import Growth
+from infoscope.skies.mesh import cic_window, paint, wavenumber_squared
+from infoscope.skies.nbody import Z_START
+from infoscope.skies.particles import Particles, linear_density, start, step
 
 ROOT = Path(__file__).parents[1]
 COSMOLOGY = CosmologyConfig()

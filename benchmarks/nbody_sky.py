@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from infoscope.simulators.growth import Growth
-from infoscope.simulators.lightcone import directions, shell
-from infoscope.simulators.mesh import gradient, paint, read
-from infoscope.simulators.particles import Particles, step
+from infoscope.skies.growth import Growth
+from infoscope.skies.lightcone import directions, shell
+from infoscope.skies.mesh import gradient, paint, read
+from infoscope.skies.particles import Particles, step
 
 
 def best_of_three(run: Callable[[], object]) -> float:

@@ -52,7 +52,7 @@ from infoscope.degradations.operation import Sky, Survey
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import HALF, power_of_two
 from infoscope.maps import harmonics
-from infoscope.simulators import simulate
+from infoscope.skies.simulate import simulate
 from infoscope.survey.survey import read_nz
 from infoscope.training import Bounds, train
 

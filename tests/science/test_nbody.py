@@ -14,8 +14,8 @@ from benchmarks.nbody_power import (
 )
 
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.simulators.growth import Growth
-from infoscope.simulators.mesh import wavenumber_squared
+from infoscope.skies.growth import Growth
+from infoscope.skies.mesh import wavenumber_squared
 
 BOX, N, MESH = 384.0, 64, 128
 

@@ -22,14 +22,14 @@ from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.effects.intrinsic_alignment import PIVOT_Z
 from infoscope.fisher import convergence_spectra
 from infoscope.lensing_theory import lensing_spectra
-from infoscope.simulators import simulate
-from infoscope.simulators.fields import gaussian_spectrum
-from infoscope.simulators.shells import (
+from infoscope.skies.fields import gaussian_spectrum
+from infoscope.skies.shells import (
     born_weights,
     intrinsic_alignment_weights,
     shell_edges,
     shell_spectra,
 )
+from infoscope.skies.simulate import simulate
 from infoscope.stages import validate
 from infoscope.survey.survey import RedshiftDistribution, read_nz
 

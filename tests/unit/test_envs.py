@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 from infoscope import specs
 from infoscope.cli import STAGES
-from infoscope.simulators import MODULES
+from infoscope.skies.simulate import MODULES
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))

@@ -7,8 +7,8 @@ import healpy
 import numpy as np
 import pytest
 
-from infoscope.simulators import fields
-from infoscope.simulators.fields import (
+from infoscope.skies import fields
+from infoscope.skies.fields import (
     SHELLS_AT_ONCE,
     draw_gaussian,
     gaussian_spectrum,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import fisher, simulators, specs
+from infoscope import fisher, specs
 from infoscope.cli import main
 from infoscope.config import (
     GaussianConfig,
@@ -22,8 +22,9 @@ from infoscope.config import (
 )
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.effects.intrinsic_alignment import alignment
-from infoscope.simulators import fields
-from infoscope.simulators.shells import shell_edges
+from infoscope.skies import fields
+from infoscope.skies import simulate as simulators
+from infoscope.skies.shells import shell_edges
 from infoscope.survey.survey import Survey, read_nz
 
 ROOT = Path(__file__).parents[2]

@@ -26,7 +26,7 @@ from infoscope.files.precision import (
     power_of_two,
 )
 from infoscope.maps import harmonics
-from infoscope.simulators import simulate
+from infoscope.skies.simulate import simulate
 from infoscope.survey.survey import from_tiles, read_nz
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope.cosmogrid import NUISANCE
 from infoscope.files.hdf5 import read_nuisance
+from infoscope.skies.cosmogrid import NUISANCE
 
 from .. import cosmogrid
 from .conftest import Checkout

@@ -31,7 +31,7 @@ from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.inference.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
 from infoscope.models import Interval
-from infoscope.simulators.shells import (
+from infoscope.skies.shells import (
     born_weights,
     intrinsic_alignment_weights,
     shell_edges,

@@ -21,7 +21,7 @@ import numpy as np
 from infoscope.config import SPLITS, PowerSpectrumConfig, Study
 from infoscope.degradations.families import OF_OPERATION, REFERENCE, SCALES, family_of
 from infoscope.degradations.operation import REGISTRY, Operation, Registered, name_of
-from infoscope.simulators import MODULES
+from infoscope.skies.simulate import MODULES
 from infoscope.survey.survey import Survey
 
 PACKAGE = Path(__file__).parent
@@ -37,7 +37,7 @@ NOT_CODE = {
     "errors",
     "files.atomic",
     "models",
-    "simulators",
+    "skies.simulate",
     "specs",
 }
 
@@ -523,7 +523,7 @@ def code(stage: str) -> str:
 
 def simulate_code(study: Study) -> str:
     """Digest of the code that makes skies: that of the simulator, and the table's."""
-    module = f"simulators.{MODULES[study.simulator.name]}"
+    module = f"skies.{MODULES[study.simulator.name]}"
     stages = ["stages.simulate", "stages.matter"]
     return _joined(_modules([*stages, module]))
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.config import CosmologyConfig
-from infoscope.cosmogrid import (
+from infoscope.errors import InfoscopeError
+from infoscope.files.links import point
+from infoscope.skies.cosmogrid import (
     FIDUCIAL,
     GRID_SPLITS,
     Member,
@@ -20,8 +22,6 @@ from infoscope.cosmogrid import (
     read_metainfo,
     write_index,
 )
-from infoscope.errors import InfoscopeError
-from infoscope.files.links import point
 
 
 def run(spec: dict[str, Any], root: Path, output: Path) -> None:

@@ -11,7 +11,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from infoscope.cosmogrid import (
+from infoscope.cosmology.nuisance import Nuisance
+from infoscope.errors import InfoscopeError
+from infoscope.eta import paced
+from infoscope.files.hdf5 import NewFile, create, describe_skies, write
+from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
+from infoscope.skies.cosmogrid import (
     FIELDS,
     N_BINS,
     NUISANCE,
@@ -21,11 +26,6 @@ from infoscope.cosmogrid import (
     name_of,
     read_index,
 )
-from infoscope.cosmology.nuisance import Nuisance
-from infoscope.errors import InfoscopeError
-from infoscope.eta import paced
-from infoscope.files.hdf5 import NewFile, create, describe_skies, write
-from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.survey.survey import averaged, read_nz
 
 log = logging.getLogger(__name__)

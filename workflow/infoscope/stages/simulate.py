@@ -18,7 +18,7 @@ from infoscope.eta import paced
 from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.seeds import seed_of
-from infoscope.simulators import simulate
+from infoscope.skies.simulate import simulate
 from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)

@@ -25,8 +25,8 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from infoscope.simulators.growth import Growth
-from infoscope.simulators.mesh import (
+from infoscope.skies.growth import Growth
+from infoscope.skies.mesh import (
     gradient,
     inverse_laplacian,
     paint,

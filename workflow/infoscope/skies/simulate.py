@@ -63,5 +63,5 @@ def simulate(
         Maps (1 + n_order, n_bins, 12 nside²) in RING order: the convergence, and the
         terms of `intrinsic_alignment` for A_IA = 1.
     """
-    skies: Skies = import_module(f"{__name__}.{MODULES[config.name]}").skies
+    skies: Skies = import_module(f"infoscope.skies.{MODULES[config.name]}").skies
     return skies(config, matter, nz, nside, generators)

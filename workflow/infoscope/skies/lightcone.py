@@ -19,7 +19,7 @@ from jax import Array, lax
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from infoscope.simulators.mesh import cic_window, read, wavenumber_squared
+from infoscope.skies.mesh import cic_window, read, wavenumber_squared
 
 
 def directions(nside: int) -> NDArray:

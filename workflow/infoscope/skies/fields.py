@@ -21,7 +21,7 @@ from scipy.linalg.blas import sgemm
 from infoscope.config import GaussianConfig, LognormalConfig
 from infoscope.cosmology.matter import Matter
 from infoscope.maps.harmonics import ell_of_alm
-from infoscope.simulators.shells import map_weights, shell_edges, shell_spectra
+from infoscope.skies.shells import map_weights, shell_edges, shell_spectra
 from infoscope.survey.survey import RedshiftDistribution
 
 log = logging.getLogger(__name__)
