@@ -19,9 +19,9 @@ import numpy as np
 
 from infoscope import attribution, parts
 from infoscope.config import CNNConfig
-from infoscope.flops import flop_of_step
+from infoscope.estimators.flops import flop_of_step
+from infoscope.estimators.training import network_of
 from infoscope.parts import Annuli
-from infoscope.training import network_of
 
 TILES, N_BINS, BATCH, POINTS = 256, 4, 64, 32
 

@@ -21,8 +21,8 @@ from pydantic import TypeAdapter
 from training_step import LEARNING_RATE, N_BINS, peak, step_of
 
 from infoscope.config import CNNConfig, DeepLSSConfig
-from infoscope.flops import flop_of_step
-from infoscope.training import CLIP_NORM, WEIGHT_DECAY, network_of
+from infoscope.estimators.flops import flop_of_step
+from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY, network_of
 
 FIRST_STEPS = 3
 ROUNDS = 3

@@ -44,7 +44,7 @@ NOT_WEIGHTS = ("settings", "x", "target", "losses", "mean", "cholesky")
 
 
 class Standardise(nn.Module):
-    """`infoscope.networks.Standardise`."""
+    """`infoscope.estimators.networks.Standardise`."""
 
     def __init__(self, shift: Tensor, scale: Tensor) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ def layers_of(weights: dict[str, Tensor]) -> nn.ModuleDict:
 
 
 def gaussian(raw: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn what the dense layer of `infoscope.networks.Head` says into its outputs."""
+    """Turn what the dense layer of `infoscope.estimators.networks.Head` says into its outputs."""
     diagonal = functional.softplus(raw[:, 2:4]) + SMALLEST_DIAGONAL
     zero = torch.zeros_like(raw[:, 4])
     rows = [diagonal[:, 0], zero, raw[:, 4], diagonal[:, 1]]
@@ -96,7 +96,7 @@ def gaussian(raw: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def negative_log_likelihood(outputs: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
-    """`infoscope.networks.negative_log_likelihood`."""
+    """`infoscope.estimators.networks.negative_log_likelihood`."""
     mean, cholesky = outputs
     white = (cholesky * (target - mean)[:, :, None]).sum(dim=1)
     log_det = cholesky.diagonal(dim1=1, dim2=2).log().sum(dim=-1)
@@ -109,7 +109,7 @@ def gelu(x: Tensor) -> Tensor:
 
 
 def space_to_depth(x: Tensor, block: int) -> Tensor:
-    """`infoscope.networks.space_to_depth`."""
+    """`infoscope.estimators.networks.space_to_depth`."""
     n, height, width, channels = x.shape
     x = x.reshape(n, height // block, block, width // block, block, channels)
     x = x.permute(0, 1, 3, 2, 4, 5)
@@ -117,7 +117,7 @@ def space_to_depth(x: Tensor, block: int) -> Tensor:
 
 
 class CNN(nn.Module):
-    """`infoscope.networks.CNN`."""
+    """`infoscope.estimators.networks.CNN`."""
 
     def __init__(self, stem: int, blocks: int, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class CNN(nn.Module):
 
 
 class DeepLSS(nn.Module):
-    """`infoscope.networks.DeepLSS`."""
+    """`infoscope.estimators.networks.DeepLSS`."""
 
     def __init__(self, blocks: int, weights: dict[str, Tensor]) -> None:
         super().__init__()

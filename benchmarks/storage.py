@@ -36,7 +36,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from infoscope.batches import Inputs
 from infoscope.config import (
     CNNConfig,
     CosmologyConfig,
@@ -49,12 +48,13 @@ from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.parameters import grid, omega_m_s8
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import Sky, Survey
+from infoscope.estimators.batches import Inputs
+from infoscope.estimators.training import Bounds, train
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import HALF, power_of_two
 from infoscope.maps import harmonics
 from infoscope.skies.simulate import simulate
 from infoscope.survey.survey import read_nz
-from infoscope.training import Bounds, train
 
 COSMOLOGY = CosmologyConfig()
 THETA = np.array([COSMOLOGY.fiducial.omega_m, COSMOLOGY.fiducial.sigma_8])

@@ -30,9 +30,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from infoscope import batches, training
 from infoscope.config import CNNConfig, TrainingConfig
 from infoscope.cosmology.nuisance import Nuisance
+from infoscope.estimators import batches, training
 from infoscope.files import hdf5 as datasets
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISY_TILES, Maps

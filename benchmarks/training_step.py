@@ -19,9 +19,9 @@ import optax
 from flax import linen as nn
 
 from infoscope.config import CNNConfig
-from infoscope.flops import flop_of_step
-from infoscope.networks import negative_log_likelihood
-from infoscope.training import CLIP_NORM, WEIGHT_DECAY, network_of
+from infoscope.estimators.flops import flop_of_step
+from infoscope.estimators.networks import negative_log_likelihood
+from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY, network_of
 
 N_BINS = 4
 STEPS = 20

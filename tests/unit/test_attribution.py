@@ -9,7 +9,7 @@ import pytest
 
 from infoscope import attribution, parts
 from infoscope.attribution import gradient_of
-from infoscope.networks import CNN, DeepLSS
+from infoscope.estimators.networks import CNN, DeepLSS
 from infoscope.parts import Annuli
 
 SIDE, N_BINS = 16, 2

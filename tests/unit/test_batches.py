@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from infoscope import batches
-from infoscope.batches import Inputs
+from infoscope.estimators import batches
+from infoscope.estimators.batches import Inputs
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISY_TILES, Maps
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from infoscope.convergence import final_drop, verdict
-from infoscope.training import Look
+from infoscope.estimators.stopping import final_drop, verdict
+from infoscope.estimators.training import Look
 
 
 def history(*losses: float, every: int = 10) -> list[Look]:

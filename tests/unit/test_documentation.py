@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import comparison, convergence
+from infoscope import comparison
 from infoscope.config import parse_study
+from infoscope.estimators import stopping as convergence
 from infoscope.inference import inference
 
 ROOT = Path(__file__).parents[2]

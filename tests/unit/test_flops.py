@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from infoscope.config import CNNConfig, DeepLSSConfig, Estimator, PowerSpectrumConfig
-from infoscope.flops import flop_of_prediction, flop_of_step
-from infoscope.networks import negative_log_likelihood
-from infoscope.training import network_of
+from infoscope.estimators.flops import flop_of_prediction, flop_of_step
+from infoscope.estimators.networks import negative_log_likelihood
+from infoscope.estimators.training import network_of
 
 SIDE, N_BINS = 128, 4
 

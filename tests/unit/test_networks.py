@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from infoscope.networks import (
+from infoscope.estimators.networks import (
     CNN,
     DeepLSS,
     SpectrumNetwork,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from infoscope.power_spectra import annuli, binned_spectra
+from infoscope.estimators.binned_spectra import annuli, binned_spectra
 
 
 def test_white_noise_is_flat():

@@ -2,12 +2,12 @@ import jax
 import numpy as np
 import pytest
 
-from infoscope.batches import Inputs
-from infoscope.checkpoints import Checkpoints
 from infoscope.config import CNNConfig, PowerSpectrumConfig, Prior, TrainingConfig
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
-from infoscope.training import (
+from infoscope.estimators.batches import Inputs
+from infoscope.estimators.checkpoints import Checkpoints
+from infoscope.estimators.training import (
     Bounds,
     Standardisation,
     mean_error,

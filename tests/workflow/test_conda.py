@@ -109,7 +109,7 @@ def test_conda_makes_the_environments_of_the_repository(study) -> None:
     ("env", "modules"),
     [
         ("simulate", "astropy.io.fits, infoscope.skies.simulate.nbody"),
-        ("train", "infoscope.checkpoints"),
+        ("train", "infoscope.estimators.checkpoints"),
     ],
 )
 def test_what_the_study_leaves_unused_is_there_too(study, env, modules) -> None:

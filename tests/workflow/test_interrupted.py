@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 # the command line, with a checkpoint at every look
 LAUNCHER = """
 import sys
-from infoscope import checkpoints, cli
+from infoscope.estimators import checkpoints
+from infoscope import cli
 checkpoints.EVERY_SECONDS = 0
 sys.exit(cli.main())
 """

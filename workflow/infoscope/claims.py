@@ -19,7 +19,7 @@ from infoscope.comparison import (
     holm,
 )
 from infoscope.config import Claim, ComparisonConfig, CostConfig
-from infoscope.convergence import CONVERGED
+from infoscope.estimators.stopping import CONVERGED
 from infoscope.inference.inference import WITHHELD
 from infoscope.inference.posterior import GAINS
 from infoscope.measurements import Measurement

@@ -18,13 +18,13 @@ from infoscope.checks import depth_mpc, survey_of
 from infoscope.config import CosmoGridConfig, NBodyConfig, PowerSpectrumConfig, Study
 from infoscope.degradations.operation import REGISTRY, name_of
 from infoscope.effects.intrinsic_alignment import ORDERS
+from infoscope.estimators.flops import activations, flop_of_prediction, flop_of_step
 from infoscope.files.precision import (
     ALIGNMENT,
     CONVERGENCE,
     NOISELESS_TILES,
     NOISY_TILES,
 )
-from infoscope.flops import activations, flop_of_prediction, flop_of_step
 from infoscope.survey.survey import RedshiftDistribution, Survey
 
 FLOAT = 4  # bytes of a number in memory

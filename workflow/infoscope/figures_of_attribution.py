@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
 from infoscope.agreement import AGREE, DISAGREE, FEWEST
-from infoscope.convergence import CONVERGED
+from infoscope.estimators.stopping import CONVERGED
 from infoscope.style import colorblind, styled
 
 RESPONSE, ABLATION, PEAKS, VOIDS = (colorblind(4)[i] for i in (0, 1, 3, 2))

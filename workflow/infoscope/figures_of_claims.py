@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import blended_transform_factory
 
-from infoscope.convergence import CONVERGED
+from infoscope.estimators.stopping import CONVERGED
 from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.marks import (
     CORRECTED,

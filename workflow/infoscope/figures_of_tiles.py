@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
+from infoscope.estimators.binned_spectra import annulus_edges, binned_spectra
 from infoscope.marks import family_colour, wrapped
-from infoscope.power_spectra import annulus_edges, binned_spectra
 from infoscope.style import styled
 
 FloatArray = NDArray[np.floating[Any]]

@@ -19,8 +19,8 @@ from matplotlib.ticker import (
 )
 from numpy.typing import NDArray
 
-from infoscope.convergence import CONVERGED
 from infoscope.degradations import families
+from infoscope.estimators.stopping import CONVERGED
 from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.style import colorblind
 

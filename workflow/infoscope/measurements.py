@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.convergence import verdict
+from infoscope.estimators.stopping import verdict
 from infoscope.inference.inference import WITHHELD
 
 Array = NDArray[np.float64]

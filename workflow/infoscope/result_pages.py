@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from infoscope.claims import MEANINGS as CLAIM_MEANINGS
-from infoscope.convergence import CONVERGED
+from infoscope.estimators.stopping import CONVERGED
 from infoscope.inference.inference import CALIBRATED
 from infoscope.pages import (
     Cell,

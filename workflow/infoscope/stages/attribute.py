@@ -17,11 +17,16 @@ from infoscope import attribution, parts
 from infoscope.attribution import Estimate
 from infoscope.config import Estimator, Prior
 from infoscope.devices import check_gpus
+from infoscope.estimators.training import (
+    Bounds,
+    EstimatorConfig,
+    Standardisation,
+    network_of,
+)
 from infoscope.files.hdf5 import create, open_for_reading, write
 from infoscope.files.precision import Maps
 from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.survey.survey import Survey
-from infoscope.training import Bounds, EstimatorConfig, Standardisation, network_of
 
 logger = logging.getLogger(__name__)
 

@@ -16,13 +16,20 @@ from flax import serialization
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope.batches import Inputs
-from infoscope.checkpoints import Checkpoints
 from infoscope.config import Estimator, Prior, TrainingConfig
-from infoscope.convergence import final_drop
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.devices import check_gpus
 from infoscope.errors import InfoscopeError
+from infoscope.estimators.batches import Inputs
+from infoscope.estimators.checkpoints import Checkpoints
+from infoscope.estimators.stopping import final_drop
+from infoscope.estimators.training import (
+    Bounds,
+    EstimatorConfig,
+    Result,
+    predict,
+    train,
+)
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import (
     create,
@@ -33,7 +40,6 @@ from infoscope.files.hdf5 import (
 )
 from infoscope.files.precision import Maps
 from infoscope.seeds import seed_of
-from infoscope.training import Bounds, EstimatorConfig, Result, predict, train
 
 logger = logging.getLogger(__name__)
 

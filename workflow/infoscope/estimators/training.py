@@ -16,8 +16,6 @@ import optax
 from flax import linen as nn
 from numpy.typing import NDArray
 
-from infoscope.batches import Inputs, batches
-from infoscope.checkpoints import Checkpoints
 from infoscope.config import (
     CNNConfig,
     DeepLSSConfig,
@@ -27,9 +25,16 @@ from infoscope.config import (
 )
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
+from infoscope.estimators.batches import Inputs, batches
+from infoscope.estimators.binned_spectra import binned_spectra
+from infoscope.estimators.checkpoints import Checkpoints
+from infoscope.estimators.networks import (
+    CNN,
+    DeepLSS,
+    SpectrumNetwork,
+    negative_log_likelihood,
+)
 from infoscope.models import Interval
-from infoscope.networks import CNN, DeepLSS, SpectrumNetwork, negative_log_likelihood
-from infoscope.power_spectra import binned_spectra
 
 Array = NDArray[np.float32]
 EstimatorConfig = CNNConfig | DeepLSSConfig | PowerSpectrumConfig

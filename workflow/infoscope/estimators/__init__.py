@@ -1,0 +1,1 @@
+"""Estimators: networks, their inputs and their training."""
