@@ -17,11 +17,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from infoscope import attribution, parts
+from infoscope.attribution import (
+    decompositions as parts,
+)
+from infoscope.attribution import (
+    integrated_gradients as attribution,
+)
+from infoscope.attribution.decompositions import Annuli
 from infoscope.config import CNNConfig
 from infoscope.estimators.flops import flop_of_step
 from infoscope.estimators.training import network_of
-from infoscope.parts import Annuli
 
 TILES, N_BINS, BATCH, POINTS = 256, 4, 64, 32
 

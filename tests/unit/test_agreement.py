@@ -7,11 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infoscope import parts
-from infoscope.agreement import AGREE, DISAGREE, UNDECIDED, Agreement, information_left
+from infoscope.attribution import decompositions as parts
+from infoscope.attribution.agreement import (
+    AGREE,
+    DISAGREE,
+    UNDECIDED,
+    Agreement,
+    information_left,
+)
+from infoscope.attribution.decompositions import VALUE_EDGES, Annuli
+from infoscope.attribution.kept import Profiles, coverage
 from infoscope.degradations.operation import Operation
-from infoscope.kept_parts import Profiles, coverage
-from infoscope.parts import VALUE_EDGES, Annuli
 from infoscope.survey.survey import Survey
 
 from .conftest import parsed

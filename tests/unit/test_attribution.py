@@ -7,10 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from infoscope import attribution, parts
-from infoscope.attribution import gradient_of
+from infoscope.attribution import (
+    decompositions as parts,
+)
+from infoscope.attribution import (
+    integrated_gradients as attribution,
+)
+from infoscope.attribution.decompositions import Annuli
+from infoscope.attribution.integrated_gradients import gradient_of
 from infoscope.estimators.networks import CNN, DeepLSS
-from infoscope.parts import Annuli
 
 SIDE, N_BINS = 16, 2
 ANNULI = Annuli.of(SIDE, 0.01)

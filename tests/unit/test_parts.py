@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoscope import parts
-from infoscope.parts import VALUE_EDGES, Annuli
+from infoscope.attribution import decompositions as parts
+from infoscope.attribution.decompositions import VALUE_EDGES, Annuli
 from infoscope.survey.survey import Survey
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from infoscope.attribution.responses import Regression
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.responses import Regression
 
 
 def skies(n: int, rng: np.random.Generator) -> np.ndarray:

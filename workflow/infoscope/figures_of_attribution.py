@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
-from infoscope.agreement import AGREE, DISAGREE, FEWEST
+from infoscope.attribution.agreement import AGREE, DISAGREE, FEWEST
 from infoscope.estimators.stopping import CONVERGED
 from infoscope.style import colorblind, styled
 

@@ -13,8 +13,14 @@ from flax import serialization
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope import attribution, parts
-from infoscope.attribution import Estimate
+from infoscope.attribution import (
+    decompositions as parts,
+)
+from infoscope.attribution import (
+    integrated_gradients as attribution,
+)
+from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
+from infoscope.attribution.integrated_gradients import Estimate
 from infoscope.config import Estimator, Prior
 from infoscope.devices import check_gpus
 from infoscope.estimators.training import (
@@ -25,7 +31,6 @@ from infoscope.estimators.training import (
 )
 from infoscope.files.hdf5 import create, open_for_reading, write
 from infoscope.files.precision import Maps
-from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.survey.survey import Survey
 
 logger = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from infoscope import config
-from infoscope.agreement import Agreement, information_left
+from infoscope.attribution.agreement import Agreement, information_left
+from infoscope.attribution.decompositions import survey_of
+from infoscope.attribution.kept import Profiles
+from infoscope.attribution.responses import Regression
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.files.tables import read_table
-from infoscope.kept_parts import Profiles
-from infoscope.parts import survey_of
-from infoscope.responses import Regression
 from infoscope.seeds import seed_of
 
 Array = NDArray[np.float64]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES
 from infoscope.degradations.operation import Operation
 from infoscope.degradations.operations.bins import SelectBins
 from infoscope.degradations.operations.filters import (
@@ -21,7 +22,6 @@ from infoscope.degradations.operations.values import (
     KeepConvergence,
     RandomMask,
 )
-from infoscope.parts import SMOOTHING_MPC_H, VALUE_EDGES
 from infoscope.survey.survey import Survey
 
 Array = NDArray[np.float64]

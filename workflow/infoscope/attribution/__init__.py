@@ -1,0 +1,1 @@
+"""Attribution of the estimates to scales and values."""
