@@ -17,12 +17,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from infoscope.attribution import (
-    decompositions as parts,
-)
-from infoscope.attribution import (
-    integrated_gradients as attribution,
-)
+from infoscope.attribution import decompositions as parts
+from infoscope.attribution import integrated_gradients as attribution
 from infoscope.attribution.decompositions import Annuli
 from infoscope.config import CNNConfig
 from infoscope.estimators.flops import flop_of_step

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from infoscope.config import CosmologyConfig
-from infoscope.lensing_theory import lensing_spectra
 from infoscope.maps.harmonics import analysis, synthesis
 from infoscope.maps.pixel_window import pixel_window
 from infoscope.survey.survey import read_nz
-from infoscope.validation import band_edges, measure
+from infoscope.theory.camb_spectra import lensing_spectra
+from infoscope.theory.compare_skies import band_edges, measure
 
 NZ = read_nz(Path(__file__).parents[1] / "resources/nz/des_like.txt")
 COSMOLOGY = CosmologyConfig()

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope import fisher
 from infoscope.config import CosmologyConfig, IntrinsicAlignment
 from infoscope.survey.survey import read_nz
+from infoscope.theory import fisher
 
 NZ = read_nz(Path(__file__).parents[2] / "resources/nz/des_like.txt")
 LMAX = 128

@@ -20,8 +20,6 @@ from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.effects.intrinsic_alignment import PIVOT_Z
-from infoscope.fisher import convergence_spectra
-from infoscope.lensing_theory import lensing_spectra
 from infoscope.skies.fields import gaussian_spectrum
 from infoscope.skies.shells import (
     born_weights,
@@ -32,6 +30,8 @@ from infoscope.skies.shells import (
 from infoscope.skies.simulate import simulate
 from infoscope.stages import validate
 from infoscope.survey.survey import RedshiftDistribution, read_nz
+from infoscope.theory.camb_spectra import lensing_spectra
+from infoscope.theory.fisher import convergence_spectra
 
 ROOT = Path(__file__).parents[2]
 NZ = read_nz(ROOT / "resources/nz/des_like.txt")

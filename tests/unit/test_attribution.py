@@ -7,12 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from infoscope.attribution import (
-    decompositions as parts,
-)
-from infoscope.attribution import (
-    integrated_gradients as attribution,
-)
+from infoscope.attribution import decompositions as parts
+from infoscope.attribution import integrated_gradients as attribution
 from infoscope.attribution.decompositions import Annuli
 from infoscope.attribution.integrated_gradients import gradient_of
 from infoscope.estimators.networks import CNN, DeepLSS

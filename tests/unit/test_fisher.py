@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import fisher, specs
+from infoscope import specs
 from infoscope.cli import main
 from infoscope.config import (
     GaussianConfig,
@@ -26,6 +26,7 @@ from infoscope.skies import fields
 from infoscope.skies import simulate as simulators
 from infoscope.skies.shells import shell_edges
 from infoscope.survey.survey import Survey, read_nz
+from infoscope.theory import fisher
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "resources/nz/des_like.txt"

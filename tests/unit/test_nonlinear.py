@@ -8,8 +8,12 @@ import pytest
 from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.matter import Background, Matter
-from infoscope.nonlinear import lens_distance_mpc, nonlinear_wavenumber, scales_of_bins
 from infoscope.survey.survey import RedshiftDistribution
+from infoscope.theory.scales import (
+    lens_distance_mpc,
+    nonlinear_wavenumber,
+    scales_of_bins,
+)
 
 COSMOLOGY = CosmologyConfig()
 Z = np.linspace(0, 2.5, 26)

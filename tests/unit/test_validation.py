@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope import figures_of_skies, validation
+from infoscope import figures_of_skies
 from infoscope.maps.pixel_window import pixel_window
 from infoscope.stages import plot_skies
+from infoscope.theory import compare_skies as validation
 
 NSIDE = 16
 EDGES = validation.band_edges(NSIDE, pixel_averaged=False)

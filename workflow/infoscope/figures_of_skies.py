@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 from infoscope.style import colorblind, styled
 from infoscope.survey.survey import nside_of
-from infoscope.validation import DIFFERS, TOLERANCE
+from infoscope.theory.compare_skies import DIFFERS, TOLERANCE
 
 WRONG = "#D55E00"
 BAND: dict[str, Any] = {"color": "0.85", "lw": 0}

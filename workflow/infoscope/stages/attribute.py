@@ -13,12 +13,8 @@ from flax import serialization
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope.attribution import (
-    decompositions as parts,
-)
-from infoscope.attribution import (
-    integrated_gradients as attribution,
-)
+from infoscope.attribution import decompositions as parts
+from infoscope.attribution import integrated_gradients as attribution
 from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.attribution.integrated_gradients import Estimate
 from infoscope.config import Estimator, Prior

@@ -10,7 +10,8 @@ import numpy as np
 
 from infoscope.config import CosmologyConfig, IntrinsicAlignment
 from infoscope.files.atomic import atomic_path
-from infoscope.fisher import (
+from infoscope.survey.survey import read_nz
+from infoscope.theory.fisher import (
     PREDICTED,
     fisher_matrix,
     marginalised,
@@ -20,7 +21,6 @@ from infoscope.fisher import (
     widths_in_prior,
     widths_without_prior,
 )
-from infoscope.survey.survey import read_nz
 
 
 def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:

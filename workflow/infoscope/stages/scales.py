@@ -10,8 +10,8 @@ import numpy as np
 from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.files.atomic import atomic_path
-from infoscope.nonlinear import scales_of_bins
 from infoscope.survey.survey import read_nz
+from infoscope.theory.scales import scales_of_bins
 
 
 def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:

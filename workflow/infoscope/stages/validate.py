@@ -12,10 +12,10 @@ from infoscope.config import CosmologyConfig
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
-from infoscope.lensing_theory import lensing_spectra
 from infoscope.maps.pixel_window import pixel_window
 from infoscope.survey.survey import pixel_side, read_nz
-from infoscope.validation import (
+from infoscope.theory.camb_spectra import lensing_spectra
+from infoscope.theory.compare_skies import (
     DIFFERS,
     TOLERANCE,
     band_edges,

@@ -1,0 +1,1 @@
+"""Fisher forecasts, and skies against theory."""
