@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from infoscope.comparison import SeedScatter, compare
 from infoscope.inference.inference import CALIBRATED
-from infoscope.measurements import Measurement, Training
+from infoscope.results.comparison import SeedScatter, compare
+from infoscope.results.measurements import Measurement, Training
 
 from .toy import Toy
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope.claims import columns, judge, p_values
-from infoscope.comparison import Ratio
 from infoscope.config import Claim, ComparisonConfig, Metric, parse_study
 from infoscope.errors import InfoscopeError
 from infoscope.inference.posterior import METRICS
+from infoscope.results.claims import columns, judge, p_values
+from infoscope.results.comparison import Ratio
 from infoscope.stages import claims as stage
 
 from .test_comparison import measurement

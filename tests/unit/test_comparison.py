@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from infoscope.comparison import Ratio, SeedScatter, compare, holm
 from infoscope.inference.inference import CALIBRATED
-from infoscope.measurements import Measurement, Training
+from infoscope.results.comparison import Ratio, SeedScatter, compare, holm
+from infoscope.results.measurements import Measurement, Training
 
 TRAINING = {
     "train_nll": -1.0,

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from infoscope.claims import CONTRADICTED, MEANINGS, SUPPORTED
 from infoscope.figures_of_claims import VERDICTS, plot_claims
 from infoscope.marks import family_colour
+from infoscope.results.claims import CONTRADICTED, MEANINGS, SUPPORTED
 from infoscope.stages import plot_ratios
 
 from .ratios import marked, widths_table

@@ -3,14 +3,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope.comparison import SeedScatter, compare
 from infoscope.errors import InfoscopeError
 from infoscope.inference.calibration import CURVES, LEVELS
 from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
 from infoscope.inference.posterior import METRICS
+from infoscope.results.comparison import SeedScatter, compare
+from infoscope.results.widths import measure, measure_curves
 from infoscope.stages import learning_curves
 from infoscope.stages import widths as stage
-from infoscope.widths import measure, measure_curves
 
 from .test_comparison import TRAINING, measurement
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from infoscope.claims import MEANINGS as CLAIM_MEANINGS
 from infoscope.estimators.stopping import CONVERGED
 from infoscope.inference.inference import CALIBRATED
 from infoscope.pages import (
@@ -22,7 +21,8 @@ from infoscope.pages import (
     word,
     words,
 )
-from infoscope.widths import MEANINGS
+from infoscope.results.claims import MEANINGS as CLAIM_MEANINGS
+from infoscope.results.widths import MEANINGS
 
 # The names of metrics in text
 SYMBOLS = {

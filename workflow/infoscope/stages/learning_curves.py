@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.files.atomic import atomic_path
+from infoscope.results.widths import measure_curves
 from infoscope.stages.widths import read
-from infoscope.widths import measure_curves
 
 
 def run(

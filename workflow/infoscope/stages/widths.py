@@ -14,8 +14,8 @@ from infoscope.files.hdf5 import open_for_reading
 from infoscope.inference.calibration import CURVES, LEVELS
 from infoscope.inference.inference import WITHHELD
 from infoscope.inference.posterior import METRICS, Grid, widths
-from infoscope.measurements import Measurement, Training
-from infoscope.widths import columns, measure, names
+from infoscope.results.measurements import Measurement, Training
+from infoscope.results.widths import columns, measure, names
 
 PRIOR_CELLS = 512
 

@@ -12,7 +12,7 @@ from scipy.stats import t as t_distribution
 
 from infoscope.inference.inference import WITHHELD
 from infoscope.inference.posterior import GAINS, METRICS
-from infoscope.measurements import Measurement
+from infoscope.results.measurements import Measurement
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as t_distribution
 
-from infoscope.comparison import (
+from infoscope.config import Claim, ComparisonConfig, CostConfig
+from infoscope.estimators.stopping import CONVERGED
+from infoscope.inference.inference import WITHHELD
+from infoscope.inference.posterior import GAINS
+from infoscope.results.comparison import (
     EQUIVALENT,
     SIGNIFICANCE,
     UNDECIDED,
@@ -18,11 +22,7 @@ from infoscope.comparison import (
     compare,
     holm,
 )
-from infoscope.config import Claim, ComparisonConfig, CostConfig
-from infoscope.estimators.stopping import CONVERGED
-from infoscope.inference.inference import WITHHELD
-from infoscope.inference.posterior import GAINS
-from infoscope.measurements import Measurement
+from infoscope.results.measurements import Measurement
 
 Row = dict[str, str | float]
 

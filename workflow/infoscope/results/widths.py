@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from infoscope.comparison import (
+from infoscope.errors import InfoscopeError
+from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
+from infoscope.inference.posterior import METRICS
+from infoscope.results.comparison import (
     EQUIVALENT,
     NARROWER,
     SIGNIFICANCE,
@@ -19,10 +22,7 @@ from infoscope.comparison import (
     compare,
     holm,
 )
-from infoscope.errors import InfoscopeError
-from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
-from infoscope.inference.posterior import METRICS
-from infoscope.measurements import Measurement
+from infoscope.results.measurements import Measurement
 
 Array = NDArray[np.float64]
 Row = dict[str, str | int | float]

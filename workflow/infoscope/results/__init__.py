@@ -1,0 +1,1 @@
+"""Widths, their comparison, and claims."""
