@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 
 from infoscope.degradations.families import HEADINGS
 from infoscope.errors import InfoscopeError
-from infoscope.figures_of_calibration import plot_calibration
-from infoscope.figures_of_posteriors import Chain, line_styles, plot_triangle
-from infoscope.figures_of_tiles import Example, plot_tiles
-from infoscope.figures_of_training import plot_learning_curves
+from infoscope.figures.calibration import plot_calibration
+from infoscope.figures.markers import family_colour
+from infoscope.figures.posteriors import Chain, line_styles, plot_triangle
+from infoscope.figures.tiles import Example, plot_tiles
+from infoscope.figures.training import plot_learning_curves
 from infoscope.inference import getdist_chains as chains
 from infoscope.maps import harmonics
-from infoscope.marks import family_colour
 from infoscope.stages import plot
 from infoscope.survey.survey import to_tiles
 

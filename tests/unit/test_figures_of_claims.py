@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from infoscope.figures_of_claims import VERDICTS, plot_claims
-from infoscope.marks import family_colour
+from infoscope.figures.claims import VERDICTS, plot_claims
+from infoscope.figures.markers import family_colour
 from infoscope.results.claims import CONTRADICTED, MEANINGS, SUPPORTED
 from infoscope.stages import plot_ratios
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from infoscope import specs
 from infoscope.config import Study, parse_study
-from infoscope.figures_of_convergence import Cut, plot_convergence
-from infoscope.marks import family_colour
+from infoscope.figures.kappa_ranges import Cut, plot_convergence
+from infoscope.figures.markers import family_colour
 from infoscope.stages import plot_ratios
 
 from .ratios import ESTIMATORS, marked, widths_table, withheld

@@ -10,7 +10,7 @@ import yaml
 
 from infoscope import specs
 from infoscope.config import parse_study
-from infoscope.figures_of_scales import plot_scales
+from infoscope.figures.scales import plot_scales
 from infoscope.stages import plot_ratios
 
 from .ratios import ESTIMATORS, marked, widths_table, withheld

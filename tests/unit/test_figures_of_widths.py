@@ -10,8 +10,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from infoscope.degradations.families import HEADINGS
-from infoscope.figures_of_widths import plot_widths
-from infoscope.marks import estimator_colour, family_colour
+from infoscope.figures.markers import estimator_colour, family_colour
+from infoscope.figures.widths import plot_widths
 from infoscope.stages import plot_ratios
 
 from .ratios import ESTIMATORS, marked, widths_table, withheld

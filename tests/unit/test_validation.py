@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope import figures_of_skies
+from infoscope.figures import skies as figures_of_skies
 from infoscope.maps.pixel_window import pixel_window
 from infoscope.stages import plot_skies
 from infoscope.theory import compare_skies as validation

@@ -12,10 +12,11 @@ import pandas as pd
 from getdist import MCSamples
 
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.figures_of_calibration import Calibration, plot_calibration
-from infoscope.figures_of_posteriors import Chain, plot_triangle
-from infoscope.figures_of_tiles import Example, plot_tiles
-from infoscope.figures_of_training import plot_history, plot_learning_curves
+from infoscope.figures.calibration import Calibration, plot_calibration
+from infoscope.figures.posteriors import Chain, plot_triangle
+from infoscope.figures.style import save
+from infoscope.figures.tiles import Example, plot_tiles
+from infoscope.figures.training import plot_history, plot_learning_curves
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.files.tables import read_table
 from infoscope.inference.getdist_chains import (
@@ -24,7 +25,6 @@ from infoscope.inference.getdist_chains import (
     WITHHELD,
     read_calibration,
 )
-from infoscope.style import save
 
 # Standard deviations. 68 % areas are right to 4 %, also where the prior cuts a
 # posterior; with the width that GetDist chooses, some are 30 % too large.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infoscope import figures_of_attribution
+from infoscope.figures import attribution as figures_of_attribution
+from infoscope.figures.style import save
 from infoscope.files.tables import read_table
-from infoscope.style import save
 
 
 def run(spec: Mapping[str, Any], shares: Path, agreement: Path, output: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from infoscope.figures_of_claims import plot_claims
-from infoscope.figures_of_convergence import Cut, plot_convergence
-from infoscope.figures_of_scales import plot_scales
-from infoscope.figures_of_widths import plot_widths
+from infoscope.figures.claims import plot_claims
+from infoscope.figures.kappa_ranges import Cut, plot_convergence
+from infoscope.figures.scales import plot_scales
+from infoscope.figures.style import save
+from infoscope.figures.widths import plot_widths
 from infoscope.files.tables import read_table
-from infoscope.style import save
 
 
 def run_widths(

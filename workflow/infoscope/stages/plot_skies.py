@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from infoscope import figures_of_skies
+from infoscope.figures import skies as figures_of_skies
+from infoscope.figures.style import save
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.files.tables import read_table
-from infoscope.style import save
 
 
 def run(spec: Mapping[str, Any], bands: Path, output: Path) -> None:

@@ -15,8 +15,13 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
 from infoscope.degradations import families
-from infoscope.marks import estimator_colour, estimator_label, family_colour, wrapped
-from infoscope.style import styled
+from infoscope.figures.markers import (
+    estimator_colour,
+    estimator_label,
+    family_colour,
+    wrapped,
+)
+from infoscope.figures.style import styled
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 TRIANGLE_WIDTH = 5.5

@@ -14,8 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from infoscope.degradations import families
-from infoscope.inference.getdist_chains import WITHHELD
-from infoscope.marks import (
+from infoscope.figures.markers import (
     BEHIND_TEXT,
     GREY,
     PRIOR_LIMITED,
@@ -27,7 +26,8 @@ from infoscope.marks import (
     family_colour,
     offsets,
 )
-from infoscope.style import styled
+from infoscope.figures.style import styled
+from infoscope.inference.getdist_chains import WITHHELD
 
 TITLES = {
     ("lowpass",): "Low-pass: scales above R",

@@ -14,8 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import blended_transform_factory
 
 from infoscope.estimators.stopping import CONVERGED
-from infoscope.inference.getdist_chains import WITHHELD
-from infoscope.marks import (
+from infoscope.figures.markers import (
     CORRECTED,
     GREY,
     caveat_handles,
@@ -28,7 +27,8 @@ from infoscope.marks import (
     wrapped,
     write_withheld,
 )
-from infoscope.style import styled
+from infoscope.figures.style import styled
+from infoscope.inference.getdist_chains import WITHHELD
 
 LINE, GAP = 0.16, 0.12  # inches: of a line of text, and around a row
 EXPECTED: dict[str, Any] = {"color": "#D8EEE4", "lw": 0}

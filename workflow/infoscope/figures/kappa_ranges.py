@@ -15,8 +15,7 @@ from matplotlib.patches import Patch
 from scipy.stats import norm
 
 from infoscope.degradations.families import CONTROLS, REFERENCE, VALUES
-from infoscope.inference.getdist_chains import WITHHELD
-from infoscope.marks import (
+from infoscope.figures.markers import (
     GREY,
     PRIOR_LIMITED,
     caveat_handles,
@@ -29,7 +28,8 @@ from infoscope.marks import (
     wrapped,
     write_withheld,
 )
-from infoscope.style import styled
+from infoscope.figures.style import styled
+from infoscope.inference.getdist_chains import WITHHELD
 
 ROW = 0.42  # inches
 LARGEST = 3.5  # of κ / σ in drawings

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from infoscope.marks import estimator_label, family_colour, wrapped
-from infoscope.panels import Blocks
-from infoscope.style import colorblind, styled
+from infoscope.figures.layout import Blocks
+from infoscope.figures.markers import estimator_label, family_colour, wrapped
+from infoscope.figures.style import colorblind, styled
 
 FloatArray = NDArray[np.floating[Any]]
 

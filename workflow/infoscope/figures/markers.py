@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from infoscope.degradations import families
 from infoscope.estimators.stopping import CONVERGED
+from infoscope.figures.style import colorblind
 from infoscope.inference.getdist_chains import WITHHELD
-from infoscope.style import colorblind
 
 Colour = tuple[float, float, float]
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.binned_spectra import annulus_edges, binned_spectra
-from infoscope.marks import family_colour, wrapped
-from infoscope.style import styled
+from infoscope.figures.markers import family_colour, wrapped
+from infoscope.figures.style import styled
 
 FloatArray = NDArray[np.floating[Any]]
 

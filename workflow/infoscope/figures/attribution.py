@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, Null
 
 from infoscope.attribution.agreement import AGREE, DISAGREE, FEWEST
 from infoscope.estimators.stopping import CONVERGED
-from infoscope.style import colorblind, styled
+from infoscope.figures.style import colorblind, styled
 
 RESPONSE, ABLATION, PEAKS, VOIDS = (colorblind(4)[i] for i in (0, 1, 3, 2))
 GUIDE: dict[str, Any] = {"color": "0.5", "ls": "--", "lw": 0.8, "zorder": 0}

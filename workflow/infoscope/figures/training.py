@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infoscope.marks import MARKERS, estimator_label, family_colour, wrapped
-from infoscope.panels import Blocks
-from infoscope.style import colorblind, styled
+from infoscope.figures.layout import Blocks
+from infoscope.figures.markers import MARKERS, estimator_label, family_colour, wrapped
+from infoscope.figures.style import colorblind, styled
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from infoscope.style import colorblind, styled
+from infoscope.figures.style import colorblind, styled
 from infoscope.survey.survey import nside_of
 from infoscope.theory.compare_skies import DIFFERS, TOLERANCE
 

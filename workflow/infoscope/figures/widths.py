@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from infoscope.degradations import families
-from infoscope.marks import (
+from infoscope.figures.markers import (
     GREY,
     MISSING,
     PRIOR_LIMITED,
@@ -28,7 +28,7 @@ from infoscope.marks import (
     wrapped,
     write_withheld,
 )
-from infoscope.style import styled
+from infoscope.figures.style import styled
 
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
 FAR = 4  # a ratio beyond which the axis is logarithmic
