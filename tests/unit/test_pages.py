@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from infoscope.pages import (
+from infoscope.report.html import (
     SORT,
     document,
     measured,

@@ -13,7 +13,8 @@ import yaml
 
 from infoscope import specs
 from infoscope.config import parse_study
-from infoscope.result_pages import (
+from infoscope.report.front_page import caveats, facts, first_page
+from infoscope.report.tables import (
     claims_page,
     diagnostics_page,
     fisher_page,
@@ -21,7 +22,6 @@ from infoscope.result_pages import (
     widths_page,
 )
 from infoscope.stages import summarise
-from infoscope.summary import caveats, facts, first_page
 
 from .test_pages import HOSTILE, Read
 

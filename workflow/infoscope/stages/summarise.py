@@ -10,14 +10,14 @@ import pandas as pd
 from infoscope.benchmark_files import read_benchmark
 from infoscope.files.atomic import atomic_path
 from infoscope.files.tables import read_table
-from infoscope.result_pages import (
+from infoscope.report.front_page import first_page
+from infoscope.report.tables import (
     claims_page,
     diagnostics_page,
     fisher_page,
     skies_page,
     widths_page,
 )
-from infoscope.summary import first_page
 
 
 def run(

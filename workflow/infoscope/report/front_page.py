@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from infoscope.pages import (
+from infoscope.report.html import (
     STYLE,
     Cell,
     measured,
@@ -21,7 +21,7 @@ from infoscope.pages import (
     word,
     words,
 )
-from infoscope.result_pages import SYMBOLS, remarks
+from infoscope.report.tables import SYMBOLS, remarks
 
 METRIC = "sigma_s8"
 FEW_SEEDS = 3

@@ -9,7 +9,7 @@ import pandas as pd
 
 from infoscope.estimators.stopping import CONVERGED
 from infoscope.inference.inference import CALIBRATED
-from infoscope.pages import (
+from infoscope.report.html import (
     Cell,
     document,
     measured,
