@@ -26,7 +26,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from infoscope.config import SPLITS
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.files.hdf5 import (
     collect,
@@ -35,6 +34,7 @@ from infoscope.files.hdf5 import (
     write,
     write_nuisance,
 )
+from infoscope.study.config import SPLITS
 
 REPEATS = 3
 MAPS = np.random.default_rng(1).standard_normal((16, 12 * 512**2), np.float32)

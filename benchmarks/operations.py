@@ -15,10 +15,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from infoscope import config
 from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey, name_of
 from infoscope.degradations.operations.values import ConvergenceRanges
 from infoscope.maps.harmonics import analysis, synthesis
+from infoscope.study import config
 
 N_BINS = 4
 UPPER = ConvergenceRanges(ranges=[(1, None)])

@@ -36,14 +36,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from infoscope.config import (
-    CNNConfig,
-    CosmologyConfig,
-    LognormalConfig,
-    PowerSpectrumConfig,
-    TrainingConfig,
-    parse_study,
-)
 from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.parameters import grid, omega_m_s8
 from infoscope.degradations.degrade import degrade
@@ -54,6 +46,14 @@ from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import HALF, power_of_two
 from infoscope.maps import harmonics
 from infoscope.skies.simulate import simulate
+from infoscope.study.config import (
+    CNNConfig,
+    CosmologyConfig,
+    LognormalConfig,
+    PowerSpectrumConfig,
+    TrainingConfig,
+    parse_study,
+)
 from infoscope.survey.survey import read_nz
 
 COSMOLOGY = CosmologyConfig()

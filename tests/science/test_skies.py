@@ -10,12 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope.config import (
-    CosmologyConfig,
-    GaussianConfig,
-    LognormalConfig,
-    NBodyConfig,
-)
 from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import comoving_distance_mpc
@@ -29,6 +23,12 @@ from infoscope.skies.shells import (
 )
 from infoscope.skies.simulate import simulate
 from infoscope.stages import validate
+from infoscope.study.config import (
+    CosmologyConfig,
+    GaussianConfig,
+    LognormalConfig,
+    NBodyConfig,
+)
 from infoscope.survey.survey import RedshiftDistribution, read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
 from infoscope.theory.fisher import convergence_spectra

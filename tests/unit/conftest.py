@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from infoscope.config import parse_study
 from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey
 from infoscope.maps import harmonics
+from infoscope.study.config import parse_study
 
 NSIDE = 32
 

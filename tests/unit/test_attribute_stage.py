@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from infoscope import specs
-from infoscope.checks import checked_study, survey_of_reference
 from infoscope.cli import main
-from infoscope.config import SPLITS
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import attribute, train
+from infoscope.study import specs
+from infoscope.study.checks import checked_study, survey_of_reference
+from infoscope.study.config import SPLITS
 
 CONFIG = {
     "study": "x",

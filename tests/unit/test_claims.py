@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope.config import Claim, ComparisonConfig, Metric, parse_study
 from infoscope.errors import InfoscopeError
 from infoscope.inference.posterior import METRICS
 from infoscope.results.claims import columns, judge, p_values
 from infoscope.results.comparison import Ratio
 from infoscope.stages import claims as stage
+from infoscope.study.config import Claim, ComparisonConfig, Metric, parse_study
 
 from .test_comparison import measurement
 from .test_widths import write

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import yaml
 
-from infoscope import specs
 from infoscope.cli import STAGES, main
-from infoscope.config import parse_study
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write_nuisance
 from infoscope.files.precision import Maps
+from infoscope.study import specs
+from infoscope.study.config import parse_study
 
 ROOT = Path(__file__).parents[2]
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from infoscope import specs
-from infoscope.checks import check_study
-from infoscope.config import Study, parse_study
 from infoscope.errors import InfoscopeError
+from infoscope.study import specs
+from infoscope.study.checks import check_study
+from infoscope.study.config import Study, parse_study
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution
 
@@ -247,6 +247,6 @@ def test_schema_is_generated_from_the_models() -> None:
 
 
 def test_reference_documentation_is_generated_from_the_models() -> None:
-    from infoscope.reference import markdown
+    from infoscope.study.document_config import markdown
 
     assert (ROOT / "config/README.md").read_text() == markdown(), "run `make docs`"

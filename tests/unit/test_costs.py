@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from infoscope import specs
-from infoscope.config import CNNConfig, parse_study
 from infoscope.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.degradations.operation import REGISTRY
 from infoscope.estimators import batches, training
 from infoscope.stages import train
+from infoscope.study import specs
+from infoscope.study.config import CNNConfig, parse_study
 from infoscope.survey.redshifts import redshift_distribution
 
 RULES = Path(__file__).parents[2] / "workflow/rules"

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from infoscope.cli import main
-from infoscope.config import SPLITS
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import (
@@ -23,6 +22,7 @@ from infoscope.files.hdf5 import (
     write,
     write_nuisance,
 )
+from infoscope.study.config import SPLITS
 
 
 def shard(path: Path, seed: int) -> Path:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope import config
 from infoscope.degradations import degrade as degradations
 from infoscope.degradations.degrade import check, degrade
 from infoscope.degradations.operation import REGISTRY, Sky
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
+from infoscope.study import config
 from infoscope.survey.survey import from_tiles, to_tiles
 
 from .conftest import NSIDE, parsed

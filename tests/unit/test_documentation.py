@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope.config import parse_study
 from infoscope.estimators import stopping as convergence
 from infoscope.inference import inference
 from infoscope.results import comparison
+from infoscope.study.config import parse_study
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]

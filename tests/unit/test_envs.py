@@ -15,9 +15,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from infoscope import specs
 from infoscope.cli import STAGES
 from infoscope.skies.simulate import MODULES
+from infoscope.study import specs
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infoscope import specs
-from infoscope.config import parse_study
 from infoscope.degradations import operation as operations
 from infoscope.degradations.families import HEADINGS, OF_OPERATION, family_of
 from infoscope.figures.markers import OF_FAMILY, family_colour
+from infoscope.study import specs
+from infoscope.study.config import parse_study
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from matplotlib.axes import Axes
 
-from infoscope import specs
-from infoscope.config import Study, parse_study
 from infoscope.figures.kappa_ranges import Cut, plot_convergence
 from infoscope.figures.markers import family_colour
 from infoscope.stages import plot_ratios
+from infoscope.study import specs
+from infoscope.study.config import Study, parse_study
 
 from .ratios import ESTIMATORS, marked, widths_table, withheld
 

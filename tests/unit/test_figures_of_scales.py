@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import specs
-from infoscope.config import parse_study
 from infoscope.figures.scales import plot_scales
 from infoscope.stages import plot_ratios
+from infoscope.study import specs
+from infoscope.study.config import parse_study
 
 from .ratios import ESTIMATORS, marked, widths_table, withheld
 

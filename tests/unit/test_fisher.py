@@ -10,9 +10,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import specs
 from infoscope.cli import main
-from infoscope.config import (
+from infoscope.cosmology.boltzmann import matter_of
+from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.skies import fields
+from infoscope.skies import simulate as simulators
+from infoscope.skies.shells import shell_edges
+from infoscope.study import specs
+from infoscope.study.config import (
     GaussianConfig,
     IntrinsicAlignment,
     Parameters,
@@ -20,11 +25,6 @@ from infoscope.config import (
     Sampled,
     parse_study,
 )
-from infoscope.cosmology.boltzmann import matter_of
-from infoscope.effects.intrinsic_alignment import alignment
-from infoscope.skies import fields
-from infoscope.skies import simulate as simulators
-from infoscope.skies.shells import shell_edges
 from infoscope.survey.survey import Survey, read_nz
 from infoscope.theory import fisher
 

@@ -8,10 +8,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from infoscope.config import CNNConfig, DeepLSSConfig, Estimator, PowerSpectrumConfig
 from infoscope.estimators.flops import flop_of_prediction, flop_of_step
 from infoscope.estimators.networks import negative_log_likelihood
 from infoscope.estimators.training import network_of
+from infoscope.study.config import (
+    CNNConfig,
+    DeepLSSConfig,
+    Estimator,
+    PowerSpectrumConfig,
+)
 
 SIDE, N_BINS = 128, 4
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope import specs
-from infoscope.config import CosmologyConfig, parse_study
 from infoscope.cosmology.parameters import grid
 from infoscope.seeds import seed_of
+from infoscope.study import specs
+from infoscope.study.config import CosmologyConfig, parse_study
 
 
 def study(**changes):

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from infoscope import specs
 from infoscope.cli import main
-from infoscope.config import parse_study
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.effects.intrinsic_alignment import PIVOT_Z, alignment, expansion
 from infoscope.errors import InfoscopeError
@@ -22,6 +20,8 @@ from infoscope.files.hdf5 import (
     write_nuisance,
 )
 from infoscope.files.precision import Maps
+from infoscope.study import specs
+from infoscope.study.config import parse_study
 
 CI = yaml.safe_load((Path(__file__).parents[2] / "config/studies/ci.yaml").read_text())
 SAMPLED = {"prior": [-4, 6], "fiducial": 1.0}
@@ -171,8 +171,8 @@ def test_what_does_not_vary_cannot_be_conditioned_on() -> None:
 
 
 def test_draws_are_uniform_over_the_prior() -> None:
-    from infoscope.config import IntrinsicAlignment
     from infoscope.stages.degrade import _alignments
+    from infoscope.study.config import IntrinsicAlignment
 
     intrinsic = IntrinsicAlignment(a_ia=SAMPLED)
     members = [(i, 0) for i in range(2000)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.matter import Background, Matter
+from infoscope.study.config import CosmologyConfig
 from infoscope.survey.survey import RedshiftDistribution
 from infoscope.theory.scales import (
     lens_distance_mpc,

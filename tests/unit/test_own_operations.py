@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infoscope import specs
-from infoscope.config import Study, parse_study
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import REGISTRY, Sky
 from infoscope.errors import InfoscopeError
+from infoscope.study import specs
+from infoscope.study.config import Study, parse_study
 
 # the example of the documentation
 PAGE = Path(__file__).parents[2] / "docs/operations.md"

@@ -11,9 +11,9 @@ from astropy.io import fits
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from infoscope import specs
-from infoscope.config import SmailNz, parse_study
 from infoscope.errors import InfoscopeError
+from infoscope.study import specs
+from infoscope.study.config import SmailNz, parse_study
 from infoscope.survey.presets import PRESETS
 from infoscope.survey.redshifts import (
     read_fits,

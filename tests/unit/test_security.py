@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from snakemake.common.configfile import load_configfile
 
-from infoscope.checks import refuse_templates
-from infoscope.config import parse_study
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.checkpoints import Checkpoints
 from infoscope.files.hdf5 import create, open_for_reading, write_nuisance
 from infoscope.skies import cosmogrid
 from infoscope.stages import plot
+from infoscope.study.checks import refuse_templates
+from infoscope.study.config import parse_study
 from infoscope.survey.footprint import selected_tiles
 from infoscope.survey.redshifts import read_fits
 from infoscope.survey.survey import read_nz

@@ -8,12 +8,6 @@ import h5py
 import numpy as np
 import pytest
 
-from infoscope.config import (
-    LARGEST_ALIGNMENT,
-    CosmologyConfig,
-    LognormalConfig,
-    parse_study,
-)
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import Sky, Survey
@@ -27,6 +21,12 @@ from infoscope.files.precision import (
 )
 from infoscope.maps import harmonics
 from infoscope.skies.simulate import simulate
+from infoscope.study.config import (
+    LARGEST_ALIGNMENT,
+    CosmologyConfig,
+    LognormalConfig,
+    parse_study,
+)
 from infoscope.survey.survey import from_tiles, read_nz
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope import specs
-from infoscope.config import parse_study
 from infoscope.report.front_page import caveats, facts, first_page
 from infoscope.report.tables import (
     claims_page,
@@ -22,6 +20,8 @@ from infoscope.report.tables import (
     widths_page,
 )
 from infoscope.stages import summarise
+from infoscope.study import specs
+from infoscope.study.config import parse_study
 
 from .test_pages import HOSTILE, Read
 

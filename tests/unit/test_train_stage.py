@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope import specs
 from infoscope.cli import main
-from infoscope.config import SPLITS, parse_study
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.estimators import checkpoints
 from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import train
+from infoscope.study import specs
+from infoscope.study.config import SPLITS, parse_study
 
 ESTIMATOR = {
     "kind": "power_spectrum",

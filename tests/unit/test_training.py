@@ -2,7 +2,6 @@ import jax
 import numpy as np
 import pytest
 
-from infoscope.config import CNNConfig, PowerSpectrumConfig, Prior, TrainingConfig
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs
@@ -15,6 +14,7 @@ from infoscope.estimators.training import (
     train,
     turned,
 )
+from infoscope.study.config import CNNConfig, PowerSpectrumConfig, Prior, TrainingConfig
 
 SIDE = 16
 CNN = CNNConfig(stem=2, features=16, channels=8, blocks=1, steps=300, batch_size=64)

@@ -88,7 +88,7 @@ def test_code_is_as_lint_wants_it(extended: Checkout) -> None:
 
 
 def test_keys_are_documented(extended: Checkout) -> None:
-    run(extended, "infoscope.reference")
+    run(extended, "infoscope.study.document_config")
     reference = (extended.folder / "config/README.md").read_text()
     assert "## PlainConfig" in reference and "## QuadraticConfig" in reference
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infoscope import specs
-from infoscope.config import parse_study
+from infoscope.study import specs
+from infoscope.study.config import parse_study
 
 from .conftest import Checkout, contents
 

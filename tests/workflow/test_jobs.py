@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infoscope.config import parse_study
 from infoscope.jobs import jobs
+from infoscope.study.config import parse_study
 
 from .conftest import ROOT, Checkout
 

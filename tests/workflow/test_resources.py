@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from infoscope.checks import checked_study
 from infoscope.costs import SNAKEMAKE_MB, Costs
 from infoscope.jobs import jobs
+from infoscope.study.checks import checked_study
 
 from .conftest import ROOT, Checkout
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from benchmarks.scale import large_study
 
-from infoscope.config import parse_study
 from infoscope.jobs import MANY, jobs, warning
+from infoscope.study.config import parse_study
 
 from .conftest import Checkout
 

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infoscope import specs
-from infoscope.config import parse_study
+from infoscope.study import specs
+from infoscope.study.config import parse_study
 
 from ..unit.test_security import Payload
 from .conftest import ROOT, Checkout, contents

@@ -13,9 +13,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
-from infoscope import specs
-from infoscope.checks import depth_mpc, survey_of
-from infoscope.config import CosmoGridConfig, NBodyConfig, PowerSpectrumConfig, Study
 from infoscope.degradations.operation import REGISTRY, name_of
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.estimators.flops import activations, flop_of_prediction, flop_of_step
@@ -24,6 +21,14 @@ from infoscope.files.precision import (
     CONVERGENCE,
     NOISELESS_TILES,
     NOISY_TILES,
+)
+from infoscope.study import specs
+from infoscope.study.checks import depth_mpc, survey_of
+from infoscope.study.config import (
+    CosmoGridConfig,
+    NBodyConfig,
+    PowerSpectrumConfig,
+    Study,
 )
 from infoscope.survey.survey import RedshiftDistribution, Survey
 

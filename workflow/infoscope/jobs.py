@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import PurePath
 
-from infoscope import specs
-from infoscope.config import Study
+from infoscope.study import specs
+from infoscope.study.config import Study
 
 # Files that a job leaves, of rules that leave more than one.
 OUTPUTS = {

@@ -16,9 +16,10 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 
 from snakemake.logging import logger
 
-from infoscope import kept_config, progress, specs
-from infoscope.checks import checked_study, refuse_templates, survey_of_reference
-from infoscope.config import SPLITS
+from infoscope import kept_config, progress
+from infoscope.study import specs
+from infoscope.study.checks import checked_study, refuse_templates, survey_of_reference
+from infoscope.study.config import SPLITS
 from infoscope.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import check_writable

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from infoscope.seeds import seed_of
 
 if TYPE_CHECKING:
-    from infoscope.config import CosmologyConfig
+    from infoscope.study.config import CosmologyConfig
 
 C_KM_S = 299792.458
 NODE, WEIGHT = np.polynomial.legendre.leggauss(32)

@@ -16,13 +16,6 @@ import optax
 from flax import linen as nn
 from numpy.typing import NDArray
 
-from infoscope.config import (
-    CNNConfig,
-    DeepLSSConfig,
-    PowerSpectrumConfig,
-    Prior,
-    TrainingConfig,
-)
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs, batches
@@ -35,6 +28,13 @@ from infoscope.estimators.networks import (
     negative_log_likelihood,
 )
 from infoscope.models import Interval
+from infoscope.study.config import (
+    CNNConfig,
+    DeepLSSConfig,
+    PowerSpectrumConfig,
+    Prior,
+    TrainingConfig,
+)
 
 Array = NDArray[np.float32]
 EstimatorConfig = CNNConfig | DeepLSSConfig | PowerSpectrumConfig

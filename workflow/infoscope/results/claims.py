@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as t_distribution
 
-from infoscope.config import Claim, ComparisonConfig, CostConfig
 from infoscope.estimators.stopping import CONVERGED
 from infoscope.inference.inference import WITHHELD
 from infoscope.inference.posterior import GAINS
@@ -23,6 +22,7 @@ from infoscope.results.comparison import (
     holm,
 )
 from infoscope.results.measurements import Measurement
+from infoscope.study.config import Claim, ComparisonConfig, CostConfig
 
 Row = dict[str, str | float]
 

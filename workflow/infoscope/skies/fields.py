@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import sgemm
 
-from infoscope.config import GaussianConfig, LognormalConfig
 from infoscope.cosmology.matter import Matter
 from infoscope.maps.harmonics import ell_of_alm
 from infoscope.skies.shells import map_weights, shell_edges, shell_spectra
+from infoscope.study.config import GaussianConfig, LognormalConfig
 from infoscope.survey.survey import RedshiftDistribution
 
 log = logging.getLogger(__name__)

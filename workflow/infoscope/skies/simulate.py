@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from infoscope.config import Simulator
     from infoscope.cosmology.matter import Matter
+    from infoscope.study.config import Simulator
     from infoscope.survey.survey import RedshiftDistribution
 
 MODULES = {"gaussian": "fields", "lognormal": "fields", "nbody": "nbody"}

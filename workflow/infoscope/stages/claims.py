@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from infoscope.benchmark_files import read_benchmark
-from infoscope.config import Claim, CostlyRule
 from infoscope.files.atomic import atomic_path
 from infoscope.results.claims import columns, judge
 from infoscope.stages.widths import read
+from infoscope.study.config import Claim, CostlyRule
 
 
 def run(

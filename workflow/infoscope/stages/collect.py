@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infoscope.config import SPLITS
 from infoscope.files.hdf5 import collect, create, open_for_reading, write
 from infoscope.files.precision import Maps
+from infoscope.study.config import SPLITS
 
 
 def run(spec: dict[str, Any], shards: list[Path], example: Path, output: Path) -> None:

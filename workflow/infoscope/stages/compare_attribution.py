@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope import config
 from infoscope.attribution.agreement import Agreement, information_left
 from infoscope.attribution.decompositions import survey_of
 from infoscope.attribution.kept import Profiles
@@ -21,6 +20,7 @@ from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.files.tables import read_table
 from infoscope.seeds import seed_of
+from infoscope.study import config
 
 Array = NDArray[np.float64]
 Operations = TypeAdapter(list[config.AnyOperation])

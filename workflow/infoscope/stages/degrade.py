@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope import config
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import load
@@ -30,6 +29,7 @@ from infoscope.files.hdf5 import (
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps
 from infoscope.seeds import seed_of
+from infoscope.study import config
 from infoscope.survey.survey import Survey, nside_of
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from infoscope.config import CosmologyConfig
 from infoscope.cosmology.boltzmann import tabulate
 from infoscope.files.hdf5 import create, write
+from infoscope.study.config import CosmologyConfig
 
 
 def run(spec: dict[str, Any], output: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from infoscope import config
 from infoscope.cosmology.matter import MatterTable
 from infoscope.cosmology.parameters import grid
 from infoscope.devices import check_gpus
@@ -19,6 +18,7 @@ from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.seeds import seed_of
 from infoscope.skies.simulate import simulate
+from infoscope.study import config
 from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,6 @@ from flax import serialization
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope.config import Estimator, Prior, TrainingConfig
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.devices import check_gpus
 from infoscope.errors import InfoscopeError
@@ -40,6 +39,7 @@ from infoscope.files.hdf5 import (
 )
 from infoscope.files.precision import Maps
 from infoscope.seeds import seed_of
+from infoscope.study.config import Estimator, Prior, TrainingConfig
 
 logger = logging.getLogger(__name__)
 

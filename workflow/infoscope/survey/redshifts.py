@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.config import SmailNz
 from infoscope.cosmology.parameters import Z_MAX
 from infoscope.errors import InfoscopeError
+from infoscope.study.config import SmailNz
 from infoscope.survey.survey import (
     CHECKSUM,
     RedshiftDistribution,

@@ -18,13 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from infoscope.config import (
-    CosmologyConfig,
-    IntrinsicAlignment,
-    Parameters,
-    Prior,
-    fiducial_of,
-)
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import omega_m_s8
@@ -36,6 +29,13 @@ from infoscope.skies.shells import (
     intrinsic_alignment_weights,
     shell_edges,
     shell_spectra,
+)
+from infoscope.study.config import (
+    CosmologyConfig,
+    IntrinsicAlignment,
+    Parameters,
+    Prior,
+    fiducial_of,
 )
 from infoscope.survey.survey import ARCMIN2_SKY, RedshiftDistribution
 

@@ -18,27 +18,27 @@ from typing import Any
 
 import numpy as np
 
-from infoscope.config import SPLITS, PowerSpectrumConfig, Study
 from infoscope.degradations.families import OF_OPERATION, REFERENCE, SCALES, family_of
 from infoscope.degradations.operation import REGISTRY, Operation, Registered, name_of
 from infoscope.skies.simulate import MODULES
+from infoscope.study.config import SPLITS, PowerSpectrumConfig, Study
 from infoscope.survey.survey import Survey
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 # Simulators whose maps hold averages over pixels, not values at their centres
 PIXEL_AVERAGED = {"cosmogrid"}
 MOST_CONTOURS = 8  # that can be told apart in one figure
 # They only carry values and messages: a change shows in the spec, or changes no result
 NOT_CODE = {
-    "checks",
+    "study.checks",
     "cli",
-    "config",
+    "study.config",
     "devices",
     "errors",
     "files.atomic",
     "models",
     "skies.simulate",
-    "specs",
+    "study.specs",
 }
 
 

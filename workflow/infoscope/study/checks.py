@@ -10,12 +10,12 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from infoscope import specs
-from infoscope.config import CosmoGridConfig, NBodyConfig, Study, parse_study
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations.degrade import check
 from infoscope.degradations.families import REFERENCE
 from infoscope.errors import InfoscopeError
+from infoscope.study import specs
+from infoscope.study.config import CosmoGridConfig, NBodyConfig, Study, parse_study
 from infoscope.survey.footprint import selected_tiles
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution, Survey

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infoscope.config import Study
+from infoscope.study.config import Study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEADER = """# Every key of the config
 
 Generated from the models in `workflow/infoscope/config.py` and

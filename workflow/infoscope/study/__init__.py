@@ -1,0 +1,1 @@
+"""The config of a study, its checks, and what its jobs depend on."""
