@@ -13,8 +13,8 @@ import csv
 import sys
 from pathlib import Path
 
-from infoscope.jobs import jobs
-from infoscope.plan import read
+from infoscope.run.jobs import jobs
+from infoscope.run.plan import read
 
 
 def main(config: Path) -> None:

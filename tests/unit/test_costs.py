@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from infoscope.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.degradations.operation import REGISTRY
 from infoscope.estimators import batches, training
+from infoscope.run.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.stages import train
 from infoscope.study import specs
 from infoscope.study.config import CNNConfig, parse_study

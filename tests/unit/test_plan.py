@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from infoscope.cli import main
-from infoscope.costs import Costs
 from infoscope.errors import InfoscopeError
-from infoscope.jobs import jobs
-from infoscope.plan import measured_levels, plan, read, table
+from infoscope.run.costs import Costs
+from infoscope.run.jobs import jobs
+from infoscope.run.plan import measured_levels, plan, read, table
 
 ROOT = Path(__file__).parents[2]
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())

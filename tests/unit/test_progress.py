@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from infoscope import eta as pace
-from infoscope import status
 from infoscope.errors import InfoscopeError
 from infoscope.eta import duration, paced
-from infoscope.progress import Listener, Progress, Record, RuleProgress, Running
+from infoscope.run import status
+from infoscope.run.progress import Listener, Progress, Record, RuleProgress, Running
 
 EXPECTED = {"simulate": 20.0, "train": 100.0}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infoscope.jobs import jobs
+from infoscope.run.jobs import jobs
 from infoscope.study.config import parse_study
 
 from .conftest import ROOT, Checkout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from infoscope.progress import Record, file_of
+from infoscope.run.progress import Record, file_of
 from tests.workflow.conftest import Checkout
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infoscope.costs import SNAKEMAKE_MB, Costs
-from infoscope.jobs import jobs
+from infoscope.run.costs import SNAKEMAKE_MB, Costs
+from infoscope.run.jobs import jobs
 from infoscope.study.checks import checked_study
 
 from .conftest import ROOT, Checkout

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from benchmarks.scale import large_study
 
-from infoscope.jobs import MANY, jobs, warning
+from infoscope.run.jobs import MANY, jobs, warning
 from infoscope.study.config import parse_study
 
 from .conftest import Checkout

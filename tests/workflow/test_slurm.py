@@ -42,7 +42,8 @@ path.write_text(json.dumps(note))
 path.rename(path.with_suffix(".json"))
 
 sys.argv[1:] = sys.argv[3:]
-from infoscope import cli, devices
+from infoscope import cli
+from infoscope.run import devices
 
 granted = os.environ.get("CUDA_VISIBLE_DEVICES", "")
 devices.visible_gpus = lambda: len(granted.split(",")) if granted else 0

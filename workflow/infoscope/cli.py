@@ -121,11 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.stage == "plan":
             # stages do without
-            from infoscope.plan import plan
+            from infoscope.run.plan import plan
 
             print(plan(options.path, options.cores, options.gpus, options.measured))
         elif options.stage == "status":
-            from infoscope.status import status
+            from infoscope.run.status import status
 
             print(status(options.path))
         else:

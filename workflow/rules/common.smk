@@ -16,14 +16,14 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 
 from snakemake.logging import logger
 
-from infoscope import kept_config, progress
+from infoscope.run import kept_config, progress
 from infoscope.study import specs
 from infoscope.study.checks import checked_study, refuse_templates, survey_of_reference
 from infoscope.study.config import SPLITS
-from infoscope.costs import ON_GPU, Costs
+from infoscope.run.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import check_writable
-from infoscope.jobs import jobs, warning
+from infoscope.run.jobs import jobs, warning
 from infoscope.files.links import point
 
 if workflow.is_main_process:

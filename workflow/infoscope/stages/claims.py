@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
-from infoscope.benchmark_files import read_benchmark
 from infoscope.files.atomic import atomic_path
 from infoscope.results.claims import columns, judge
+from infoscope.run.benchmark_files import read_benchmark
 from infoscope.stages.widths import read
 from infoscope.study.config import Claim, CostlyRule
 

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter
 
 from infoscope.cosmology.matter import MatterTable
 from infoscope.cosmology.parameters import grid
-from infoscope.devices import check_gpus
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.eta import paced
 from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
+from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
 from infoscope.skies.simulate import simulate
 from infoscope.study import config

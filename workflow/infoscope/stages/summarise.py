@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from infoscope.benchmark_files import read_benchmark
 from infoscope.files.atomic import atomic_path
 from infoscope.files.tables import read_table
 from infoscope.report.front_page import first_page
@@ -18,6 +17,7 @@ from infoscope.report.tables import (
     skies_page,
     widths_page,
 )
+from infoscope.run.benchmark_files import read_benchmark
 
 
 def run(

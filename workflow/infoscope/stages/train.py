@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.devices import check_gpus
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs
 from infoscope.estimators.checkpoints import Checkpoints
@@ -38,6 +37,7 @@ from infoscope.files.hdf5 import (
     write_nuisance,
 )
 from infoscope.files.precision import Maps
+from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
 from infoscope.study.config import Estimator, Prior, TrainingConfig
 

@@ -33,7 +33,7 @@ NOT_CODE = {
     "study.checks",
     "cli",
     "study.config",
-    "devices",
+    "run.devices",
     "errors",
     "files.atomic",
     "models",

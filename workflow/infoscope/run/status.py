@@ -10,8 +10,8 @@ from pathlib import Path
 from infoscope.errors import InfoscopeError
 from infoscope.eta import duration
 from infoscope.files.atomic import alive
-from infoscope.plan import aligned, read
-from infoscope.progress import Progress, Record, file_of, last_line
+from infoscope.run.plan import aligned, read
+from infoscope.run.progress import Progress, Record, file_of, last_line
 
 # Elsewhere, a run that lives writes its file more often.
 SILENT_SECONDS = 180.0

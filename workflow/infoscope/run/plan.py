@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from infoscope.benchmark_files import read_benchmark
-from infoscope.costs import GPU_BYTES, GPU_FLOPS, GPU_START, ON_GPU, Cost, Costs
 from infoscope.errors import InfoscopeError
-from infoscope.jobs import RECORDS, Job, jobs, warning
+from infoscope.run.benchmark_files import read_benchmark
+from infoscope.run.costs import GPU_BYTES, GPU_FLOPS, GPU_START, ON_GPU, Cost, Costs
+from infoscope.run.jobs import RECORDS, Job, jobs, warning
 from infoscope.study.checks import checked_study, refuse_templates
 
 # Of jobs that are over sooner, the time to start Python is most.

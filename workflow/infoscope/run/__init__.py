@@ -1,0 +1,1 @@
+"""How a study runs: jobs, costs, progress and devices."""
