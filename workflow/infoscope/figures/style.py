@@ -16,7 +16,7 @@ from infoscope.files.atomic import atomic_path
 
 P = ParamSpec("P")
 
-STYLE = Path(__file__).parents[2] / "resources" / "infoscope.mplstyle"
+STYLE = Path(__file__).parents[3] / "resources" / "infoscope.mplstyle"
 DPI = 200
 
 
