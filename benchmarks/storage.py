@@ -37,7 +37,7 @@ import h5py
 import numpy as np
 
 from infoscope.cosmology.boltzmann import matter_of, tabulate
-from infoscope.cosmology.parameters import grid, omega_m_s8
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import Sky, Survey
 from infoscope.estimators.batches import Inputs
@@ -45,6 +45,7 @@ from infoscope.estimators.training import Bounds, train
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import HALF, power_of_two
 from infoscope.maps import harmonics
+from infoscope.skies.grid import grid
 from infoscope.skies.simulate import simulate
 from infoscope.study.config import (
     CNNConfig,

@@ -12,8 +12,8 @@ from infoscope.degradations.degrade import check, degrade
 from infoscope.degradations.operation import REGISTRY, Sky
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
+from infoscope.maps.tiles import from_tiles, to_tiles
 from infoscope.study import config
-from infoscope.survey.survey import from_tiles, to_tiles
 
 from .conftest import NSIDE, parsed
 

@@ -21,8 +21,8 @@ from infoscope.figures.tiles import Example, plot_tiles
 from infoscope.figures.training import plot_learning_curves
 from infoscope.inference import getdist_chains as chains
 from infoscope.maps import harmonics
+from infoscope.maps.tiles import to_tiles
 from infoscope.stages import plot
-from infoscope.survey.survey import to_tiles
 
 LABELS = {
     "reference": "Reference",

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from infoscope.errors import InfoscopeError
+from infoscope.maps.tiles import to_tiles
 from infoscope.survey.footprint import selected_tiles
-from infoscope.survey.survey import to_tiles
 
 NSIDE, TILE_NSIDE = 32, 4
 

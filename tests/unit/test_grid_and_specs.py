@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope.cosmology.parameters import grid
 from infoscope.seeds import seed_of
+from infoscope.skies.grid import grid
 from infoscope.study import specs
 from infoscope.study.config import CosmologyConfig, parse_study
 

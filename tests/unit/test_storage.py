@@ -20,6 +20,7 @@ from infoscope.files.precision import (
     power_of_two,
 )
 from infoscope.maps import harmonics
+from infoscope.maps.tiles import from_tiles
 from infoscope.skies.simulate import simulate
 from infoscope.study.config import (
     LARGEST_ALIGNMENT,
@@ -27,7 +28,7 @@ from infoscope.study.config import (
     LognormalConfig,
     parse_study,
 )
-from infoscope.survey.survey import from_tiles, read_nz
+from infoscope.survey.survey import read_nz
 
 ROOT = Path(__file__).parents[2]
 NSIDE, TILE_NSIDE = 64, 1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey, name_of
 from infoscope.degradations.sky import per_bin
 from infoscope.errors import InfoscopeError
-from infoscope.survey.survey import to_tiles
+from infoscope.maps.tiles import to_tiles
 
 NoiseOrder = Literal["before", "after", "none"]
 

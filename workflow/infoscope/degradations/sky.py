@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.maps import harmonics
-from infoscope.survey.survey import Survey, from_tiles, to_tiles
+from infoscope.maps.tiles import from_tiles, to_tiles
+from infoscope.survey.survey import Survey
 
 Domain = Literal["sphere", "tile", "harmonic"]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from infoscope.figures.style import colorblind, styled
-from infoscope.survey.survey import nside_of
+from infoscope.maps.tiles import nside_of
 from infoscope.theory.compare_skies import DIFFERS, TOLERANCE
 
 WRONG = "#D55E00"

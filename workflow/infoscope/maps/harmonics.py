@@ -14,7 +14,7 @@ import ducc0
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.survey.survey import nside_of
+from infoscope.maps.tiles import nside_of
 
 
 def lmax_of(nside: int) -> int:

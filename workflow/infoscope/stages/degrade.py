@@ -28,9 +28,10 @@ from infoscope.files.hdf5 import (
 )
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps
+from infoscope.maps.tiles import nside_of
 from infoscope.seeds import seed_of
 from infoscope.study import config
-from infoscope.survey.survey import Survey, nside_of
+from infoscope.survey.survey import Survey
 
 log = logging.getLogger(__name__)
 

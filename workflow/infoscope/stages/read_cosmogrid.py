@@ -16,6 +16,7 @@ from infoscope.errors import InfoscopeError
 from infoscope.eta import paced
 from infoscope.files.hdf5 import NewFile, create, describe_skies, write
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
+from infoscope.maps.tiles import averaged
 from infoscope.skies.cosmogrid import (
     FIELDS,
     N_BINS,
@@ -26,7 +27,7 @@ from infoscope.skies.cosmogrid import (
     name_of,
     read_index,
 )
-from infoscope.survey.survey import averaged, read_nz
+from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)
 

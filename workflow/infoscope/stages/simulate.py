@@ -10,13 +10,13 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from infoscope.cosmology.matter import MatterTable
-from infoscope.cosmology.parameters import grid
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.eta import paced
 from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
+from infoscope.skies.grid import grid
 from infoscope.skies.simulate import simulate
 from infoscope.study import config
 from infoscope.survey.survey import read_nz

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from infoscope.maps import harmonics
-from infoscope.survey.survey import nside_of
+from infoscope.maps.tiles import nside_of
 
 Array = NDArray[np.float64]
 

@@ -19,7 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
-from infoscope.survey.survey import RedshiftDistribution, pixel_side
+from infoscope.maps.tiles import pixel_side
+from infoscope.survey.survey import RedshiftDistribution
 
 N_CHI = 400
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from infoscope.degradations.operation import Operation, Sky, operation
 from infoscope.errors import InfoscopeError
-from infoscope.survey.survey import nside_of
+from infoscope.maps.tiles import nside_of
 
 
 class _Extrema(Operation):
