@@ -20,9 +20,9 @@ import numpy as np
 from infoscope.attribution import decompositions as parts
 from infoscope.attribution import integrated_gradients as attribution
 from infoscope.attribution.decompositions import Annuli
+from infoscope.estimators.config import CNNConfig
 from infoscope.estimators.flops import flop_of_step
 from infoscope.estimators.training import network_of
-from infoscope.study.config import CNNConfig
 
 TILES, N_BINS, BATCH, POINTS = 256, 4, 64, 32
 

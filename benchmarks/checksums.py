@@ -34,7 +34,7 @@ from infoscope.files.hdf5 import (
     write,
     write_nuisance,
 )
-from infoscope.study.config import SPLITS
+from infoscope.vocabulary import SPLITS
 
 REPEATS = 3
 MAPS = np.random.default_rng(1).standard_normal((16, 12 * 512**2), np.float32)

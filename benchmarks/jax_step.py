@@ -20,9 +20,9 @@ from flax.traverse_util import flatten_dict
 from pydantic import TypeAdapter
 from training_step import LEARNING_RATE, N_BINS, peak, step_of
 
+from infoscope.estimators.config import CNNConfig, DeepLSSConfig
 from infoscope.estimators.flops import flop_of_step
 from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY, network_of
-from infoscope.study.config import CNNConfig, DeepLSSConfig
 
 FIRST_STEPS = 3
 ROUNDS = 3

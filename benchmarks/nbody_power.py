@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.skies.growth import Growth
 from infoscope.skies.mesh import cic_window, paint, wavenumber_squared
 from infoscope.skies.nbody import Z_START
 from infoscope.skies.particles import Particles, linear_density, start, step
-from infoscope.study.config import CosmologyConfig
 
 ROOT = Path(__file__).parents[1]
 COSMOLOGY = CosmologyConfig()

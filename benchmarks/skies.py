@@ -19,11 +19,11 @@ import ducc0
 import numpy as np
 
 from infoscope.cosmology.boltzmann import matter_of, tabulate
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import MatterTable
 from infoscope.maps.harmonics import ell_of_alm
 from infoscope.skies.fields import gaussian_spectrum, sum_of_shells
 from infoscope.skies.shells import map_weights, shell_edges, shell_spectra
-from infoscope.study.config import CosmologyConfig
 from infoscope.survey.survey import read_nz
 
 COSMOLOGY = CosmologyConfig()

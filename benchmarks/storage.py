@@ -37,24 +37,20 @@ import h5py
 import numpy as np
 
 from infoscope.cosmology.boltzmann import matter_of, tabulate
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import Sky, Survey
 from infoscope.estimators.batches import Inputs
+from infoscope.estimators.config import CNNConfig, PowerSpectrumConfig, TrainingConfig
 from infoscope.estimators.training import Bounds, train
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import HALF, power_of_two
 from infoscope.maps import harmonics
+from infoscope.skies.config import LognormalConfig
 from infoscope.skies.grid import grid
 from infoscope.skies.simulate import simulate
-from infoscope.study.config import (
-    CNNConfig,
-    CosmologyConfig,
-    LognormalConfig,
-    PowerSpectrumConfig,
-    TrainingConfig,
-    parse_study,
-)
+from infoscope.study.config import parse_study
 from infoscope.survey.survey import read_nz
 
 COSMOLOGY = CosmologyConfig()

@@ -32,10 +32,10 @@ import numpy as np
 
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.estimators import batches, training
+from infoscope.estimators.config import CNNConfig, TrainingConfig
 from infoscope.files import hdf5 as datasets
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISY_TILES, Maps
-from infoscope.study.config import CNNConfig, TrainingConfig
 
 SHAPE = (48, 128, 128, 4)
 SKY_BYTES = 4 * math.prod(SHAPE)

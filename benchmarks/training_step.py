@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
+from infoscope.estimators.config import CNNConfig
 from infoscope.estimators.flops import flop_of_step
 from infoscope.estimators.networks import negative_log_likelihood
 from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY, network_of
-from infoscope.study.config import CNNConfig
 
 N_BINS = 4
 STEPS = 20

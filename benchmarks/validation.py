@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.maps.harmonics import analysis, synthesis
 from infoscope.maps.pixel_window import pixel_window
-from infoscope.study.config import CosmologyConfig
 from infoscope.survey.survey import read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
 from infoscope.theory.compare_skies import band_edges, measure

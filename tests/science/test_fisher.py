@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope.study.config import CosmologyConfig, IntrinsicAlignment
+from infoscope.cosmology.config import CosmologyConfig, IntrinsicAlignment
 from infoscope.survey.survey import read_nz
 from infoscope.theory import fisher
 

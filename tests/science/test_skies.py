@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from infoscope.cosmology.boltzmann import matter_of, tabulate
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.effects.intrinsic_alignment import PIVOT_Z
+from infoscope.skies.config import GaussianConfig, LognormalConfig, NBodyConfig
 from infoscope.skies.fields import gaussian_spectrum
 from infoscope.skies.shells import (
     born_weights,
@@ -23,12 +25,6 @@ from infoscope.skies.shells import (
 )
 from infoscope.skies.simulate import simulate
 from infoscope.stages import validate
-from infoscope.study.config import (
-    CosmologyConfig,
-    GaussianConfig,
-    LognormalConfig,
-    NBodyConfig,
-)
 from infoscope.survey.survey import RedshiftDistribution, read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
 from infoscope.theory.fisher import convergence_spectra

@@ -17,7 +17,7 @@ from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import attribute, train
 from infoscope.study import specs
 from infoscope.study.checks import checked_study, survey_of_reference
-from infoscope.study.config import SPLITS
+from infoscope.vocabulary import SPLITS
 
 CONFIG = {
     "study": "x",

@@ -14,8 +14,10 @@ from infoscope.errors import InfoscopeError
 from infoscope.inference.posterior import METRICS
 from infoscope.results.claims import columns, judge, p_values
 from infoscope.results.comparison import Ratio
+from infoscope.results.config import Claim, ComparisonConfig
 from infoscope.stages import claims as stage
-from infoscope.study.config import Claim, ComparisonConfig, Metric, parse_study
+from infoscope.study.config import parse_study
+from infoscope.vocabulary import Metric
 
 from .test_comparison import measurement
 from .test_widths import write

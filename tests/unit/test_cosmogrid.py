@@ -18,10 +18,11 @@ from infoscope.cli import main
 from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import open_for_reading, read_nuisance
 from infoscope.files.links import point
+from infoscope.skies.config import CosmoGridConfig
 from infoscope.skies.cosmogrid import NUISANCE, Member, assign, read_index
 from infoscope.study import specs
 from infoscope.study.checks import check_study
-from infoscope.study.config import CosmoGridConfig, Study, parse_study
+from infoscope.study.config import Study, parse_study
 from infoscope.survey.survey import read_nz
 
 from .. import cosmogrid

@@ -10,10 +10,11 @@ import pytest
 
 from infoscope.degradations.operation import REGISTRY
 from infoscope.estimators import batches, training
+from infoscope.estimators.config import CNNConfig
 from infoscope.run.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.stages import train
 from infoscope.study import specs
-from infoscope.study.config import CNNConfig, parse_study
+from infoscope.study.config import parse_study
 from infoscope.survey.redshifts import redshift_distribution
 
 RULES = Path(__file__).parents[2] / "workflow/rules"

@@ -22,7 +22,7 @@ from infoscope.files.hdf5 import (
     write,
     write_nuisance,
 )
-from infoscope.study.config import SPLITS
+from infoscope.vocabulary import SPLITS
 
 
 def shard(path: Path, seed: int) -> Path:

@@ -12,19 +12,14 @@ import yaml
 
 from infoscope.cli import main
 from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.config import IntrinsicAlignment, Parameters, Prior, Sampled
 from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.skies import fields
 from infoscope.skies import simulate as simulators
+from infoscope.skies.config import GaussianConfig
 from infoscope.skies.shells import shell_edges
 from infoscope.study import specs
-from infoscope.study.config import (
-    GaussianConfig,
-    IntrinsicAlignment,
-    Parameters,
-    Prior,
-    Sampled,
-    parse_study,
-)
+from infoscope.study.config import parse_study
 from infoscope.survey.survey import Survey, read_nz
 from infoscope.theory import fisher
 

@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from infoscope.estimators.flops import flop_of_prediction, flop_of_step
-from infoscope.estimators.networks import negative_log_likelihood
-from infoscope.estimators.training import network_of
-from infoscope.study.config import (
+from infoscope.estimators.config import (
     CNNConfig,
     DeepLSSConfig,
     Estimator,
     PowerSpectrumConfig,
 )
+from infoscope.estimators.flops import flop_of_prediction, flop_of_step
+from infoscope.estimators.networks import negative_log_likelihood
+from infoscope.estimators.training import network_of
 
 SIDE, N_BINS = 128, 4
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.seeds import seed_of
 from infoscope.skies.grid import grid
 from infoscope.study import specs
-from infoscope.study.config import CosmologyConfig, parse_study
+from infoscope.study.config import parse_study
 
 
 def study(**changes):

@@ -171,8 +171,8 @@ def test_what_does_not_vary_cannot_be_conditioned_on() -> None:
 
 
 def test_draws_are_uniform_over_the_prior() -> None:
+    from infoscope.cosmology.config import IntrinsicAlignment
     from infoscope.stages.degrade import _alignments
-    from infoscope.study.config import IntrinsicAlignment
 
     intrinsic = IntrinsicAlignment(a_ia=SAMPLED)
     members = [(i, 0) for i in range(2000)]

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.skies import lightcone, mesh
+from infoscope.skies.config import NBodyConfig
 from infoscope.skies.growth import Growth
 from infoscope.skies.particles import displacements, linear_density, start, step
 from infoscope.skies.simulate import simulate
-from infoscope.study.config import CosmologyConfig, NBodyConfig
 from infoscope.survey.survey import read_nz
 
 NZ = read_nz(Path(__file__).parents[2] / "resources/nz/des_like.txt")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import Background, Matter
-from infoscope.study.config import CosmologyConfig
 from infoscope.survey.survey import RedshiftDistribution
 from infoscope.theory.scales import (
     lens_distance_mpc,

@@ -13,7 +13,8 @@ from scipy.stats import norm
 
 from infoscope.errors import InfoscopeError
 from infoscope.study import specs
-from infoscope.study.config import SmailNz, parse_study
+from infoscope.study.config import parse_study
+from infoscope.survey.config import SmailNz
 from infoscope.survey.presets import PRESETS
 from infoscope.survey.redshifts import (
     read_fits,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.config import LARGEST_ALIGNMENT, CosmologyConfig
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import Sky, Survey
 from infoscope.effects.intrinsic_alignment import alignment
@@ -21,13 +22,9 @@ from infoscope.files.precision import (
 )
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import from_tiles
+from infoscope.skies.config import LognormalConfig
 from infoscope.skies.simulate import simulate
-from infoscope.study.config import (
-    LARGEST_ALIGNMENT,
-    CosmologyConfig,
-    LognormalConfig,
-    parse_study,
-)
+from infoscope.study.config import parse_study
 from infoscope.survey.survey import read_nz
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,8 @@ from infoscope.estimators import checkpoints
 from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import train
 from infoscope.study import specs
-from infoscope.study.config import SPLITS, parse_study
+from infoscope.study.config import parse_study
+from infoscope.vocabulary import SPLITS
 
 ESTIMATOR = {
     "kind": "power_spectrum",

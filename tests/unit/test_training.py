@@ -2,10 +2,12 @@ import jax
 import numpy as np
 import pytest
 
+from infoscope.cosmology.config import Prior
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs
 from infoscope.estimators.checkpoints import Checkpoints
+from infoscope.estimators.config import CNNConfig, PowerSpectrumConfig, TrainingConfig
 from infoscope.estimators.training import (
     Bounds,
     Standardisation,
@@ -14,7 +16,6 @@ from infoscope.estimators.training import (
     train,
     turned,
 )
-from infoscope.study.config import CNNConfig, PowerSpectrumConfig, Prior, TrainingConfig
 
 SIDE = 16
 CNN = CNNConfig(stem=2, features=16, channels=8, blocks=1, steps=300, batch_size=64)

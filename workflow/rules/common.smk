@@ -19,7 +19,7 @@ from snakemake.logging import logger
 from infoscope.run import kept_config, progress
 from infoscope.study import specs
 from infoscope.study.checks import checked_study, refuse_templates, survey_of_reference
-from infoscope.study.config import SPLITS
+from infoscope.vocabulary import SPLITS
 from infoscope.run.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import check_writable

@@ -14,9 +14,9 @@ import camb
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import Background, Matter, MatterTable, chebyshev_nodes
 from infoscope.cosmology.parameters import C_KM_S, Z_MAX
-from infoscope.study.config import CosmologyConfig
 
 N_OMEGA_M, N_SIGMA_8 = 12, 8
 Z_POWER = np.linspace(0, Z_MAX, 40)

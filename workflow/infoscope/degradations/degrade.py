@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,7 @@ from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey, n
 from infoscope.degradations.sky import per_bin
 from infoscope.errors import InfoscopeError
 from infoscope.maps.tiles import to_tiles
-
-NoiseOrder = Literal["before", "after", "none"]
+from infoscope.vocabulary import NoiseOrder
 
 
 def check(survey: Survey, operations: Sequence[Operation], noise: NoiseOrder) -> Survey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infoscope.study.config import CNNConfig, DeepLSSConfig, Estimator
+from infoscope.estimators.config import CNNConfig, DeepLSSConfig, Estimator
 
 # Sizes that `networks` decides, which imports too much to be imported here: a test
 # compares all numbers with what the compiler counts.

@@ -16,11 +16,18 @@ import optax
 from flax import linen as nn
 from numpy.typing import NDArray
 
+from infoscope.cosmology.config import Prior
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs, batches
 from infoscope.estimators.binned_spectra import binned_spectra
 from infoscope.estimators.checkpoints import Checkpoints
+from infoscope.estimators.config import (
+    CNNConfig,
+    DeepLSSConfig,
+    PowerSpectrumConfig,
+    TrainingConfig,
+)
 from infoscope.estimators.networks import (
     CNN,
     DeepLSS,
@@ -28,13 +35,6 @@ from infoscope.estimators.networks import (
     negative_log_likelihood,
 )
 from infoscope.models import Interval
-from infoscope.study.config import (
-    CNNConfig,
-    DeepLSSConfig,
-    PowerSpectrumConfig,
-    Prior,
-    TrainingConfig,
-)
 
 Array = NDArray[np.float32]
 EstimatorConfig = CNNConfig | DeepLSSConfig | PowerSpectrumConfig

@@ -21,8 +21,8 @@ from infoscope.results.comparison import (
     compare,
     holm,
 )
+from infoscope.results.config import Claim, ComparisonConfig, CostConfig
 from infoscope.results.measurements import Measurement
-from infoscope.study.config import Claim, ComparisonConfig, CostConfig
 
 Row = dict[str, str | float]
 

@@ -15,6 +15,7 @@ from math import ceil
 
 from infoscope.degradations.operation import REGISTRY, name_of
 from infoscope.effects.intrinsic_alignment import ORDERS
+from infoscope.estimators.config import PowerSpectrumConfig
 from infoscope.estimators.flops import activations, flop_of_prediction, flop_of_step
 from infoscope.files.precision import (
     ALIGNMENT,
@@ -22,14 +23,10 @@ from infoscope.files.precision import (
     NOISELESS_TILES,
     NOISY_TILES,
 )
+from infoscope.skies.config import CosmoGridConfig, NBodyConfig
 from infoscope.study import specs
 from infoscope.study.checks import depth_mpc, survey_of
-from infoscope.study.config import (
-    CosmoGridConfig,
-    NBodyConfig,
-    PowerSpectrumConfig,
-    Study,
-)
+from infoscope.study.config import Study
 from infoscope.survey.survey import RedshiftDistribution, Survey
 
 FLOAT = 4  # bytes of a number in memory

@@ -18,10 +18,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import atomic_path
 from infoscope.seeds import seed_of
-from infoscope.study.config import CosmologyConfig
 
 METAINFO = "CosmoGridV1_metainfo.h5"
 N_BINS = 4

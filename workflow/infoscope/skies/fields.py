@@ -20,8 +20,8 @@ from scipy.linalg.blas import sgemm
 
 from infoscope.cosmology.matter import Matter
 from infoscope.maps.harmonics import ell_of_alm
+from infoscope.skies.config import GaussianConfig, LognormalConfig
 from infoscope.skies.shells import map_weights, shell_edges, shell_spectra
-from infoscope.study.config import GaussianConfig, LognormalConfig
 from infoscope.survey.survey import RedshiftDistribution
 
 log = logging.getLogger(__name__)

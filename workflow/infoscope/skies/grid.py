@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from infoscope.seeds import seed_of
 
 if TYPE_CHECKING:
-    from infoscope.study.config import CosmologyConfig
+    from infoscope.cosmology.config import CosmologyConfig
 
 
 def grid(

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
+from infoscope.skies.config import NBodyConfig
 from infoscope.skies.growth import Growth
 from infoscope.skies.lightcone import directions, random_view, shell
 from infoscope.skies.particles import Particles, linear_density, start, step
 from infoscope.skies.shells import map_weights, shell_edges
-from infoscope.study.config import NBodyConfig
 from infoscope.survey.survey import RedshiftDistribution
 
 Z_START = 9.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from infoscope.cosmology.matter import Matter
-    from infoscope.study.config import Simulator
+    from infoscope.skies.config import Simulator
     from infoscope.survey.survey import RedshiftDistribution
 
 MODULES = {"gaussian": "fields", "lognormal": "fields", "nbody": "nbody"}

@@ -17,6 +17,8 @@ from infoscope.attribution import decompositions as parts
 from infoscope.attribution import integrated_gradients as attribution
 from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.attribution.integrated_gradients import Estimate
+from infoscope.cosmology.config import Prior
+from infoscope.estimators.config import Estimator
 from infoscope.estimators.training import (
     Bounds,
     EstimatorConfig,
@@ -26,7 +28,6 @@ from infoscope.estimators.training import (
 from infoscope.files.hdf5 import create, open_for_reading, write
 from infoscope.files.precision import Maps
 from infoscope.run.devices import check_gpus
-from infoscope.study.config import Estimator, Prior
 from infoscope.survey.survey import Survey
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 from infoscope.files.atomic import atomic_path
 from infoscope.results.claims import columns, judge
+from infoscope.results.config import Claim
 from infoscope.run.benchmark_files import read_benchmark
 from infoscope.stages.widths import read
-from infoscope.study.config import Claim, CostlyRule
+from infoscope.vocabulary import CostlyRule
 
 
 def run(

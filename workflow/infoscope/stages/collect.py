@@ -7,7 +7,7 @@ from typing import Any
 
 from infoscope.files.hdf5 import collect, create, open_for_reading, write
 from infoscope.files.precision import Maps
-from infoscope.study.config import SPLITS
+from infoscope.vocabulary import SPLITS
 
 
 def run(spec: dict[str, Any], shards: list[Path], example: Path, output: Path) -> None:

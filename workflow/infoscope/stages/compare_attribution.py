@@ -16,14 +16,14 @@ from infoscope.attribution.agreement import Agreement, information_left
 from infoscope.attribution.decompositions import survey_of
 from infoscope.attribution.kept import Profiles
 from infoscope.attribution.responses import Regression
+from infoscope.degradations.config import AnyOperation
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.files.tables import read_table
 from infoscope.seeds import seed_of
-from infoscope.study import config
 
 Array = NDArray[np.float64]
-Operations = TypeAdapter(list[config.AnyOperation])
+Operations = TypeAdapter(list[AnyOperation])
 
 METRIC = "sigma_s8"
 

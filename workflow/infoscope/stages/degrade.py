@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from infoscope.cosmology.config import IntrinsicAlignment, extremes, fiducial_of
 from infoscope.cosmology.nuisance import Nuisance
+from infoscope.degradations.config import AnyOperation
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import load
 from infoscope.degradations.sky import Sky
@@ -30,7 +32,6 @@ from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps
 from infoscope.maps.tiles import nside_of
 from infoscope.seeds import seed_of
-from infoscope.study import config
 from infoscope.survey.survey import Survey
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,10 @@ def run(
     """
     for path in operation_files:
         load(path)
-    operations: list[config.AnyOperation] = TypeAdapter(
-        list[config.AnyOperation]
-    ).validate_python(spec["operations"])
-    intrinsic = config.IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
+    operations: list[AnyOperation] = TypeAdapter(list[AnyOperation]).validate_python(
+        spec["operations"]
+    )
+    intrinsic = IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
     split, seed = spec["split"], spec["seed"]
     with open_for_reading(skies) as source, create(output, spec) as file:
         maps = Maps.of(source, "kappa")
@@ -129,7 +130,7 @@ def run(
 
 
 def _alignments(
-    intrinsic: config.IntrinsicAlignment,
+    intrinsic: IntrinsicAlignment,
     seed: int,
     split: str,
     members: Sequence[tuple[int, int]],
@@ -137,8 +138,8 @@ def _alignments(
     """(A_IA, η_IA) of each sky, the same in all degradations, shape (n_sky, 2)."""
     both = (intrinsic.a_ia, intrinsic.eta_ia)
     if split == "fiducial":
-        return np.tile([config.fiducial_of(value) for value in both], (len(members), 1))
-    low, high = np.transpose([config.extremes(value) for value in both])
+        return np.tile([fiducial_of(value) for value in both], (len(members), 1))
+    low, high = np.transpose([extremes(value) for value in both])
     return np.array(
         [
             np.random.default_rng(
@@ -149,7 +150,7 @@ def _alignments(
     )
 
 
-def _sampled(intrinsic: config.IntrinsicAlignment, aligned: NDArray) -> Nuisance:
+def _sampled(intrinsic: IntrinsicAlignment, aligned: NDArray) -> Nuisance:
     """Those of the columns of `aligned` that are sampled."""
     sampled = intrinsic.sampled
     columns = [name in sampled for name in ("a_ia", "eta_ia")]

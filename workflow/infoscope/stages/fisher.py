@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from infoscope.cosmology.config import CosmologyConfig, IntrinsicAlignment
 from infoscope.files.atomic import atomic_path
-from infoscope.study.config import CosmologyConfig, IntrinsicAlignment
 from infoscope.survey.survey import read_nz
 from infoscope.theory.fisher import (
     PREDICTED,

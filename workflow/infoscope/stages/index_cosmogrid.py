@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.errors import InfoscopeError
 from infoscope.files.links import point
 from infoscope.skies.cosmogrid import (
@@ -21,7 +22,6 @@ from infoscope.skies.cosmogrid import (
     read_metainfo,
     write_index,
 )
-from infoscope.study.config import CosmologyConfig
 
 
 def run(spec: dict[str, Any], root: Path, output: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from infoscope.cosmology.boltzmann import tabulate
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.files.hdf5 import create, write
-from infoscope.study.config import CosmologyConfig
 
 
 def run(spec: dict[str, Any], output: Path) -> None:

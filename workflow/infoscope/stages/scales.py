@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.files.atomic import atomic_path
-from infoscope.study.config import CosmologyConfig
 from infoscope.survey.survey import read_nz
 from infoscope.theory.scales import scales_of_bins
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import MatterTable
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.eta import paced
@@ -16,9 +17,9 @@ from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
+from infoscope.skies.config import CosmoGridConfig, Simulator
 from infoscope.skies.grid import grid
 from infoscope.skies.simulate import simulate
-from infoscope.study import config
 from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)
@@ -45,12 +46,10 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
         If there is no GPU although one was asked for.
     """
     check_gpus()
-    cosmology = config.CosmologyConfig.model_validate(spec["cosmology"])
-    simulator: config.Simulator = TypeAdapter(config.Simulator).validate_python(
-        spec["simulator"]
-    )
+    cosmology = CosmologyConfig.model_validate(spec["cosmology"])
+    simulator: Simulator = TypeAdapter(Simulator).validate_python(spec["simulator"])
     # those have a stage of their own, `read_cosmogrid`
-    assert not isinstance(simulator, config.CosmoGridConfig)
+    assert not isinstance(simulator, CosmoGridConfig)
     nz = read_nz(nz_file)
     with open_for_reading(matter) as file:
         matter_table = MatterTable(

@@ -16,10 +16,12 @@ from flax import serialization
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from infoscope.cosmology.config import Prior
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs
 from infoscope.estimators.checkpoints import Checkpoints
+from infoscope.estimators.config import Estimator, TrainingConfig
 from infoscope.estimators.stopping import final_drop
 from infoscope.estimators.training import (
     Bounds,
@@ -39,7 +41,6 @@ from infoscope.files.hdf5 import (
 from infoscope.files.precision import Maps
 from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
-from infoscope.study.config import Estimator, Prior, TrainingConfig
 
 logger = logging.getLogger(__name__)
 

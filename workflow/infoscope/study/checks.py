@@ -14,8 +14,9 @@ from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations.degrade import check
 from infoscope.degradations.families import REFERENCE
 from infoscope.errors import InfoscopeError
+from infoscope.skies.config import CosmoGridConfig, NBodyConfig
 from infoscope.study import specs
-from infoscope.study.config import CosmoGridConfig, NBodyConfig, Study, parse_study
+from infoscope.study.config import Study, parse_study
 from infoscope.survey.footprint import selected_tiles
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution, Survey

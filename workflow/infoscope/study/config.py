@@ -9,130 +9,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     Discriminator,
     Field,
     Tag,
     ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
-from infoscope.degradations.degrade import NoiseOrder
-from infoscope.degradations.operation import REGISTRY, Operation, load
-from infoscope.degradations.operations.bins import SelectBins, SumBins
-from infoscope.degradations.operations.filters import (
-    BandPass,
-    BandStop,
-    HighPass,
-    LowPass,
+from infoscope.cosmology.config import (
+    CosmologyConfig,
+    IntrinsicAlignment,
 )
-from infoscope.degradations.operations.noise import ScaleNoise
-from infoscope.degradations.operations.peaks import SelectPeaks, SelectVoids
-from infoscope.degradations.operations.positions import ShufflePixels
-from infoscope.degradations.operations.spectra import FlattenSpectrum, RandomizePhases
-from infoscope.degradations.operations.values import (
-    GaussianizePixels,
-    KeepConvergence,
-    RandomMask,
-)
+from infoscope.degradations.config import AnyOperation, Degradation
+from infoscope.degradations.operation import REGISTRY, load
 from infoscope.errors import InfoscopeError
-from infoscope.models import Interval, Model, increasing
+from infoscope.estimators.config import (
+    CNNConfig,
+    Estimator,
+    PowerSpectrumConfig,
+    TrainingConfig,
+)
+from infoscope.models import InputFile, Model
+from infoscope.results.config import Claim
+from infoscope.skies.config import (
+    CosmoGridConfig,
+    LognormalConfig,
+    Simulator,
+)
+from infoscope.survey.config import NzSource, TableNz
 from infoscope.survey.presets import PRESETS
+from infoscope.vocabulary import NoiseOrder
 
-SPLITS = ("train", "validation", "test", "fiducial")
-LARGEST_ALIGNMENT = 6.0  # |A_IA| and |η_IA|
 # no two are the same where upper and lower case are, and log files may join two of them
 NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
-# those of `posterior`, which imports too much to be imported here
-Metric = Literal[
-    "sigma_s8",
-    "sigma_omega_m",
-    "sigma_sigma8",
-    "area68",
-    "area95",
-    "fom",
-    "information",
-]
-Expectation = Literal["wider", "narrower", "equivalent"]
-# rules of which all jobs have ended when there are posteriors
-CostlyRule = Literal[
-    "simulate_skies",
-    "degrade_maps",
-    "collect_dataset",
-    "train_estimator",
-    "infer_posterior",
-]
 
 
 def _power_of_two(value: int) -> int:
     if value & (value - 1):
         raise ValueError(f"must be a power of two, got {value}")
     return value
-
-
-def _plain(path: str) -> str:
-    if path.startswith("-") or any(character in path for character in "{}\n\0"):
-        raise ValueError(
-            f"{path!r}: Snakemake has another meaning for braces, line breaks and a "
-            "leading '-' in the name of a file; rename it"
-        )
-    return path
-
-
-# of the inputs of rules, which Snakemake reads as patterns
-InputFile = Annotated[str, AfterValidator(_plain)]
-
-
-class Prior(Model):
-    """Uniform prior over the sampled parameters."""
-
-    omega_m: Interval = Field((0.15, 0.45), description="Range of Ω_m.")
-    sigma_8: Interval = Field((0.5, 1.2), description="Range of σ_8.")
-
-    @field_validator("omega_m", "sigma_8")
-    @classmethod
-    def _range(cls, value: Interval) -> Interval:
-        if value[0] <= 0:
-            raise ValueError("must be positive")
-        return increasing(value)
-
-
-class Parameters(Model):
-    """The two parameters that a study infers."""
-
-    omega_m: float = Field(0.2915, gt=0, lt=1, description="Ω_m.")
-    sigma_8: float = Field(0.7835, gt=0, description="σ_8.")
-
-
-class CosmologyConfig(Model):
-    """Flat ΛCDM: what is sampled, what is fixed and where the mocks are made."""
-
-    prior: Prior = Field(Prior(), description="Prior of (Ω_m, σ_8).")
-    fiducial: Parameters = Field(
-        Parameters(), description="Cosmology of the mock observations."
-    )
-    h: float = Field(0.6736, gt=0.3, lt=1.5, description="H_0 / (100 km/s/Mpc).")
-    omega_b: float = Field(0.0493, gt=0, lt=0.1, description="Ω_b.")
-    n_s: float = Field(0.9649, gt=0, lt=2, description="Scalar spectral index.")
-
-    @model_validator(mode="after")
-    def _fiducial_inside(self) -> CosmologyConfig:
-        for name in ("omega_m", "sigma_8"):
-            low, high = getattr(self.prior, name)
-            if not low < getattr(self.fiducial, name) < high:
-                raise ValueError(f"fiducial.{name} lies outside prior.{name}")
-        if self.omega_b >= self.prior.omega_m[0]:
-            raise ValueError("omega_b must be below prior.omega_m")
-        return self
 
 
 class SplitConfig(Model):
@@ -172,272 +94,6 @@ class GridConfig(Model):
     )
 
 
-class ShellSimulator(Model):
-    """Base of the simulators that sum shells of matter."""
-
-    nuisance: ClassVar[tuple[str, ...]] = ()
-    shell_width_mpc: float = Field(
-        100.0, ge=20, le=1000, description="Comoving thickness of a shell, in Mpc."
-    )
-
-    @property
-    def memory_mb(self) -> float:
-        """What a simulation needs beside maps."""
-        return 0.0
-
-
-class LognormalConfig(ShellSimulator):
-    """Lognormal matter shells (GLASS), Born-summed."""
-
-    name: Literal["lognormal"] = "lognormal"
-
-
-class GaussianConfig(ShellSimulator):
-    """Gaussian matter shells with the same spectra: the Fisher matrix is exact."""
-
-    name: Literal["gaussian"] = "gaussian"
-
-
-class NBodyConfig(ShellSimulator):
-    """Particle-mesh simulation of a periodic box, seen as a light-cone, Born-summed.
-
-    By default, matter power at the fiducial is within 5 % of HMcode-2020 up to
-    k = 0.45 h/Mpc at z = 0 and 0.62 at z = 1 (docs/figures/nbody_power.png). That needs
-    a mesh of twice as many cells along a side as particles: with as many, a quarter of
-    the power is missing at half the particles' Nyquist frequency. Structures larger
-    than the box are missing, and matter is uncorrelated where the box is seen in
-    another view: in linear theory, a box of 512 Mpc/h takes 12 % of the convergence
-    power of the farthest default bin at ℓ = 15, 3.5 % at ℓ = 25 and 2.5 % at ℓ = 55.
-    All in all, the convergence power of the two farthest bins is within 6 % of CAMB's
-    for 20 ≤ ℓ ≤ 256, and that of the nearest bin 10 to 20 % below beyond ℓ = 128.
-    A job needs 40 bytes a cell of the mesh and 200 a particle, beside its maps.
-    """
-
-    name: Literal["nbody"] = "nbody"
-    box_size_mpc_h: float = Field(
-        512.0, gt=0, description="Side of the box, in comoving Mpc/h."
-    )
-    n_particles: int = Field(
-        128, ge=8, multiple_of=2, description="Particles along a side of the box."
-    )
-    n_mesh: int = Field(
-        256,
-        ge=8,
-        multiple_of=2,
-        description="Cells of the force mesh along a side of the box.",
-    )
-    steps: int = Field(
-        4,
-        ge=1,
-        description="Time steps from z = 9 to the farthest shell; from there on, each "
-        "shell is a step.",
-    )
-
-    @property
-    def memory_mb(self) -> float:
-        """40 bytes a cell of the mesh and 200 a particle, measured on CPUs."""
-        return 4e-5 * self.n_mesh**3 + 2e-4 * self.n_particles**3
-
-    @model_validator(mode="after")
-    def _mesh_holds_the_particles(self) -> NBodyConfig:
-        if self.n_mesh < self.n_particles:
-            raise ValueError(
-                f"n_mesh must be at least n_particles = {self.n_particles}, "
-                f"got {self.n_mesh}"
-            )
-        return self
-
-
-class CosmoGridConfig(Model):
-    """CosmoGridV1 Stage-III maps from disk: see docs/cosmogrid.md."""
-
-    name: Literal["cosmogrid"]
-    root: InputFile = Field(
-        description="Folder with `CosmoGridV1_metainfo.h5` and `stage3_forecast`."
-    )
-    baryons: Literal["nobaryons", "baryonified"] = Field(
-        "nobaryons", description="Maps of matter without or with baryonic feedback."
-    )
-    nuisance: ClassVar[tuple[str, ...]] = ("h", "omega_b", "n_s", "w_0")
-
-    @property
-    def shell_width_mpc(self) -> float:
-        """Of the shells that the Fisher forecast sums: the maps come without."""
-        return 100.0
-
-
-Simulator = Annotated[
-    LognormalConfig | GaussianConfig | NBodyConfig | CosmoGridConfig,
-    Field(discriminator="name"),
-]
-
-
-def _own_first(value: Any, built_in: ValidatorFunctionWrapHandler) -> Operation:
-    """Validate an operation of the user's own files, or one that is built in."""
-    name = value.get("operation") if isinstance(value, Mapping) else None
-    known = REGISTRY.get(name) if isinstance(name, str) else None
-    if known is None:
-        return built_in(value)
-    return known.model.model_validate(value)
-
-
-BuiltIn = Annotated[
-    LowPass
-    | HighPass
-    | BandPass
-    | BandStop
-    | KeepConvergence
-    | RandomMask
-    | SelectPeaks
-    | SelectVoids
-    | ShufflePixels
-    | SumBins
-    | SelectBins
-    | RandomizePhases
-    | FlattenSpectrum
-    | GaussianizePixels
-    | ScaleNoise,
-    Field(discriminator="operation"),
-]
-AnyOperation = Annotated[BuiltIn, WrapValidator(_own_first)]
-
-
-class Sampled(Model):
-    """A parameter that varies from sky to sky, and is marginalised over."""
-
-    prior: Interval = Field(description="Range of the uniform prior.")
-    fiducial: float = Field(description="Value in the mock observations.")
-
-    @model_validator(mode="after")
-    def _inside(self) -> Sampled:
-        low, high = increasing(self.prior)
-        if not low < self.fiducial < high:
-            raise ValueError("fiducial lies outside prior")
-        return self
-
-
-def _is_sampled(value: Any) -> str:
-    return "sampled" if isinstance(value, Mapping | Sampled) else "fixed"
-
-
-FixedOrSampled = Annotated[
-    Annotated[float, Tag("fixed")] | Annotated[Sampled, Tag("sampled")],
-    Discriminator(_is_sampled),
-]
-
-
-class IntrinsicAlignment(Model):
-    """Intrinsic alignment of galaxies: A_IA ((1 + z) / 1.62)^η_IA of the NLA model."""
-
-    a_ia: FixedOrSampled = Field(
-        0.0, description="Amplitude A_IA: a number, or a prior and a fiducial value."
-    )
-    eta_ia: FixedOrSampled = Field(
-        0.0, description="Power η_IA of the redshift, likewise."
-    )
-
-    @field_validator("a_ia", "eta_ia")
-    @classmethod
-    def _moderate(cls, value: float | Sampled) -> float | Sampled:
-        if max(map(abs, extremes(value))) > LARGEST_ALIGNMENT:
-            raise ValueError(f"must lie within ± {LARGEST_ALIGNMENT}")
-        return value
-
-    @property
-    def sampled(self) -> dict[str, Sampled]:
-        """The parameters that are sampled."""
-        both = {"a_ia": self.a_ia, "eta_ia": self.eta_ia}
-        return {name: v for name, v in both.items() if isinstance(v, Sampled)}
-
-
-def extremes(value: float | Sampled) -> Interval:
-    """Smallest and largest value of a parameter that may be sampled."""
-    return value.prior if isinstance(value, Sampled) else (value, value)
-
-
-def fiducial_of(value: float | Sampled) -> float:
-    """Value, in the mock observations, of a parameter that may be sampled."""
-    return value.fiducial if isinstance(value, Sampled) else value
-
-
-class Degradation(Model):
-    """What is removed from every map before a network is trained on it."""
-
-    operations: list[AnyOperation] = Field([], description="Operations, in order.")
-    label: str | None = Field(None, description="Name in figures.")
-    noise: NoiseOrder | None = Field(
-        None, description="Overrides survey.noise for this degradation."
-    )
-    intrinsic_alignment: IntrinsicAlignment | None = Field(
-        None, description="Overrides survey.intrinsic_alignment for this degradation."
-    )
-
-
-class TableNz(Model):
-    """n(z) from text files."""
-
-    kind: Literal["table"] = "table"
-    files: list[InputFile] = Field(
-        min_length=1,
-        description="Tables with the columns z, n_1, n_2 … of the tomographic bins: "
-        "one for all bins, or several, whose bins follow one another.",
-    )
-
-    @property
-    def paths(self) -> list[Path]:
-        """Files that are read."""
-        return [Path(file) for file in self.files]
-
-
-class FitsNz(Model):
-    """n(z) from a FITS file with data of two-point functions."""
-
-    kind: Literal["fits"] = "fits"
-    file: InputFile = Field(description="FITS file.")
-    extension: str = Field(
-        "NZ_SOURCE", description="Extension with the columns Z_MID, BIN1, BIN2 …."
-    )
-
-    @property
-    def paths(self) -> list[Path]:
-        """Files that are read."""
-        return [Path(self.file)]
-
-
-class SmailNz(Model):
-    """All n(z) ∝ z^α exp[−(z / z0)^β], cut into bins of photometric redshift."""
-
-    kind: Literal["smail"] = "smail"
-    z0: float = Field(gt=0, description="Redshift z0 of the cut-off.")
-    alpha: float = Field(2, gt=0, description="Power α at low redshift.")
-    beta: float = Field(gt=0, description="Steepness β of the cut-off.")
-    sigma_z: float = Field(
-        ge=0.01,
-        le=0.5,
-        description="Scatter of the photometric redshifts, in units of 1 + z.",
-    )
-    bias: float = Field(
-        0.0, ge=-0.2, le=0.2, description="Their bias, in units of 1 + z."
-    )
-    n_bins: int | None = Field(
-        None, ge=1, le=20, description="Number of bins with equal numbers of galaxies."
-    )
-    edges: list[float] | None = Field(
-        None, min_length=2, description="Instead: photometric redshifts between bins."
-    )
-    paths: ClassVar[list[Path]] = []
-
-    @model_validator(mode="after")
-    def _bins(self) -> SmailNz:
-        if (self.n_bins is None) == (self.edges is None):
-            raise ValueError("give either n_bins or edges")
-        edges = self.edges or []
-        if any(low >= high for low, high in pairwise(edges)):
-            raise ValueError(f"edges: must increase, got {edges}")
-        return self
-
-
-NzSource = Annotated[TableNz | FitsNz | SmailNz, Field(discriminator="kind")]
 Positive = Annotated[float, Field(gt=0)]
 # told apart before they are validated, so that a mistake is that of one of them
 PerBin = Annotated[
@@ -518,60 +174,6 @@ class SurveyConfig(Model):
         return self
 
 
-class CNNConfig(Model):
-    """Residual convolutional network on tiles."""
-
-    kind: Literal["cnn"] = "cnn"
-    stem: int = Field(
-        4, ge=1, description="Side in pixels of the blocks that become features."
-    )
-    features: int = Field(128, ge=1, description="Features of such a block.")
-    channels: int = Field(16, ge=1, description="Channels of the residual blocks.")
-    blocks: int = Field(2, ge=1, description="Number of residual blocks.")
-    steps: int = Field(4000, ge=1, description="Most gradient steps.")
-    batch_size: int = Field(64, ge=1, description="Tiles in a gradient step.")
-    learning_rate: float = Field(4e-3, gt=0, description="Peak of Adam's step.")
-
-
-class DeepLSSConfig(Model):
-    """Residual network with the sizes of DeepLSS, for a GPU."""
-
-    kind: Literal["deeplss"] = "deeplss"
-    channels: int = Field(128, ge=2, description="Filters of the residual blocks.")
-    blocks: int = Field(10, ge=1, description="Number of residual blocks.")
-    steps: int = Field(20000, ge=1, description="Most gradient steps.")
-    batch_size: int = Field(32, ge=1, description="Tiles in a gradient step.")
-    learning_rate: float = Field(5e-5, gt=0, description="Peak of Adam's step.")
-
-
-class PowerSpectrumConfig(Model):
-    """Perceptron on binned auto- and cross-spectra of the same tiles."""
-
-    kind: Literal["power_spectrum"] = "power_spectrum"
-    n_ell: int = Field(8, ge=1, description="Number of bins in |ℓ|.")
-    hidden: int = Field(64, ge=1, description="Width of the two hidden layers.")
-    steps: int = Field(3000, ge=1, description="Most gradient steps.")
-    batch_size: int = Field(256, ge=1, description="Tiles in a gradient step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak of Adam's step.")
-
-
-Estimator = Annotated[
-    CNNConfig | DeepLSSConfig | PowerSpectrumConfig, Field(discriminator="kind")
-]
-
-
-class TrainingConfig(Model):
-    """What all trainings share."""
-
-    seeds: int = Field(2, ge=1, description="Trainings of each estimator.")
-    evaluate_every: int = Field(
-        250, ge=1, description="Steps between two looks at the validation skies."
-    )
-    patience: int = Field(
-        8, ge=1, description="Looks without progress before training stops."
-    )
-
-
 class LearningCurvesConfig(Model):
     """Trainings with less, which show whether more would help."""
 
@@ -647,90 +249,6 @@ class FiguresConfig(Model):
         "reference. None: up to eight, taken in turn from the families (scales, "
         "values of the convergence and so on, as figure `widths` has them).",
     )
-
-
-class Against(Model):
-    """The width that another one is compared with."""
-
-    degradation: str = Field("reference", description="Name of a degradation.")
-    estimator: str | None = Field(
-        None, description="Name of an estimator; null is the one that is compared."
-    )
-
-
-class ComparisonConfig(Model):
-    """What is expected of the ratio of two widths."""
-
-    degradation: str = Field(description="Name of a degradation.")
-    estimator: str = Field(description="Name of an estimator.")
-    against: Against = Field(Against(), description="What it is compared with.")
-    metric: Metric = Field("sigma_s8", description="Width that is compared.")
-    expect: Expectation = Field(
-        description="What the posterior is expected to be. (`narrower`: less of "
-        "`sigma_…` and `area…`, more of `fom` and `information`.)"
-    )
-    by: float | None = Field(
-        None,
-        gt=1,
-        description="Wider, or narrower, by more than this factor; null is any factor.",
-    )
-    within: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="Equivalent within 1 + this and its inverse; null is "
-        "posterior.equivalence.",
-    )
-
-    @property
-    def compared(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Degradation and estimator of both widths."""
-        other = self.against
-        return (
-            (self.degradation, self.estimator),
-            (other.degradation, other.estimator or self.estimator),
-        )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ComparisonConfig:
-        if self.by is not None and self.expect == "equivalent":
-            raise ValueError("by: is for wider and narrower; equivalent has `within`")
-        if self.within is not None and self.expect != "equivalent":
-            raise ValueError("within: is for equivalent; wider and narrower have `by`")
-        if self.compared[0] == self.compared[1]:
-            raise ValueError(
-                "against: is the same width; name another degradation or estimator"
-            )
-        return self
-
-
-class CostConfig(Model):
-    """What is expected of the time that one rule takes."""
-
-    rule: CostlyRule = Field(description="Name of the rule.")
-    share_above: float = Field(
-        gt=0,
-        lt=1,
-        description="Its jobs are expected to take more than this share of the "
-        "seconds of all jobs that lead to posteriors.",
-    )
-
-
-class Claim(Model):
-    """A statement that the study tests: by comparisons of widths, or by a cost."""
-
-    claim: str = Field(min_length=1, description="The statement, one sentence.")
-    source: str | None = Field(None, description="Where the statement is from.")
-    comparisons: list[ComparisonConfig] = Field(
-        [], description="All of them have to hold."
-    )
-    cost: CostConfig | None = Field(None, description="Instead of comparisons.")
-
-    @model_validator(mode="after")
-    def _tested(self) -> Claim:
-        if bool(self.comparisons) == (self.cost is not None):
-            raise ValueError("a claim has either comparisons or a cost")
-        return self
 
 
 def _default_estimators() -> dict[str, Estimator]:

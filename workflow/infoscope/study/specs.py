@@ -20,9 +20,11 @@ import numpy as np
 
 from infoscope.degradations.families import OF_OPERATION, REFERENCE, SCALES, family_of
 from infoscope.degradations.operation import REGISTRY, Operation, Registered, name_of
+from infoscope.estimators.config import PowerSpectrumConfig
 from infoscope.skies.simulate import MODULES
-from infoscope.study.config import SPLITS, PowerSpectrumConfig, Study
+from infoscope.study.config import Study
 from infoscope.survey.survey import Survey
+from infoscope.vocabulary import SPLITS
 
 PACKAGE = Path(__file__).parents[1]
 # Simulators whose maps hold averages over pixels, not values at their centres

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from infoscope.cosmology.parameters import Z_MAX
 from infoscope.errors import InfoscopeError
-from infoscope.study.config import SmailNz
+from infoscope.survey.config import SmailNz
 from infoscope.survey.survey import (
     CHECKSUM,
     RedshiftDistribution,

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from infoscope.cosmology.parameters import Z_MAX, comoving_distance_mpc
 from infoscope.errors import InfoscopeError
-from infoscope.maps.tiles import (
-    pixel_side,
-)
+from infoscope.maps.tiles import pixel_side
 
 CHECKSUM = ", checksum "  # stands in the first line of a table, before it
 ARCMIN2_SKY = 4 * np.pi * (180 * 60 / np.pi) ** 2

@@ -12,7 +12,7 @@ import numpy as np
 from camb.sources import SplinedSourceWindow
 from numpy.typing import NDArray
 
-from infoscope.study.config import CosmologyConfig
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.survey.survey import RedshiftDistribution
 
 K_MAX = 10.0  # Mpc⁻¹

@@ -19,6 +19,13 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from infoscope.cosmology.boltzmann import matter_of
+from infoscope.cosmology.config import (
+    CosmologyConfig,
+    IntrinsicAlignment,
+    Parameters,
+    Prior,
+    fiducial_of,
+)
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.effects.intrinsic_alignment import alignment
@@ -29,13 +36,6 @@ from infoscope.skies.shells import (
     intrinsic_alignment_weights,
     shell_edges,
     shell_spectra,
-)
-from infoscope.study.config import (
-    CosmologyConfig,
-    IntrinsicAlignment,
-    Parameters,
-    Prior,
-    fiducial_of,
 )
 from infoscope.survey.survey import ARCMIN2_SKY, RedshiftDistribution
 
