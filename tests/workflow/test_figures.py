@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ..unit.ratios import widths_table
+from ..figures.ratios import widths_table
 from .conftest import Checkout
 
 pytestmark = pytest.mark.slow

@@ -24,7 +24,7 @@ import pytest
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 
-from ..unit.test_security import Payload
+from ..project.test_security import Payload
 from .conftest import ROOT, Checkout, contents
 from .test_what_reruns import AGGREGATES, CHAIN
 

@@ -15,7 +15,7 @@ import pytest
 
 from infoscope.files.precision import Maps
 
-from ..unit.test_own_operations import OWN
+from ..degradations.test_own_operations import OWN
 from .conftest import PARTS
 
 pytestmark = pytest.mark.slow
@@ -237,7 +237,11 @@ def test_chains_are_those_of_the_posteriors(finished) -> None:
 
 
 def test_comment_runs_nothing(finished, edited) -> None:
-    for name in ("training.py", "degradations.py", "operations/positions.py"):
+    for name in (
+        "estimators/training.py",
+        "degradations/degrade.py",
+        "degradations/operations/positions.py",
+    ):
         edited(f"workflow/infoscope/{name}", lambda text: "# a comment\n" + text)
     assert finished.would_run() == {}
 
@@ -250,7 +254,9 @@ def test_fresh_checkout_runs_nothing(finished) -> None:
 
 
 def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None:
-    edited("workflow/infoscope/training.py", lambda text: text + "\n\nNEW = 1\n")
+    edited(
+        "workflow/infoscope/estimators/training.py", lambda text: text + "\n\nNEW = 1\n"
+    )
     expected = AGGREGATES | {
         "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
         "attribute_estimates": 1,
@@ -260,7 +266,7 @@ def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None
 
 
 def test_edit_of_the_forecast_runs_it_and_its_figure(finished, edited) -> None:
-    edited("workflow/infoscope/fisher.py", lambda text: text + "\n\nNEW = 1\n")
+    edited("workflow/infoscope/theory/fisher.py", lambda text: text + "\n\nNEW = 1\n")
     assert finished.would_run() == {
         "forecast_fisher": 1, "summarise_study": 1, "plot_widths": 1,
     }  # fmt: skip
@@ -269,7 +275,7 @@ def test_edit_of_the_forecast_runs_it_and_its_figure(finished, edited) -> None:
 def test_edit_of_the_theory_runs_the_validation_and_its_figure(
     finished, edited
 ) -> None:
-    name = "workflow/infoscope/lensing_theory.py"
+    name = "workflow/infoscope/theory/camb_spectra.py"
     edited(name, lambda text: text + "\n\nNEW = 1\n")
     assert finished.would_run() == {
         "validate_skies": 1, "summarise_study": 1, "plot_skies": 1,
@@ -278,7 +284,7 @@ def test_edit_of_the_theory_runs_the_validation_and_its_figure(
 
 def test_edit_of_an_operation_runs_what_uses_it(finished, edited) -> None:
     edited(
-        "workflow/infoscope/operations/positions.py",
+        "workflow/infoscope/degradations/operations/positions.py",
         lambda text: text + "\n\nNEW = 1\n",
     )
     assert finished.would_run() == CHAIN | AGGREGATES

@@ -10,7 +10,7 @@ from infoscope.degradations.operation import Sky
 from infoscope.degradations.operations.peaks import around_peaks
 from infoscope.errors import InfoscopeError
 
-from .conftest import NSIDE
+from ..conftest import NSIDE
 
 N_PIX = 12 * NSIDE**2
 

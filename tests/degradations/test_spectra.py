@@ -8,7 +8,7 @@ import pytest
 from infoscope.degradations.operation import Sky
 from infoscope.maps import harmonics
 
-from .conftest import NSIDE
+from ..conftest import NSIDE
 
 LMAX = 3 * NSIDE - 1
 

@@ -15,7 +15,7 @@ from infoscope.maps import harmonics
 from infoscope.maps.tiles import from_tiles, to_tiles
 from infoscope.study import config
 
-from .conftest import NSIDE, parsed
+from ..conftest import NSIDE, parsed
 
 ROOT = Path(__file__).parents[2]
 

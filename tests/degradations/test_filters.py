@@ -9,7 +9,7 @@ from infoscope.degradations.operation import Sky, Survey
 from infoscope.degradations.operations.filters import fwhm
 from infoscope.maps import harmonics
 
-from .conftest import NSIDE
+from ..conftest import NSIDE
 
 LMAX = 3 * NSIDE - 1
 ELL = np.arange(LMAX + 1)

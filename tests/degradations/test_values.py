@@ -10,7 +10,7 @@ from infoscope.degradations.operation import Sky
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
 
-from .conftest import NSIDE
+from ..conftest import NSIDE
 
 N_PIX = 12 * NSIDE**2
 RANGES = [[None, -0.25], [0.75, None]]

@@ -23,7 +23,7 @@ from infoscope.stages import summarise
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 
-from .test_pages import HOSTILE, Read
+from .test_html import HOSTILE, Read
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ from infoscope.files.precision import Maps
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
 CI["survey"]["intrinsic_alignment"] = {"a_ia": 1.0}
 STUDY = parse_study(CI)

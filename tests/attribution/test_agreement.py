@@ -20,7 +20,7 @@ from infoscope.attribution.kept import Profiles, coverage
 from infoscope.degradations.operation import Operation
 from infoscope.survey.survey import Survey
 
-from .conftest import parsed
+from ..conftest import parsed
 
 LOW = {"operation": "lowpass", "scale_mpc_h": 8}
 HIGH = {"operation": "keep_convergence", "ranges": [[1, None]]}
