@@ -5,7 +5,7 @@
         [--degradations reference ...]
 
 RESULTS is the folder of a study, `results/default`; only the summaries of its first
-seed and the prior of its posteriors are read. Compared with `infoscope.densities` are
+seed and the prior of its posteriors are read. Compared with `infoscope.inference.densities` are
 
 - mixtures of 1, 2 or 4 Gaussians, functions of (Ω_m, S_8) by a small perceptron;
 - a masked autoregressive flow of rational-quadratic splines, by flowjax.

@@ -88,7 +88,7 @@ def layers_of(weights: dict[str, Tensor]) -> nn.ModuleDict:
 
 
 def gaussian(raw: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn what the dense layer of `infoscope.estimators.networks.Head` says into its outputs."""
+    """Turn the outputs of the dense layer of `Head` into a mean and a factor."""
     diagonal = functional.softplus(raw[:, 2:4]) + SMALLEST_DIAGONAL
     zero = torch.zeros_like(raw[:, 4])
     rows = [diagonal[:, 0], zero, raw[:, 4], diagonal[:, 1]]

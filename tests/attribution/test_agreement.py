@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infoscope.attribution import decompositions as parts
+from infoscope.attribution import decompositions
 from infoscope.attribution.agreement import (
     AGREE,
     DISAGREE,
@@ -40,11 +40,14 @@ def tiles(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
 def profiles(survey: Survey, tiles: tuple[np.ndarray, np.ndarray]) -> Profiles:
     x, gradient = tiles
     annuli = Annuli.of(x.shape[1], survey.pixel)
-    smooth = [parts.smoothed(x, s, survey, annuli) for s in parts.SMOOTHING_MPC_H]
-    values = [parts.by_value(maps, gradient) for maps in smooth]
+    smooth = [
+        decompositions.smoothed(x, s, survey, annuli)
+        for s in decompositions.SMOOTHING_MPC_H
+    ]
+    values = [decompositions.by_value(maps, gradient) for maps in smooth]
     return Profiles(
         ell=annuli.ell,
-        by_scale=parts.by_scale(x, gradient, annuli)[None],
+        by_scale=decompositions.by_scale(x, gradient, annuli)[None],
         by_value=np.stack([v for v, _ in values], axis=1)[None],
         area=np.stack([a for _, a in values], axis=1),
     )
@@ -85,10 +88,10 @@ def test_mask_keeps_its_pixels(
 ) -> None:
     x, gradient = tiles
     annuli = Annuli.of(x.shape[1], survey.pixel)
-    seen = parts.smoothed(x, 8 if smoothed else 0, survey, annuli)
+    seen = decompositions.smoothed(x, 8 if smoothed else 0, survey, annuli)
     first = [LOW] if smoothed else []
     kept = profiles.kept(operations(*first, HIGH), survey)
-    high = parts.in_sigma(seen) >= 1
+    high = decompositions.in_sigma(seen) >= 1
     expected = (seen * gradient * high).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(kept[0], expected, rtol=1e-3, atol=1e-3)
     area = {"operation": "random_mask", "area_of": {"ranges": HIGH["ranges"]}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoscope.attribution import decompositions as parts
+from infoscope.attribution import decompositions
 from infoscope.attribution.decompositions import VALUE_EDGES, Annuli
 from infoscope.survey.survey import Survey
 
@@ -26,19 +26,19 @@ def test_smoothing_is_that_of_the_operation(survey: Survey) -> None:
     wave = np.cos(2 * np.pi * 4 * np.arange(side) / side)
     tiles = np.zeros((1, side, side, 2), np.float32)
     tiles[0] = wave[:, None, None]
-    smooth = parts.smoothed(tiles, 60, survey, annuli)
+    smooth = decompositions.smoothed(tiles, 60, survey, annuli)
     fwhm = 60 / survey.chi_mpc_h
     ell = annuli.ell[4]
     factor = np.exp(-ell * (ell + 1) * fwhm**2 / (16 * np.log(2)))
     np.testing.assert_allclose(smooth[0, 0, 0], factor, rtol=0.03)
-    assert parts.smoothed(tiles, 0, survey, annuli) is tiles
+    assert decompositions.smoothed(tiles, 0, survey, annuli) is tiles
 
 
 def test_values_are_sorted_by_their_sigma() -> None:
     rng = np.random.default_rng(3)
     tiles = rng.standard_normal((2, 32, 32, 2)).astype(np.float32)
     tiles[1] *= 7
-    sums, area = parts.by_value(tiles, np.ones_like(tiles))
+    sums, area = decompositions.by_value(tiles, np.ones_like(tiles))
     np.testing.assert_allclose(area.sum(axis=1), 1)
     above = VALUE_EDGES[:-1] >= 1
     for tile, of_tile, share in zip(tiles, sums, area, strict=True):
@@ -53,14 +53,14 @@ def test_peaks_and_voids_are_found_and_stacked() -> None:
     values[0, 8, 8] = 5
     values[0, 5, 9] = -4
     values[0, 1, 1] = 9  # too near to the edge
-    peak, void = parts.extrema(values, rings)
+    peak, void = decompositions.extrema(values, rings)
     assert peak.shape == (1, 10, 10, 1)
     assert np.argwhere(peak[0, ..., 0]).tolist() == [[8 - rings, 8 - rings]]
     assert np.argwhere(void[0, ..., 0]).tolist() == [[5 - rings, 9 - rings]]
     y, x = np.indices((16, 16))
     distance = np.rint(np.hypot(y - 8, x - 8))
     found = (10.0**distance)[None, :, :, None].astype(np.float32)
-    sums, pixels = parts.around(found, (peak, void), rings)
+    sums, pixels = decompositions.around(found, (peak, void), rings)
     ring = np.arange(rings + 1)
     counted = [(distance == r).sum() for r in ring]
     assert pixels[0, 0].tolist() == counted and counted[:2] == [1, 8]
@@ -69,4 +69,4 @@ def test_peaks_and_voids_are_found_and_stacked() -> None:
 
 def test_plateaus_are_no_peaks() -> None:
     values = np.full((1, 8, 8, 1), 4, np.float32)
-    assert not any(kind.any() for kind in parts.extrema(values, 1))
+    assert not any(kind.any() for kind in decompositions.extrema(values, 1))

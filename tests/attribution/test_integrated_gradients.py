@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from infoscope.attribution import decompositions as parts
-from infoscope.attribution import integrated_gradients as attribution
+from infoscope.attribution import decompositions, integrated_gradients
 from infoscope.attribution.decompositions import Annuli
 from infoscope.attribution.integrated_gradients import gradient_of
 from infoscope.estimators.networks import CNN, DeepLSS
@@ -28,13 +27,13 @@ def tiles() -> np.ndarray:
 def test_of_a_linear_function_it_is_each_term(tiles: np.ndarray) -> None:
     weights = np.random.default_rng(2).standard_normal(tiles.shape[1:], np.float32)
     estimate = lambda x: (x * weights).sum(axis=(1, 2, 3)) + 5  # noqa: E731
-    gradient = attribution.path_gradient(gradient_of(estimate), tiles, 1)
+    gradient = integrated_gradients.path_gradient(gradient_of(estimate), tiles, 1)
     np.testing.assert_allclose(gradient, np.broadcast_to(weights, tiles.shape), 1e-6)
     # a plane wave has all of what its own modes contribute
     wave = np.cos(2 * np.pi * 3 * np.arange(SIDE) / SIDE)[:, None] * np.ones(SIDE)
     only = np.zeros_like(tiles[:1])
     only[0, ..., 1] = wave
-    of_scale = parts.by_scale(only, gradient[:1], ANNULI)
+    of_scale = decompositions.by_scale(only, gradient[:1], ANNULI)
     expected = np.zeros((N_BINS, len(ANNULI.ell)))
     expected[1, 3] = (wave * weights[..., 1]).sum()
     np.testing.assert_allclose(of_scale[0], expected, atol=1e-4)
@@ -50,9 +49,9 @@ def test_of_power_it_is_the_power_of_each_scale(tiles: np.ndarray) -> None:
 
     # gradients vanish at zero, and are linear along the path
     assert np.abs(jax.grad(lambda x: estimate(x).sum())(0 * tiles)).max() == 0
-    gradient = attribution.path_gradient(gradient_of(estimate), tiles, 1)
-    of_scale = parts.by_scale(tiles, gradient, ANNULI)
-    power = parts.power(tiles, ANNULI)
+    gradient = integrated_gradients.path_gradient(gradient_of(estimate), tiles, 1)
+    of_scale = decompositions.by_scale(tiles, gradient, ANNULI)
+    power = decompositions.power(tiles, ANNULI)
     np.testing.assert_allclose(
         of_scale, power / (1.0 + np.arange(len(ANNULI.ell))), rtol=1e-3, atol=1e-3
     )
@@ -62,8 +61,8 @@ def test_of_power_it_is_the_power_of_each_scale(tiles: np.ndarray) -> None:
 def test_cross_terms_are_split_in_halves(tiles: np.ndarray) -> None:
     """The product of two bins belongs to either by half."""
     estimate = lambda x: (x[..., 0] * x[..., 1]).sum(axis=(1, 2))  # noqa: E731
-    gradient = attribution.path_gradient(gradient_of(estimate), tiles, 1)
-    of_bin = parts.by_scale(tiles, gradient, ANNULI).sum(axis=2)
+    gradient = integrated_gradients.path_gradient(gradient_of(estimate), tiles, 1)
+    of_bin = decompositions.by_scale(tiles, gradient, ANNULI).sum(axis=2)
     half = np.asarray(estimate(tiles)) / 2
     np.testing.assert_allclose(of_bin, np.column_stack([half, half]), rtol=1e-3)
 
@@ -81,17 +80,22 @@ def test_parts_of_a_network_sum_to_its_estimate(
     params = jax.tree.map(lambda value: 3 * value, params)
     estimate = jax.jit(lambda x: network.apply(params, x)[0][:, 1])
     gradient = gradient_of(estimate)
-    nodes, error = attribution.enough_nodes(estimate, gradient, tiles)
-    assert nodes in attribution.NODES and error < attribution.TOLERANCE
-    path = attribution.path_gradient(gradient, tiles, nodes)
-    gradient = attribution.without_mean(path)
+    nodes, error = integrated_gradients.enough_nodes(estimate, gradient, tiles)
+    assert (
+        nodes in integrated_gradients.NODES and error < integrated_gradients.TOLERANCE
+    )
+    path = integrated_gradients.path_gradient(gradient, tiles, nodes)
+    gradient = integrated_gradients.without_mean(path)
     values = np.asarray(estimate(tiles))
     whole = values - np.asarray(estimate(0 * tiles[:1]))
     for of_part in (
-        parts.by_scale(tiles, gradient, ANNULI).sum(axis=(1, 2)),
-        parts.by_value(tiles, gradient)[0].sum(axis=1),
+        decompositions.by_scale(tiles, gradient, ANNULI).sum(axis=(1, 2)),
+        decompositions.by_value(tiles, gradient)[0].sum(axis=1),
     ):
-        assert np.abs(of_part - whole).max() < 2 * attribution.TOLERANCE * values.std()
+        assert (
+            np.abs(of_part - whole).max()
+            < 2 * integrated_gradients.TOLERANCE * values.std()
+        )
 
 
 def test_few_points_are_not_enough_for_what_is_not_smooth(tiles: np.ndarray) -> None:
@@ -102,6 +106,8 @@ def test_few_points_are_not_enough_for_what_is_not_smooth(tiles: np.ndarray) -> 
         return mean + 0.1 * jnp.tanh(20 * (mean - 0.4))
 
     gradient = gradient_of(estimate)
-    assert attribution.completeness_error(estimate, gradient, tiles, 2) > 1
-    nodes, error = attribution.enough_nodes(estimate, gradient, tiles)
-    assert nodes > attribution.NODES[0] and error < attribution.TOLERANCE
+    assert integrated_gradients.completeness_error(estimate, gradient, tiles, 2) > 1
+    nodes, error = integrated_gradients.enough_nodes(estimate, gradient, tiles)
+    assert (
+        nodes > integrated_gradients.NODES[0] and error < integrated_gradients.TOLERANCE
+    )

@@ -175,7 +175,7 @@ def test_operations_in_one_domain_share_their_transforms(
     for name in ("to_tiles", "from_tiles"):
         convert = globals()[name]
         monkeypatch.setattr(
-            f"infoscope.degradations.degrade.sky.{name}",
+            f"infoscope.degradations.sky.{name}",
             lambda *a, name=name, convert=convert: (
                 conversions.append(name) or convert(*a)
             ),

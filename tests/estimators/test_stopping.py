@@ -7,12 +7,13 @@ import math
 import pytest
 
 from infoscope.estimators.stopping import final_drop, verdict
-from infoscope.estimators.training import Look
+from infoscope.estimators.training import Evaluation
 
 
-def history(*losses: float, every: int = 10) -> list[Look]:
+def history(*losses: float, every: int = 10) -> list[Evaluation]:
     return [
-        Look((i + 1) * every, 1e-3, 0.0, loss, 0.0, 0) for i, loss in enumerate(losses)
+        Evaluation((i + 1) * every, 1e-3, 0.0, loss, 0.0, 0)
+        for i, loss in enumerate(losses)
     ]
 
 
@@ -36,16 +37,16 @@ def test_final_drop_is_the_fall_in_the_tail(losses, steps, expected) -> None:
 @pytest.mark.parametrize(
     ("drop", "gap", "error", "expected"),
     [
-        (0.0, 0.0, 0.0, "converged"),
-        (0.019, 0.09, 0.0, "converged"),
+        (0.0, 0.0, 0.0, "trained"),
+        (0.019, 0.09, 0.0, "trained"),
         (0.021, 0.0, 0.0, "falling"),
         (math.inf, 0.0, 0.0, "falling"),
         (0.0, 0.11, 0.0, "overfit"),
         # within its error
-        (0.0, 0.11, 0.02, "converged"),
+        (0.0, 0.11, 0.02, "trained"),
         (0.03, 0.5, 0.1, "falling and overfit"),
         # the validation skies may be the easier ones
-        (0.0, -0.5, 0.0, "converged"),
+        (0.0, -0.5, 0.0, "trained"),
     ],
 )
 def test_verdict_names_what_would_help(drop, gap, error, expected) -> None:

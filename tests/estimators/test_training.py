@@ -11,10 +11,10 @@ from infoscope.estimators.config import CNNConfig, PowerSpectrumConfig, Training
 from infoscope.estimators.training import (
     Bounds,
     Standardisation,
+    apply_symmetry,
     mean_error,
     predict,
     train,
-    turned,
 )
 
 SIDE = 16
@@ -89,7 +89,7 @@ def test_best_look_is_kept_and_patience_ends_training():
         *(inputs(tiles, target), inputs(held_out, noise), 1),
         quiet,
     )
-    losses = [look.validation_nll for look in result.history]
+    losses = [evaluation.validation_nll for evaluation in result.history]
     assert result.stopped == "patience"
     assert result.best.validation_nll == min(losses)
     assert result.history[-1].step == result.best_step + 2 * 20
@@ -169,7 +169,7 @@ def test_error_of_the_mean_loss_leaves_out_what_parameters_explain():
 
 def test_tiles_are_turned_by_the_eight_symmetries():
     tile = np.arange(9.0, dtype=np.float32).reshape(1, 3, 3, 1)
-    seen = {turned(tile, symmetry).tobytes() for symmetry in range(8)}
+    seen = {apply_symmetry(tile, symmetry).tobytes() for symmetry in range(8)}
     turns = [np.rot90(tile, k, axes=(1, 2)) for k in range(4)]
     expected = {t.tobytes() for t in turns} | {t[:, ::-1].tobytes() for t in turns}
     assert seen == expected
@@ -194,7 +194,7 @@ def test_summaries_do_not_depend_on_orientation():
     tiles, target = toy(20, 3)
     tiles[:, 0] += 1  # a bright edge
     found = [
-        predict(CNN, result, inputs(turned(tiles, symmetry), target))
+        predict(CNN, result, inputs(apply_symmetry(tiles, symmetry), target))
         for symmetry in range(8)
     ]
     for other in found[1:]:

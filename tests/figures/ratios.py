@@ -24,7 +24,7 @@ def widths_table(labels: Mapping[str, str]) -> pd.DataFrame:
                         "ratio_error": 0.02 * i,
                         "prior_limited": metric == "area68" and i > 3,
                         "calibration": "calibrated",
-                        "convergence": "converged",
+                        "training_verdict": "trained",
                     }
                 )  # fmt: skip
     return pd.DataFrame(rows)

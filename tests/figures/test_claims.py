@@ -106,14 +106,14 @@ def test_long_texts_are_wrapped_and_never_clipped():
 
 def test_a_caveat_of_either_width_is_marked():
     table = diagnostics()
-    marked(table, "cnn", ["smooth"], convergence="falling")
+    marked(table, "cnn", ["smooth"], training_verdict="falling")
     marked(table, "power_spectrum", ["reference"], calibration="corrected")
     figure = drawn(table)
     found = looks(figure)
     assert found[1.3] == ("o", "white", family_colour("values"))
     assert found[0.7] == ("o", "white", "black")
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names[-2:] == ["Not converged", "Corrected"]
+    assert names[-2:] == ["Not fully trained", "Corrected"]
 
 
 def test_what_is_withheld_is_written():

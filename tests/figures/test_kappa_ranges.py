@@ -1,4 +1,4 @@
-"""Figure of convergence, of synthetic tables."""
+"""Figure of ranges of κ, of synthetic tables."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import yaml
 from matplotlib.axes import Axes
 
-from infoscope.figures.kappa_ranges import Cut, plot_convergence
+from infoscope.figures.kappa_ranges import Cut, plot_kappa_ranges
 from infoscope.figures.markers import family_colour
 from infoscope.stages import plot_ratios
 from infoscope.study import specs
@@ -46,7 +46,7 @@ def study(**noise: str) -> Study:
 
 
 def cuts_of(study: Study) -> dict[str, Cut]:
-    spec = json.loads(specs.canonical(specs.plot_convergence(study)))
+    spec = json.loads(specs.canonical(specs.plot_kappa_ranges(study)))
     return {cut["degradation"]: Cut(**cut) for cut in spec["cuts"]}
 
 
@@ -102,7 +102,7 @@ def points(ax: Axes, row: int) -> set[tuple[float, str, tuple]]:
 
 def test_rows_have_cuts_and_controls_and_the_line_of_their_maps():
     table = widths_table({name: name for name in DEGRADATIONS})
-    figure = plot_convergence(table, list(cuts_of(study()).values()))
+    figure = plot_kappa_ranges(table, list(cuts_of(study()).values()))
     figure.draw_without_rendering()
     left, right = figure.axes
     texts = [label.get_text().replace("\n", " ") for label in left.get_yticklabels()]
@@ -128,22 +128,22 @@ def test_rows_have_cuts_and_controls_and_the_line_of_their_maps():
 
 def test_caveats_and_what_is_withheld_are_marked():
     table = widths_table({name: name for name in DEGRADATIONS})
-    marked(table, "cnn", ["high"], convergence="overfit")
+    marked(table, "cnn", ["high"], training_verdict="overfit")
     # of others there is no caveat to explain
     marked(table, "cnn", ["after"], calibration="corrected")
     withheld(table, "cnn", ["smoothed", "high_control"])
-    figure = plot_convergence(table, list(cuts_of(study()).values()))
+    figure = plot_kappa_ranges(table, list(cuts_of(study()).values()))
     figure.draw_without_rendering()
     _, right = figure.axes
     assert ("o", "white") in {(marker, face) for _, marker, face in points(right, 1)}
     assert [text.get_text() for text in right.texts] == ["withheld"]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "Not converged" in names and "Corrected" not in names
+    assert "Not fully trained" in names and "Corrected" not in names
 
 
-def test_run_convergence(tmp_path: Path):
-    table, output = tmp_path / "widths.csv", tmp_path / "convergence.png"
+def test_run_kappa_ranges(tmp_path: Path):
+    table, output = tmp_path / "widths.csv", tmp_path / "kappa_ranges.png"
     widths_table({name: name for name in DEGRADATIONS}).to_csv(table, index=False)
-    spec = json.loads(specs.canonical(specs.plot_convergence(study())))
-    plot_ratios.run_convergence(spec, table, output)
+    spec = json.loads(specs.canonical(specs.plot_kappa_ranges(study())))
+    plot_ratios.run_kappa_ranges(spec, table, output)
     assert output.exists() and output.with_suffix(".pdf").exists()

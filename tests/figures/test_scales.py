@@ -68,12 +68,12 @@ def test_no_transition_in_the_table_is_no_band():
 
 def test_caveats_and_what_is_withheld_are_marked():
     table = widths_table(LABELS)
-    marked(table, "cnn", ["lowpass_8"], convergence="falling")
+    marked(table, "cnn", ["lowpass_8"], training_verdict="falling")
     withheld(table, "cnn", ["lowpass_12"])
     table["prior_limited"] = True
     figure = plot_scales(table, SCALES, FILTERS, 0.05)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "Not converged" in names and "Corrected" not in names
+    assert "Not fully trained" in names and "Corrected" not in names
     assert "prior" in figure.legends[0].get_title().get_text()
     (text,) = figure.axes[0].texts
     assert text.get_text() == "withheld"

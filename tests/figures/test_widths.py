@@ -104,7 +104,7 @@ def test_points_have_the_colour_of_the_family_and_the_marker_of_the_estimator():
 
 def test_caveats_are_marked_and_what_has_both_shows_both():
     table = widths_table(LABELS)
-    marked(table, "cnn", ["lowpass_10", "shuffled"], convergence="falling")
+    marked(table, "cnn", ["lowpass_10", "shuffled"], training_verdict="falling")
     marked(table, "cnn", ["no_peaks", "shuffled"], calibration="corrected")
     figure = drawn(table)
     for ax, metric in zip(figure.axes, ("sigma_s8", "area68"), strict=True):
@@ -117,7 +117,7 @@ def test_caveats_are_marked_and_what_has_both_shows_both():
         others = [look for where, look in found.items() if look["marker"] == "s"]
         assert all(look["mfc"] != "white" and look["mec"] == "white" for look in others)
     names = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert names[-2:] == ["Not converged", "Corrected"]
+    assert names[-2:] == ["Not fully trained", "Corrected"]
 
 
 def test_what_is_withheld_is_written():

@@ -16,7 +16,7 @@ import pytest
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import atomic_path, check_writable
 from infoscope.files.links import point
-from infoscope.run.kept_config import keep, kept
+from infoscope.run.config_snapshot import keep, kept
 
 WRITER = """
 import sys, time

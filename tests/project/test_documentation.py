@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from infoscope.estimators import stopping as convergence
+from infoscope.estimators import stopping
 from infoscope.inference import inference
 from infoscope.results import comparison
 from infoscope.study.config import parse_study
@@ -39,12 +39,12 @@ def test_words_of_the_tables_are_explained() -> None:
     for cell in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", text, re.M):
         explained |= set(re.findall(r"\w+", cell))
     assert explained == {
-        *(convergence.verdict(*numbers) for numbers in ((0, 0, 0), (1, 0, 0))),
-        convergence.verdict(0, 1, 0),
+        *(stopping.verdict(*numbers) for numbers in ((0, 0, 0), (1, 0, 0))),
+        stopping.verdict(0, 1, 0),
         *(inference.CALIBRATED, inference.CORRECTED, inference.WITHHELD),
         *(comparison.WIDER, comparison.NARROWER),
         *(comparison.EQUIVALENT, comparison.UNDECIDED),
-        *("convergence", "calibration", "verdict"),
+        *("training_verdict", "calibration", "verdict"),
     }
 
 
@@ -65,7 +65,11 @@ def test_page_of_the_laptop_study_has_the_numbers_of_its_tables() -> None:
                 continue
             digits = 1 if row.ratio > 3 else 3
             ratio = f"{row.ratio:.{digits}f} ± {row.ratio_error:.{digits}f}"
-            learned = "" if row.convergence == "converged" else f" ({row.convergence})"
+            learned = (
+                ""
+                if row.training_verdict == "trained"
+                else f" ({row.training_verdict})"
+            )
             cells.append(f"{ratio} `{row.verdict}`{learned}")
         expected.append(" | ".join([both.label.iloc[0], *cells]))
     missing = [line for line in expected if f"| {line} |" not in text]

@@ -46,7 +46,7 @@ def widths(**changes: Any) -> pd.DataFrame:
             "metric": metric, "value": 0.0312, "error": 0.0011, "ratio": 1.234,
             "ratio_error": 0.056, "p_value": 0.01, "verdict": verdict,
             "prior_fraction": 0.3, "prior_limited": False,
-            "calibration": "calibrated", "convergence": "converged", "n_seeds": 2,
+            "calibration": "calibrated", "training_verdict": "trained", "n_seeds": 2,
         }
         for name, label, verdict in (
             ("reference", "reference", "reference"), ("hostile", HOSTILE, "wider"),
@@ -131,8 +131,8 @@ def test_study_without_claims_or_costs() -> None:
     ("changes", "word"),
     [
         ({"prior_limited": True}, "prior-limited"),
-        ({"convergence": "falling"}, "falling"),
-        ({"convergence": "overfit"}, "overfit"),
+        ({"training_verdict": "falling"}, "falling"),
+        ({"training_verdict": "overfit"}, "overfit"),
         ({"calibration": "corrected"}, "corrected"),
         ({"calibration": "withheld", "verdict": "withheld"}, "withheld"),
     ],
@@ -224,7 +224,7 @@ def test_diagnostics_have_nuisance_parameters_if_there_are_any() -> None:
         ),
         0.5,
     )  # fmt: skip
-    row |= {"label": HOSTILE, "estimator": "cnn", "convergence": "falling"}
+    row |= {"label": HOSTILE, "estimator": "cnn", "training_verdict": "falling"}
     row |= {"calibration": "corrected", "marginalised_over": None}
     table = pd.DataFrame([row | {"conditioned_on": np.nan}])
     assert "Nuisance" not in diagnostics_page(table)

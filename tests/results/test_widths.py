@@ -122,8 +122,8 @@ def test_needs_the_reference():
 def test_convergence_is_a_word():
     rows = [measurement("reference"), measurement("cut", final_drop=0.03)]
     table = measured(rows)
-    assert set(table.loc["reference"].convergence) == {"converged"}
-    assert set(table.loc["cut"].convergence) == {"falling"}
+    assert set(table.loc["reference"].training_verdict) == {"trained"}
+    assert set(table.loc["cut"].training_verdict) == {"falling"}
 
 
 def test_curves_have_the_errors_of_the_table():
@@ -137,7 +137,7 @@ def test_curves_have_the_errors_of_the_table():
     assert list(curves.axis) == ["skies"] * 3
     assert list(curves.number) == [2, 4, 4]
     assert list(curves.estimator) == ["cnn", "cnn", "power_spectrum"]
-    assert list(curves.convergence) == ["converged"] * 3
+    assert list(curves.training_verdict) == ["trained"] * 3
     table = measure(rows, PRIOR, 0.05)
     for metric in ("sigma_s8", "area68"):
         part = table[table.metric == metric]
@@ -182,11 +182,11 @@ def write(path, row):
 
 
 def test_learning_curves_end_with_the_whole_training(tmp_path):
-    lessons = ("cosmologies_50", "steps_25", "steps_50")
+    budgets = ("cosmologies_50", "steps_25", "steps_50")
     less = [
-        write(tmp_path / f"{name}/{lesson}.h5", measurement("cut", 2, estimator=name))
+        write(tmp_path / f"{name}/{budget}.h5", measurement("cut", 2, estimator=name))
         for name in ("cnn", "power_spectrum")
-        for lesson in lessons
+        for budget in budgets
     ]
     whole = [
         write(tmp_path / f"{name}.h5", measurement("cut", estimator=name))

@@ -139,7 +139,7 @@ def test_trainings_cost_their_steps() -> None:
         / short.job("train_estimator", TRAINING).seconds
     )
     assert ratio == pytest.approx(2, rel=0.1)
-    half = long.job("train_with_less", TRAINING | {"lesson": "steps_50"}).seconds
+    half = long.job("train_reduced", TRAINING | {"budget": "steps_50"}).seconds
     whole = short.job("train_estimator", TRAINING).seconds
     assert half == pytest.approx(whole, rel=0.1)
 

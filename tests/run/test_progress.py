@@ -11,7 +11,7 @@ import pytest
 
 from infoscope import eta as pace
 from infoscope.errors import InfoscopeError
-from infoscope.eta import duration, paced
+from infoscope.eta import duration, log_progress
 from infoscope.run import status
 from infoscope.run.progress import Listener, Progress, Record, RuleProgress, Running
 
@@ -204,7 +204,7 @@ def test_a_job_says_how_long_it_will_take(
 ) -> None:
     log = logging.getLogger("infoscope.test")
     with caplog.at_level(logging.INFO, log.name):
-        for _ in paced(range(10), 10, "skies", log):
+        for _ in log_progress(range(10), 10, "skies", log):
             clock[0] += 0.6 * pace.SILENCE
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "2 of 10 skies, about 48 s left"

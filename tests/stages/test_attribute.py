@@ -123,7 +123,7 @@ def compared(folder: Path, ratio: float, output: Path) -> None:
             "metric": "sigma_s8",
             "ratio": [1, ratio, 2, 3],
             "ratio_error": 0.1,
-            "convergence": "converged",
+            "training_verdict": "trained",
         }
     )
     widths.to_csv(folder / "widths.csv", index=False)

@@ -56,29 +56,29 @@ def with_curves(fractions=(0.25, 0.5), **changes):
     return study(learning_curves=curves, **changes)
 
 
-def test_lessons_are_what_can_be_less() -> None:
+def test_budgets_are_what_can_be_less() -> None:
     # 128 cosmologies of 4 skies
-    assert specs.lessons(with_curves()) == [
+    assert specs.budgets(with_curves()) == [
         "cosmologies_25", "cosmologies_50", "skies_25", "skies_50",
         "steps_25", "steps_50",
     ]  # fmt: skip
-    assert specs.lessons(with_curves([0.5, 0.501, 0.1])) == [
+    assert specs.budgets(with_curves([0.5, 0.501, 0.1])) == [
         "cosmologies_10", "cosmologies_50", "skies_50", "steps_10", "steps_50",
     ]  # fmt: skip
     one_sky = with_curves(grid={"train": {"cosmologies": 4, "skies": 1}})
-    assert specs.lessons(one_sky) == [
+    assert specs.budgets(one_sky) == [
         "cosmologies_25", "cosmologies_50", "steps_25", "steps_50",
     ]  # fmt: skip
 
 
-def test_a_lesson_has_less_of_one_thing() -> None:
+def test_a_budget_has_less_of_one_thing() -> None:
     some = with_curves([0.33])
     whole = specs.train(some, "other", "cnn", 0)
     assert whole["skies"] == {"cosmologies": 128, "skies": 4}
     assert whole["estimator"]["steps"] == 4000
 
-    def less(lesson: str) -> dict:
-        return specs.train(some, "other", "cnn", 0, lesson)
+    def less(budget: str) -> dict:
+        return specs.train(some, "other", "cnn", 0, budget)
 
     assert less("cosmologies_33") == whole | {"skies": {"cosmologies": 42, "skies": 4}}
     assert less("skies_33") == whole | {"skies": {"cosmologies": 128, "skies": 1}}

@@ -108,7 +108,7 @@ def test_conda_makes_the_environments_of_the_repository(study) -> None:
 @pytest.mark.parametrize(
     ("env", "modules"),
     [
-        ("simulate", "astropy.io.fits, infoscope.skies.simulate.nbody"),
+        ("simulate", "astropy.io.fits, infoscope.skies.nbody"),
         ("train", "infoscope.estimators.checkpoints"),
     ],
 )

@@ -12,7 +12,7 @@ from .conftest import Checkout
 
 pytestmark = pytest.mark.slow
 
-RULES = ("tabulate_nz", "tabulate_scales", "plot_scales", "plot_convergence")
+RULES = ("tabulate_nz", "tabulate_scales", "plot_scales", "plot_kappa_ranges")
 LOWPASS = {"operation": "lowpass", "ell": 20}
 DEGRADATIONS = {
     "reference": [],
@@ -35,10 +35,10 @@ def test_figures_of_scales_and_convergence(tmp_path: Path) -> None:
     table.to_csv(results / "widths.csv", index=False)
     text = checkout.snakemake(
         *("--cores", "1", "--allowed-rules", *RULES, "--"),
-        *(f"results/ci/figures/{name}.png" for name in ("scales", "convergence")),
+        *(f"results/ci/figures/{name}.png" for name in ("scales", "kappa_ranges")),
     )
     assert checkout.returncode == 0, text
-    for name in ("scales", "convergence"):
+    for name in ("scales", "kappa_ranges"):
         for suffix in ("png", "pdf"):
             assert (results / f"figures/{name}.{suffix}").stat().st_size > 10_000
     scales = pd.read_csv(results / "scales.csv")

@@ -142,7 +142,7 @@ def test_columns_of_the_other_tables(results: Path) -> None:
     described = {*tables, "columns.csv", "claims_columns.csv", *SECTIONS}
     assert {name for name in FILES if name.endswith(".csv")} - described == {
         "cosmogrid.csv",
-        "learning_curves/{degradation}/{estimator}/{lesson}/seed_{seed}/history.csv",
+        "learning_curves/{degradation}/{estimator}/{budget}/seed_{seed}/history.csv",
     }
 
 

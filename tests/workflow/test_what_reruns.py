@@ -379,8 +379,8 @@ def test_survey_runs_what_depends_on_it(finished) -> None:
 
 CURVES = {
     # half of the cosmologies and half of the steps; there is one sky only
-    "train_with_less": 4,
-    "infer_with_less": 4,
+    "train_reduced": 4,
+    "infer_reduced": 4,
     "measure_learning_curves": 1,
     "plot_learning_curves": 1,
 }
@@ -441,7 +441,7 @@ def test_deleted_result_of_a_learning_curve_is_noticed(finished, curves) -> None
     finally:
         hidden.rename(path)
     assert jobs == {
-        "infer_with_less": 1, "measure_learning_curves": 1, "plot_learning_curves": 1,
+        "infer_reduced": 1, "measure_learning_curves": 1, "plot_learning_curves": 1,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 SILENCE = 10.0
 
 
-def paced(
+def log_progress(
     items: Iterable[T], total: int, name: str, log: logging.Logger
 ) -> Iterator[T]:
     """Yield items, and log how many are done and how long the others will take.

@@ -16,7 +16,7 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 
 from snakemake.logging import logger
 
-from infoscope.run import kept_config, progress
+from infoscope.run import config_snapshot, progress
 from infoscope.study import specs
 from infoscope.study.checks import checked_study, refuse_templates, survey_of_reference
 from infoscope.vocabulary import SPLITS
@@ -27,9 +27,9 @@ from infoscope.run.jobs import jobs, warning
 from infoscope.files.links import point
 
 if workflow.is_main_process:
-    os.environ["INFOSCOPE_CONFIG"] = str(kept_config.keep(config))
+    os.environ["INFOSCOPE_CONFIG"] = str(config_snapshot.save(config))
 else:
-    config = kept_config.kept(Path(os.environ["INFOSCOPE_CONFIG"]))
+    config = config_snapshot.load(Path(os.environ["INFOSCOPE_CONFIG"]))
 
 
 # handed on to the jobs, wherever they run
@@ -94,7 +94,7 @@ wildcard_constraints:
     degradation="|".join(STUDY.degradations),
     estimator="|".join(STUDY.estimators),
     seed=r"\d+",
-    lesson="|".join(specs.lessons(STUDY)),
+    budget="|".join(specs.budgets(STUDY)),
 
 
 def cost(name, wildcards):
@@ -122,7 +122,7 @@ def kept(keep, path):
     return path if keep else temp(path)
 
 
-def turn(wildcards):
+def priority_of_degradation(wildcards):
     """Priority: what is begun is finished first, and few data sets are on disk at once."""
     names = list(STUDY.degradations)
     return len(names) - names.index(wildcards.degradation)
@@ -182,21 +182,21 @@ def summaries(wildcards):
     )
 
 
-def lesson_spec(wildcards):
+def budget_spec(wildcards):
     return specs.canonical(
         specs.train(
             STUDY,
             wildcards.degradation,
             wildcards.estimator,
             int(wildcards.seed),
-            wildcards.lesson,
+            wildcards.budget,
         )
     )
 
 
-def lesson_summaries(wildcards):
+def budget_summaries(wildcards):
     return expand(
-        f"{RESULTS}/learning_curves/{{w.degradation}}/{{w.estimator}}/{{w.lesson}}/seed_{{seed}}/summaries.h5",
+        f"{RESULTS}/learning_curves/{{w.degradation}}/{{w.estimator}}/{{w.budget}}/seed_{{seed}}/summaries.h5",
         w=[wildcards],
         seed=range(STUDY.training.seeds),
     )

@@ -12,7 +12,7 @@ rule degrade_maps:
         f"{RESULTS}/logs/degrade_maps/{{degradation}}_{{split}}_{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/degrade_maps/{{degradation}}_{{split}}_{{shard}}.tsv"
-    priority: turn
+    priority: priority_of_degradation
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -44,7 +44,7 @@ rule collect_dataset:
         f"{RESULTS}/logs/collect_dataset/{{degradation}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/collect_dataset/{{degradation}}.tsv"
-    priority: turn
+    priority: priority_of_degradation
     conda:
         "../../envs/analyse.yaml"
     threads: 1

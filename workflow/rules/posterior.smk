@@ -25,15 +25,15 @@ rule infer_posterior:
         " > {log:q} 2>&1"
 
 
-use rule infer_posterior as infer_with_less with:
+use rule infer_posterior as infer_reduced with:
     input:
-        lesson_summaries,
+        budget_summaries,
     output:
-        f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}.h5",
+        f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{budget}}.h5",
     log:
-        f"{RESULTS}/logs/infer_with_less/{{degradation}}_{{estimator}}_{{lesson}}.log",
+        f"{RESULTS}/logs/infer_reduced/{{degradation}}_{{estimator}}_{{budget}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/infer_with_less/{{degradation}}_{{estimator}}_{{lesson}}.tsv"
+        f"{RESULTS}/benchmarks/infer_reduced/{{degradation}}_{{estimator}}_{{budget}}.tsv"
 
 
 rule export_chain:
@@ -151,10 +151,10 @@ rule measure_claims:
 rule measure_learning_curves:
     input:
         less=expand(
-            rules.infer_with_less.output,
+            rules.infer_reduced.output,
             degradation=STUDY.learning_curves.degradations,
             estimator=STUDY.estimators,
-            lesson=specs.lessons(STUDY),
+            budget=specs.budgets(STUDY),
         ),
         whole=expand(
             rules.infer_posterior.output,
@@ -185,7 +185,7 @@ rule measure_learning_curves:
         "python -m infoscope learning-curves"
         " --spec {params.spec:q}"
         " --code {params.code}"
-        " --less {input.less:q}"
+        " --reduced {input.less:q}"
         " --whole {input.whole:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

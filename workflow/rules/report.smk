@@ -69,32 +69,32 @@ rule plot_scales:
         " > {log:q} 2>&1"
 
 
-rule plot_convergence:
+rule plot_kappa_ranges:
     input:
         table=rules.measure_widths.output.table,
     output:
         png=report(
-            f"{RESULTS}/figures/convergence.png",
+            f"{RESULTS}/figures/kappa_ranges.png",
             category="Results",
-            labels={"result": "Convergence: figure"},
-            caption="../report/convergence.rst",
+            labels={"result": "Ranges of κ: figure"},
+            caption="../report/kappa_ranges.rst",
         ),
-        pdf=f"{RESULTS}/figures/convergence.pdf",
+        pdf=f"{RESULTS}/figures/kappa_ranges.pdf",
     log:
-        f"{RESULTS}/logs/plot_convergence.log",
+        f"{RESULTS}/logs/plot_kappa_ranges.log",
     benchmark:
-        f"{RESULTS}/benchmarks/plot_convergence.tsv"
+        f"{RESULTS}/benchmarks/plot_kappa_ranges.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=mem_mb("plot_convergence"),
-        runtime=runtime("plot_convergence"),
+        mem_mb=mem_mb("plot_kappa_ranges"),
+        runtime=runtime("plot_kappa_ranges"),
     params:
-        spec=literal(specs.plot_convergence(STUDY)),
+        spec=literal(specs.plot_kappa_ranges(STUDY)),
         code=specs.code("plot_ratios"),
     shell:
-        "python -m infoscope plot-convergence"
+        "python -m infoscope plot-kappa-ranges"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --table {input.table:q}"

@@ -11,7 +11,7 @@ rule train_estimator:
         f"{RESULTS}/logs/train_estimator/{{degradation}}_{{estimator}}_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_estimator/{{degradation}}_{{estimator}}_{{seed}}.tsv"
-    priority: turn
+    priority: priority_of_degradation
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -33,15 +33,15 @@ rule train_estimator:
         " > {log:q} 2>&1"
 
 
-use rule train_estimator as train_with_less with:
+use rule train_estimator as train_reduced with:
     output:
-        summaries=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}/seed_{{seed}}/summaries.h5",
-        history=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}/seed_{{seed}}/history.csv",
-        weights=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{lesson}}/seed_{{seed}}/weights.msgpack",
+        summaries=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{budget}}/seed_{{seed}}/summaries.h5",
+        history=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{budget}}/seed_{{seed}}/history.csv",
+        weights=f"{RESULTS}/learning_curves/{{degradation}}/{{estimator}}/{{budget}}/seed_{{seed}}/weights.msgpack",
     log:
-        f"{RESULTS}/logs/train_with_less/{{degradation}}_{{estimator}}_{{lesson}}_{{seed}}.log",
+        f"{RESULTS}/logs/train_reduced/{{degradation}}_{{estimator}}_{{budget}}_{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_with_less/{{degradation}}_{{estimator}}_{{lesson}}_{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/train_reduced/{{degradation}}_{{estimator}}_{{budget}}_{{seed}}.tsv"
     params:
-        spec=lesson_spec,
+        spec=budget_spec,
         code=specs.code("train"),

@@ -9,11 +9,11 @@ from typing import Protocol
 LARGEST_DROP = 0.02
 LARGEST_GAP = 0.1
 TAIL = 0.1
-CONVERGED = "converged"
+TRAINED = "trained"
 
 
-class Look(Protocol):
-    """What is used of an evaluation, see `training.Look`."""
+class Evaluation(Protocol):
+    """What is used of an evaluation, see `training.Evaluation`."""
 
     @property
     def step(self) -> int:
@@ -24,7 +24,7 @@ class Look(Protocol):
         """Loss of the validation skies."""
 
 
-def final_drop(history: Sequence[Look], steps: int) -> float:
+def final_drop(history: Sequence[Evaluation], steps: int) -> float:
     """How far the validation loss fell in the last tenth of the steps, in nat.
 
     Parameters
@@ -37,16 +37,18 @@ def final_drop(history: Sequence[Look], steps: int) -> float:
     Returns
     -------
         Lowest loss before the tail minus lowest loss of all; 0 for a training that
-        ended early, and infinity if there was no look before the tail.
+        ended early, and infinity if there was no evaluation before the tail.
     """
     if history[-1].step < steps:
         return 0.0
     before = [
-        look.validation_nll for look in history if look.step <= (1 - TAIL) * steps
+        evaluation.validation_nll
+        for evaluation in history
+        if evaluation.step <= (1 - TAIL) * steps
     ]
     if not before:
         return float("inf")
-    return min(before) - min(look.validation_nll for look in history)
+    return min(before) - min(evaluation.validation_nll for evaluation in history)
 
 
 def verdict(drop: float, gap: float, gap_error: float) -> str:
@@ -64,11 +66,11 @@ def verdict(drop: float, gap: float, gap_error: float) -> str:
     Returns
     -------
         `falling` if more steps would help, `overfit` if more skies would, both joined
-        by ` and `, or else `converged`.
+        by ` and `, or else `trained`.
     """
     problems = []
     if drop > LARGEST_DROP:
         problems.append("falling")
     if gap - gap_error > LARGEST_GAP:
         problems.append("overfit")
-    return " and ".join(problems) or CONVERGED
+    return " and ".join(problems) or TRAINED

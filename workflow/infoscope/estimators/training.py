@@ -119,7 +119,7 @@ class Standardisation:
 
 
 @dataclass(frozen=True)
-class Look:
+class Evaluation:
     """One evaluation: a row of history.csv.
 
     Attributes
@@ -129,11 +129,11 @@ class Look:
     learning_rate
         That of the last step.
     train_nll
-        Mean loss of the batches since the look before.
+        Mean loss of the batches since the evaluation before.
     validation_nll, validation_error
         Mean loss of the validation skies and its standard error, see `mean_error`.
     restarts
-        How often the training diverged and was set back before this look.
+        How often the training diverged and was set back before this evaluation.
     """
 
     step: int
@@ -162,11 +162,11 @@ class Result:
 
     params: Params
     standardisation: Standardisation
-    history: list[Look]
+    history: list[Evaluation]
     stopped: Literal["patience", "steps"]
 
     @property
-    def best(self) -> Look:
+    def best(self) -> Evaluation:
         """The evaluation at the best step."""
         return best_of(self.history)
 
@@ -176,9 +176,9 @@ class Result:
         return self.best.step
 
 
-def best_of(history: list[Look]) -> Look:
-    """Return the look with the lowest validation loss, the first of equal ones."""
-    return min(history, key=lambda look: look.validation_nll)
+def best_of(history: list[Evaluation]) -> Evaluation:
+    """Return the evaluation with the lowest validation loss, the first of equals."""
+    return min(history, key=lambda evaluation: evaluation.validation_nll)
 
 
 def mean_error(loss: NDArray[np.floating], target: NDArray[np.floating]) -> float:
@@ -216,7 +216,7 @@ class State:
     Attributes
     ----------
     params, optimizer, best_params
-        Weights, the state of the optimiser, and the weights at the best look.
+        Weights, the state of the optimiser, and the weights at the best evaluation.
     history
         Looks so far.
     restarts
@@ -226,7 +226,7 @@ class State:
     params: Params
     optimizer: Any
     best_params: Params
-    history: list[Look] = field(default_factory=list)
+    history: list[Evaluation] = field(default_factory=list)
     restarts: int = 0
 
     @property
@@ -291,7 +291,7 @@ def predicted_together(inputs: Inputs) -> Iterator[Array]:
     return inputs.parts(min(PREDICTION_BATCH, size))
 
 
-def turned(tiles: Array, symmetry: int) -> Array:
+def apply_symmetry(tiles: Array, symmetry: int) -> Array:
     """Turn or mirror tiles (n, side, side, n_bins) by symmetry 0 … 7 of the square."""
     if symmetry & 1:
         tiles = tiles.transpose(0, 2, 1, 3)
@@ -342,7 +342,7 @@ def _orientations(inputs: Array) -> list[Array]:
     """Tiles in all orientations; features have only one."""
     if inputs.ndim == 2:
         return [inputs]
-    return [turned(inputs, symmetry) for symmetry in range(8)]
+    return [apply_symmetry(inputs, symmetry) for symmetry in range(8)]
 
 
 def train(
@@ -377,7 +377,7 @@ def train(
 
     Returns
     -------
-        The network at its best look at the validation tiles.
+        The network at its best evaluation of the validation tiles.
 
     Raises
     ------
@@ -425,7 +425,7 @@ def train(
 
     evaluate = jax.jit(losses_of)
 
-    def look_at_validation(params: Params) -> tuple[float, float]:
+    def evaluate_validation(params: Params) -> tuple[float, float]:
         target = validation_inputs.target.repeat(validation_inputs.n_tile, axis=0)
         start, losses = 0, []
         for part in predicted_together(validation_inputs):
@@ -435,7 +435,7 @@ def train(
         by_sky = np.concatenate(losses).reshape(-1, validation_inputs.n_tile).mean(1)
         return float(by_sky.mean()), mean_error(by_sky, validation_inputs.target)
 
-    def to_next_look(state: State) -> State:
+    def to_next_evaluation(state: State) -> State:
         every = training_config.evaluate_every
         stop = min(config.steps, (state.step // every + 1) * every)
         factor = RETRY_FACTOR**state.restarts
@@ -448,17 +448,19 @@ def train(
             x, target = next(source)
             if not isinstance(config, PowerSpectrumConfig):
                 # one symmetry a batch costs no copy; one a tile would
-                x = turned(x, int(np.random.default_rng([seed, number]).integers(8)))
+                x = apply_symmetry(
+                    x, int(np.random.default_rng([seed, number]).integers(8))
+                )
             params, moments, value = step(params, moments, x, target, factor)
             values.append(value)
         finite = np.isfinite(losses := np.asarray(jnp.stack(values)))
         if not finite.all():
             first = state.step + 1 + int(np.argmin(finite))
             raise Diverged(f"the training loss is not finite at step {first}")
-        validation_nll, error = look_at_validation(params)
+        validation_nll, error = evaluate_validation(params)
         if not math.isfinite(validation_nll):
             raise Diverged(f"the validation loss is not finite at step {stop}")
-        look = Look(
+        evaluation = Evaluation(
             step=stop,
             learning_rate=float(schedule(stop - 1)) * factor,
             train_nll=float(losses.mean()),
@@ -466,8 +468,8 @@ def train(
             validation_error=error,
             restarts=state.restarts,
         )
-        history = [*state.history, look]
-        best_params = params if best_of(history) is look else state.best_params
+        history = [*state.history, evaluation]
+        best_params = params if best_of(history) is evaluation else state.best_params
         return State(params, moments, best_params, history, state.restarts)
 
     state = _start(network, optimizer, standardise(pool[order[:START_BATCH]]), seed)
@@ -478,7 +480,7 @@ def train(
     source = batches(train_inputs, config.batch_size, seed, state.step)
     while state.step < config.steps and not _exhausted(state, training_config):
         try:
-            state = to_next_look(state)
+            state = to_next_evaluation(state)
         except Diverged as problem:
             if state.restarts:
                 raise InfoscopeError(
@@ -491,17 +493,17 @@ def train(
             continue
         if checkpoints is not None:
             record = {
-                "history": [asdict(look) for look in state.history],
+                "history": [asdict(evaluation) for evaluation in state.history],
                 "restarts": state.restarts,
             }
             checkpoints.save(state.step, state.arrays, record)
         elapsed = time.monotonic() - began
         eta = elapsed / (state.step - resumed_at) * (config.steps - state.step)
-        look = state.history[-1]
+        evaluation = state.history[-1]
         log(
-            f"step {look.step}/{config.steps}  train {look.train_nll:.4f}  "
-            f"validation {look.validation_nll:.4f}  "
-            f"learning rate {look.learning_rate:.2e}  "
+            f"step {evaluation.step}/{config.steps}  train {evaluation.train_nll:.4f}  "
+            f"validation {evaluation.validation_nll:.4f}  "
+            f"learning rate {evaluation.learning_rate:.2e}  "
             f"elapsed {elapsed:.0f} s  ETA {eta:.0f} s"
         )
     return Result(
@@ -531,7 +533,7 @@ def _resumed(
     if found is None:
         return state
     arrays, record = found
-    history = [Look(**look) for look in record["history"]]
+    history = [Evaluation(**evaluation) for evaluation in record["history"]]
     log(f"goes on from the checkpoint at step {history[-1].step}")
     return State(**arrays, history=history, restarts=record["restarts"])
 

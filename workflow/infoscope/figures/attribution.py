@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
 from infoscope.attribution.agreement import AGREE, DISAGREE, FEWEST
-from infoscope.estimators.stopping import CONVERGED
+from infoscope.estimators.stopping import TRAINED
 from infoscope.figures.style import colorblind, styled
 
 RESPONSE, ABLATION, PEAKS, VOIDS = (colorblind(4)[i] for i in (0, 1, 3, 2))
@@ -140,7 +140,7 @@ def _draw_agreement(figure: Any, rows: pd.DataFrame) -> None:
             rows[column], place + offset, xerr=rows[f"{column}_error"], fmt=marker,
             color=colour, mec="white", mew=0.5, elinewidth=1.2, capsize=2,
         )  # fmt: skip
-    hollow = rows["convergence"] != CONVERGED
+    hollow = rows["training_verdict"] != TRAINED
     ax.plot(
         rows["information"][hollow], place[hollow] - 0.16, "s", color=ABLATION,
         mfc="white", mew=1.2, ms=4.5, zorder=3,
@@ -160,7 +160,7 @@ def _draw_agreement(figure: Any, rows: pd.DataFrame) -> None:
         handles.append(
             Line2D(
                 [], [], ls="none", marker="s", color=ABLATION, mfc="white", mew=1.2,
-                label="Not converged",
+                label="Not fully trained",
             )
         )  # fmt: skip
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

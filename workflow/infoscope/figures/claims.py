@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import blended_transform_factory
 
-from infoscope.estimators.stopping import CONVERGED
+from infoscope.estimators.stopping import TRAINED
 from infoscope.figures.markers import (
     CORRECTED,
     GREY,
@@ -153,7 +153,7 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def _caveats(table: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
-    """Add convergence and calibration: where either width has a caveat, it counts."""
+    """Add the verdicts on training and calibration, the worse one of both widths."""
     found = diagnostics.set_index(["degradation", "estimator"])
     rows = []
     for _, row in table.iterrows():
@@ -165,13 +165,14 @@ def _caveats(table: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
             )
             if pair in found.index
         ]
-        convergence, calibration = (
-            [str(one[key]) for one in both] for key in ("convergence", "calibration")
+        training_verdict, calibration = (
+            [str(one[key]) for one in both]
+            for key in ("training_verdict", "calibration")
         )
-        worst = [word for word in convergence if word != CONVERGED]
+        worst = [word for word in training_verdict if word != TRAINED]
         wrong = [word for word in (WITHHELD, CORRECTED) if word in calibration]
-        rows.append((*(worst or [CONVERGED])[:1], *(wrong or ["calibrated"])[:1]))
-    columns = ["convergence", "calibration"]
+        rows.append((*(worst or [TRAINED])[:1], *(wrong or ["calibrated"])[:1]))
+    columns = ["training_verdict", "calibration"]
     return table.join(pd.DataFrame(rows, table.index, columns))
 
 

@@ -1,4 +1,4 @@
-"""Figure of convergence: which of its values hold the information."""
+"""Figure of ranges of κ: which of its values hold the information."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Cut:
 
 
 @styled
-def plot_convergence(table: pd.DataFrame, cuts: Sequence[Cut]) -> Figure:
+def plot_kappa_ranges(table: pd.DataFrame, cuts: Sequence[Cut]) -> Figure:
     """Plot ratios of widths for ranges of the convergence beside their controls.
 
     Parameters

@@ -20,7 +20,7 @@ from matplotlib.ticker import (
 from numpy.typing import NDArray
 
 from infoscope.degradations import families
-from infoscope.estimators.stopping import CONVERGED
+from infoscope.estimators.stopping import TRAINED
 from infoscope.figures.style import colorblind
 from infoscope.inference.getdist_chains import WITHHELD
 
@@ -112,13 +112,15 @@ def draw_points(
     shade, marker = estimator_colour(colour, number), estimator_marker(number)
     errors: dict[str, Any] = {error: table["ratio_error"]}
     ax.errorbar(x, y, fmt="none", ecolor=shade, elinewidth=1.2, capsize=2, **errors)
-    open_ = table["convergence"] != CONVERGED
+    open_ = table["training_verdict"] != TRAINED
     corrected = table["calibration"] == CORRECTED
     for hollow in (False, True):
         for edged in (False, True):
             chosen = (open_ == hollow) & (corrected == edged)
             if chosen.any():
-                ax.plot(x[chosen], y[chosen], marker, **look(shade, hollow, edged))
+                ax.plot(
+                    x[chosen], y[chosen], marker, **marker_style(shade, hollow, edged)
+                )
 
 
 def write_withheld(
@@ -146,8 +148,8 @@ def write_withheld(
         )  # fmt: skip
 
 
-def look(colour: Any, hollow: bool, edged: bool) -> dict[str, Any]:
-    """Look of a marker: hollow if not converged, edged in black if corrected."""
+def marker_style(colour: Any, hollow: bool, edged: bool) -> dict[str, Any]:
+    """Style of a marker: hollow if not fully trained, black edge if corrected."""
     edge = "black" if edged else colour if hollow else "white"
     return {
         "color": colour,
@@ -164,7 +166,7 @@ def estimator_handles(estimators: Sequence[str]) -> list[Line2D]:
     return [
         Line2D(
             [], [], ls="none", marker=estimator_marker(i), label=estimator_label(name),
-            **look(estimator_colour(GREY, i), False, False),
+            **marker_style(estimator_colour(GREY, i), False, False),
         )
         for i, name in enumerate(estimators)
     ]  # fmt: skip
@@ -173,11 +175,18 @@ def estimator_handles(estimators: Sequence[str]) -> list[Line2D]:
 def caveat_handles(table: pd.DataFrame) -> list[Line2D]:
     """Entries of a legend for the caveats that a table has."""
     caveats = {
-        "Not converged": (True, False, table["convergence"] != CONVERGED),
+        "Not fully trained": (True, False, table["training_verdict"] != TRAINED),
         "Corrected": (False, True, table["calibration"] == CORRECTED),
     }
     return [
-        Line2D([], [], ls="none", marker="o", label=name, **look(GREY, hollow, edged))
+        Line2D(
+            [],
+            [],
+            ls="none",
+            marker="o",
+            label=name,
+            **marker_style(GREY, hollow, edged),
+        )
         for name, (hollow, edged, where) in caveats.items()
         if where.any()
     ]

@@ -18,7 +18,7 @@ from scipy.optimize import minimize_scalar
 
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
-from infoscope.eta import paced
+from infoscope.eta import log_progress
 from infoscope.inference import calibration
 from infoscope.inference.calibration import Coverage, coverage, ranks, tarp
 from infoscope.inference.densities import Density, fit_density
@@ -171,7 +171,7 @@ class Inference:
         actual = coarse.resampled(self.density, np.ones(n_test), np.arange(n_fiducial))
         resampled = []
         numbers = range(self.n_bootstrap)
-        for i in paced(numbers, len(numbers), "resamplings", log):
+        for i in log_progress(numbers, len(numbers), "resamplings", log):
             rng = np.random.default_rng(seed_of(self.seed, "bootstrap", i))
             drawn = rng.integers(n_test, size=n_test)
             weights = np.bincount(drawn, minlength=n_test).astype(np.float64)

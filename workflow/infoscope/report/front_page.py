@@ -176,8 +176,8 @@ def caveats(
     chosen = widths[widths.metric == METRIC]
     true = {
         "prior-limited": chosen.prior_limited,
-        "falling": chosen.convergence.str.contains("falling"),
-        "overfit": chosen.convergence.str.contains("overfit"),
+        "falling": chosen.training_verdict.str.contains("falling"),
+        "overfit": chosen.training_verdict.str.contains("overfit"),
         "corrected": chosen.calibration == "corrected",
         "withheld": chosen.calibration == "withheld",
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from infoscope.estimators.stopping import CONVERGED
+from infoscope.estimators.stopping import TRAINED
 from infoscope.inference.inference import CALIBRATED
 from infoscope.report.html import (
     Cell,
@@ -77,7 +77,9 @@ def _sentence(meaning: str) -> str:
 
 def remarks(row: Any) -> list[str]:
     """Words on what a reader should know before believing a row of widths.csv."""
-    found = [] if row.convergence == CONVERGED else row.convergence.split(" and ")
+    found = (
+        [] if row.training_verdict == TRAINED else row.training_verdict.split(" and ")
+    )
     if row.calibration != CALIBRATED:
         found.append(row.calibration)
     if row.prior_limited:
@@ -108,7 +110,7 @@ def diagnostics_page(diagnostics: pd.DataFrame) -> str:
         [
             text(row.label),
             text(row.estimator),
-            word(row.convergence),
+            word(row.training_verdict),
             number(row.train_nll),
             measured(row.validation_nll, row.validation_error),
             number(row.final_drop, 2),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as t_distribution
 
-from infoscope.estimators.stopping import CONVERGED
+from infoscope.estimators.stopping import TRAINED
 from infoscope.inference.inference import WITHHELD
 from infoscope.inference.posterior import GAINS
 from infoscope.results.comparison import (
@@ -191,7 +191,7 @@ def _notes(
         name = f"{one.degradation} / {one.estimator}"
         if one.calibration == WITHHELD:
             notes.append(f"{name}: {WITHHELD}, the posteriors are not calibrated")
-        if one.training.verdict != CONVERGED:
+        if one.training.verdict != TRAINED:
             notes.append(f"{name}: training {one.training.verdict}")
         if (scatter.of(one).freedom == 0).any():
             notes.append(f"{name}: one training, whose scatter is not known")

@@ -41,7 +41,7 @@ class Training:
     @property
     def columns(self) -> dict[str, str | float]:
         """Losses and verdict, as the tables have them."""
-        return vars(self) | {"convergence": self.verdict}
+        return vars(self) | {"training_verdict": self.verdict}
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ def measure(
                 | _prior(measurement, metric, of_prior)
                 | {
                     "calibration": measurement.calibration,
-                    "convergence": measurement.training.verdict,
+                    "training_verdict": measurement.training.verdict,
                     "n_seeds": measurement.n_seeds,
                 }
             )
@@ -222,7 +222,7 @@ def columns() -> pd.DataFrame:
         f"posteriors; `{CORRECTED}`: they did not, the likelihood was raised to a "
         f"power, and then they did; `{WITHHELD}`: that did not help"
     )
-    convergence = (
+    training_verdict = (
         "`falling`: the validation loss still fell, more steps would help; "
         "`overfit`: it lies above the training loss, more skies would help"
     )
@@ -251,7 +251,7 @@ def columns() -> pd.DataFrame:
             "prior_limited": f"Whether that is above {PRIOR_LIMITED}, so that the "
             "prior narrows the posterior; of areas: that of Ω_m or of σ_8",
             "calibration": calibration,
-            "convergence": convergence,
+            "training_verdict": training_verdict,
             "n_seeds": "Trainings",
         },
         "mocks.csv": identity
@@ -268,7 +268,7 @@ def columns() -> pd.DataFrame:
             "validation_nll": "The same of the validation skies",
             "validation_error": "Standard error of validation_nll (skies)",
             "final_drop": "Fall of validation_nll in the last tenth of the steps",
-            "convergence": convergence,
+            "training_verdict": training_verdict,
             "calibration": calibration,
             "calibration_p_value": "p of the largest deviation of any coverage or rank "
             "curve from the diagonal, if the truth is within 0.02 of it (multiplier "

@@ -46,7 +46,7 @@ SNAKEMAKE_MB = 400
 # what an A100 can do in single precision), bytes of inputs a second that reach it, and
 # seconds until everything is compiled for it.
 GPU_FLOPS, GPU_BYTES, GPU_START = 1e13, 1e9, 60.0
-ON_GPU = ("train_estimator", "train_with_less")
+ON_GPU = ("train_estimator", "train_reduced")
 
 # Nanoseconds a pixel and bin of an operation, beside its transforms
 # (benchmarks/operations.py). Nothing is known of one's own operations.
@@ -330,11 +330,11 @@ class Costs:
     # estimators
 
     def train_estimator(
-        self, degradation: str, estimator: str, seed: str, lesson: str = ""
+        self, degradation: str, estimator: str, seed: str, budget: str = ""
     ) -> Cost:
         """Make steps, look at the validation skies, summarise what was held out."""
         config = self.study.estimators[estimator]
-        work = self._training(degradation, estimator, lesson)
+        work = self._training(degradation, estimator, budget)
         seconds = 6 + 4e-4 * work.steps + work.spectra_seconds
         seconds += (
             work.flop / CPU_FLOPS[config.kind] + 1e-9 * INPUT_NS * work.input_bytes
@@ -343,7 +343,7 @@ class Costs:
         size = 2 * FLOAT * sum(map(self._tiles, SUMMARISED))
         return Cost(seconds, memory_mb, size)
 
-    train_with_less = train_estimator
+    train_reduced = train_estimator
 
     def _training_bytes(self, degradation: str, estimator: str) -> float:
         """Memory of a training beside that of its libraries."""
@@ -362,9 +362,9 @@ class Costs:
         return max(pools[0] + start, sum(pools) + steps)
 
     def _training(
-        self, degradation: str, estimator: str, lesson: str = ""
+        self, degradation: str, estimator: str, budget: str = ""
     ) -> _Training:
-        spec = specs.train(self.study, degradation, estimator, 0, lesson)
+        spec = specs.train(self.study, degradation, estimator, 0, budget)
         config, steps = self.study.estimators[estimator], spec["estimator"]["steps"]
         side = self.survey.nside // self.survey.tile_nside
         _, n_bins = self._degraded[degradation]
@@ -387,7 +387,7 @@ class Costs:
     # posteriors
 
     def infer_posterior(
-        self, degradation: str, estimator: str, lesson: str = ""
+        self, degradation: str, estimator: str, budget: str = ""
     ) -> Cost:
         """Evaluate posteriors of mocks and of test tiles, and bootstraps."""
         posterior, seeds = self.study.posterior, self.study.training.seeds
@@ -402,7 +402,7 @@ class Costs:
         size = 4e5 + inferences * 56 * (mocks + posterior.bootstraps)
         return Cost(seconds, 300, size)
 
-    infer_with_less = infer_posterior
+    infer_reduced = infer_posterior
 
     def export_chain(self, degradation: str, estimator: str) -> Cost:
         """Write samples as text."""
@@ -465,7 +465,7 @@ class Costs:
         """Draw the ratios of filters."""
         return Cost(3 + 0.05 * self._posteriors, 250)
 
-    def plot_convergence(self) -> Cost:
+    def plot_kappa_ranges(self) -> Cost:
         """Draw the ratios of ranges of the convergence."""
         return Cost(3 + 0.05 * self._posteriors, 250)
 

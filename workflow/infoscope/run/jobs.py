@@ -15,7 +15,7 @@ OUTPUTS = {
     "validate_skies": 4,
     "collect_dataset": 2,
     "train_estimator": 3,
-    "train_with_less": 3,
+    "train_reduced": 3,
     "export_chain": 3,
     "measure_widths": 4,
     "measure_claims": 2,
@@ -27,7 +27,7 @@ OUTPUTS = {
     "plot_widths": 2,
     "plot_claims": 2,
     "plot_scales": 2,
-    "plot_convergence": 2,
+    "plot_kappa_ranges": 2,
     "plot_triangle": 2,
     "plot_calibration": 2,
     "plot_tiles": 2,
@@ -101,7 +101,7 @@ def jobs(study: Study) -> Iterator[Job]:
     if specs.shows_scales(study):
         yield from (Job(rule, {}) for rule in ("tabulate_scales", "plot_scales"))
     if specs.cuts(study):
-        yield Job("plot_convergence", {})
+        yield Job("plot_kappa_ranges", {})
     if study.claims:
         yield Job("plot_claims", {})
     for estimator in specs.attributed(study):
@@ -113,10 +113,10 @@ def jobs(study: Study) -> Iterator[Job]:
 def _learning_curves(study: Study, seeds: list[dict[str, str]]) -> Iterator[Job]:
     """Trainings with less, if the config asks for them."""
     curves = study.learning_curves.degradations
-    for part in product(curves, study.estimators, specs.lessons(study)):
-        less = dict(zip(("degradation", "estimator", "lesson"), part, strict=True))
-        yield from (Job("train_with_less", less | seed) for seed in seeds)
-        yield Job("infer_with_less", less)
+    for part in product(curves, study.estimators, specs.budgets(study)):
+        less = dict(zip(("degradation", "estimator", "budget"), part, strict=True))
+        yield from (Job("train_reduced", less | seed) for seed in seeds)
+        yield Job("infer_reduced", less)
     if curves:
         yield Job("measure_learning_curves", {})
         yield Job("plot_learning_curves", {})

@@ -21,7 +21,7 @@ from typing import Any
 from infoscope.errors import InfoscopeError
 from infoscope.eta import duration
 from infoscope.files.atomic import atomic_path
-from infoscope.run.kept_config import FOLDER
+from infoscope.run.config_snapshot import FOLDER
 
 # A line follows a job that ends, but not more often than this; a run in which no job
 # ends says that it lives.

@@ -13,8 +13,7 @@ from flax import serialization
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope.attribution import decompositions as parts
-from infoscope.attribution import integrated_gradients as attribution
+from infoscope.attribution import decompositions, integrated_gradients
 from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.attribution.integrated_gradients import Estimate
 from infoscope.cosmology.config import Prior
@@ -59,7 +58,7 @@ def run(
         spec["estimator"]
     )
     bounds = Bounds.of_prior(Prior.model_validate(spec["prior"]))
-    survey = parts.survey_of(spec["survey"])
+    survey = decompositions.survey_of(spec["survey"])
     with open_for_reading(dataset) as file:
         group = file["test"]
         sky, tile = chosen_tiles(group["tiles"].shape[:2], spec["tiles"])
@@ -73,15 +72,17 @@ def run(
     trainings = []
     for number, path in enumerate(weights):
         estimate = estimate_of(config, path, bounds)
-        slope = attribution.gradient_of(estimate)
-        nodes, error = attribution.enough_nodes(estimate, slope, batches[0])
+        slope = integrated_gradients.gradient_of(estimate)
+        nodes, error = integrated_gradients.enough_nodes(estimate, slope, batches[0])
         logger.info(
             "training %d: %d points along each path, parts sum to the estimate "
             "within %.1e of its scatter",
             *(number, nodes, error),
         )
         found = [
-            _parts(x, attribution.path_gradient(slope, x, nodes), survey, annuli)
+            _parts(
+                x, integrated_gradients.path_gradient(slope, x, nodes), survey, annuli
+            )
             | {
                 "estimate": np.asarray(estimate(x)),
                 "saliency": _power(np.asarray(slope(x)), annuli),
@@ -116,14 +117,17 @@ def _parts(
     tiles: Array, path: Array, survey: Survey, annuli: Annuli
 ) -> dict[str, NDArray]:
     """Sum the parts of the estimates of some tiles, with gradients along paths."""
-    gradient = attribution.without_mean(path)
-    smooth = [parts.smoothed(tiles, scale, survey, annuli) for scale in SMOOTHING_MPC_H]
-    values = [parts.by_value(x, gradient) for x in smooth]
-    rings = parts.rings_of(tiles.shape[1])
-    extrema = parts.extrema(parts.in_sigma(smooth[-1]), rings)
-    around, pixels = parts.around(tiles * gradient, extrema, rings)
+    gradient = integrated_gradients.without_mean(path)
+    smooth = [
+        decompositions.smoothed(tiles, scale, survey, annuli)
+        for scale in SMOOTHING_MPC_H
+    ]
+    values = [decompositions.by_value(x, gradient) for x in smooth]
+    rings = decompositions.rings_of(tiles.shape[1])
+    extrema = decompositions.extrema(decompositions.in_sigma(smooth[-1]), rings)
+    around, pixels = decompositions.around(tiles * gradient, extrema, rings)
     return {
-        "by_scale": parts.by_scale(tiles, gradient, annuli),
+        "by_scale": decompositions.by_scale(tiles, gradient, annuli),
         "by_value": np.stack([sums for sums, _ in values], axis=1),
         "area": np.stack([area for _, area in values], axis=1),
         "around": around,
@@ -132,7 +136,7 @@ def _parts(
 
 
 def _power(saliency: Array, annuli: Annuli) -> NDArray:
-    return parts.power(attribution.without_mean(saliency), annuli)
+    return decompositions.power(integrated_gradients.without_mean(saliency), annuli)
 
 
 def chosen_tiles(

@@ -201,7 +201,7 @@ def _compared(
             "information_error": information_error,
             "difference_sigma": (shares.value - information)
             / np.hypot(shares.error, information_error),
-            "convergence": own.loc[names, "convergence"].to_numpy(),
+            "training_verdict": own.loc[names, "training_verdict"].to_numpy(),
             "correlation": found.correlation,
             "correlation_low": found.low,
             "correlation_high": found.high,

@@ -20,7 +20,7 @@ from infoscope.degradations.operation import load
 from infoscope.degradations.sky import Sky
 from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.errors import InfoscopeError
-from infoscope.eta import paced
+from infoscope.eta import log_progress
 from infoscope.files.hdf5 import (
     create,
     open_for_reading,
@@ -82,7 +82,7 @@ def run(
         aligned = _alignments(intrinsic, seed, split, members)
         chosen = slice(None) if spec["tiles"] is None else spec["tiles"]
         content = hashlib.sha256()
-        for i, member in enumerate(paced(members, n_sky, "skies", log)):
+        for i, member in enumerate(log_progress(members, n_sky, "skies", log)):
             cosmology, realisation = member
             kappa = maps[i].astype(np.float64)
             a_ia, eta_ia = aligned[i]

@@ -25,7 +25,7 @@ from infoscope.skies.cosmogrid import (
 
 
 def run(spec: dict[str, Any], root: Path, output: Path) -> None:
-    """Look at the disk, choose the skies of every split and check their files.
+    """Read the disk, choose the skies of every split and check their files.
 
     Parameters
     ----------

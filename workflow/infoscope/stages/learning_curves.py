@@ -11,24 +11,24 @@ from infoscope.stages.widths import read
 
 
 def run(
-    spec: dict[str, Any], less: list[Path], whole: list[Path], output: Path
+    spec: dict[str, Any], reduced: list[Path], whole: list[Path], output: Path
 ) -> None:
-    """Tabulate widths of trainings with less and, for each curve, of that with all.
+    """Tabulate widths of trainings with reduced and, for each curve, of that with all.
 
     Parameters
     ----------
     spec
         labels by degradation; numbers by estimator: of all cosmologies, skies and
-        steps, and of what there is less of in {axis}_{percent}.
-    less
-        Posteriors …/{estimator}/{axis}_{percent}.h5 of trainings with less.
+        steps, and of what there is reduced of in {axis}_{percent}.
+    reduced
+        Posteriors …/{estimator}/{axis}_{percent}.h5 of trainings with reduced.
     whole
         Posteriors …/{estimator}.h5 of trainings with all.
     output
         CSV file.
     """
-    curves = dict.fromkeys(path.stem.partition("_")[0] for path in less)
-    points = [(path, path.stem) for path in less]
+    curves = dict.fromkeys(path.stem.partition("_")[0] for path in reduced)
+    points = [(path, path.stem) for path in reduced]
     points += [(path, axis) for path in whole for axis in curves]
     found = {path: read(path, spec["labels"]) for path, _ in points}
     measurements, trained_with = [], []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from infoscope.figures.claims import plot_claims
-from infoscope.figures.kappa_ranges import Cut, plot_convergence
+from infoscope.figures.kappa_ranges import Cut, plot_kappa_ranges
 from infoscope.figures.scales import plot_scales
 from infoscope.figures.style import save
 from infoscope.figures.widths import plot_widths
@@ -63,7 +63,7 @@ def run_scales(
     save(figure, output)
 
 
-def run_convergence(spec: Mapping[str, Any], table: Path, output: Path) -> None:
+def run_kappa_ranges(spec: Mapping[str, Any], table: Path, output: Path) -> None:
     """Draw widths of ranges of the convergence beside those of their controls.
 
     Parameters
@@ -76,7 +76,7 @@ def run_convergence(spec: Mapping[str, Any], table: Path, output: Path) -> None:
         The PNG; a PDF is written beside it.
     """
     cuts = [Cut(**cut) for cut in spec["cuts"]]
-    save(plot_convergence(read_table(table), cuts), output)
+    save(plot_kappa_ranges(read_table(table), cuts), output)
 
 
 def run_claims(

@@ -13,7 +13,7 @@ import numpy as np
 
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
-from infoscope.eta import paced
+from infoscope.eta import log_progress
 from infoscope.files.hdf5 import NewFile, create, describe_skies, write
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.maps.tiles import averaged
@@ -117,7 +117,7 @@ def _average(file: NewFile, paths: Sequence[Path], nside: int) -> None:
         )
         for data, terms in TERMS.items()
     }
-    for sky, path in enumerate(paced(paths, len(paths), "skies", log)):
+    for sky, path in enumerate(log_progress(paths, len(paths), "skies", log)):
         check_maps(path)
         with h5py.File(path, "r", locking=False) as source:
             for data, stored in maps.items():

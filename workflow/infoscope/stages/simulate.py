@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import MatterTable
 from infoscope.effects.intrinsic_alignment import ORDERS
-from infoscope.eta import paced
+from infoscope.eta import log_progress
 from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.run.devices import check_gpus
@@ -80,7 +80,7 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
             leading=2,
         )
         rows: list[tuple[float, ...]] = []
-        for values, members in paced(jobs, len(jobs), "cosmologies", log):
+        for values, members in log_progress(jobs, len(jobs), "cosmologies", log):
             generators = [
                 np.random.default_rng(seed_of(spec["seed"], "sky", split, *member))
                 for member in members

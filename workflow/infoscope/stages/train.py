@@ -182,7 +182,7 @@ def _summarise(
 
 def _write_history(result: Result, path: Path) -> None:
     with atomic_path(path) as temporary:
-        pd.DataFrame([vars(look) for look in result.history]).to_csv(
+        pd.DataFrame([vars(evaluation) for evaluation in result.history]).to_csv(
             temporary, index=False
         )
 

@@ -173,7 +173,7 @@ def degrade(
     }
 
 
-def lessons(study: Study) -> list[str]:
+def budgets(study: Study) -> list[str]:
     """Trainings of a learning curve: what there is less of, and how many per cent."""
     grid = study.grid.train
     percents = sorted({round(100 * part) for part in study.learning_curves.fractions})
@@ -185,9 +185,9 @@ def lessons(study: Study) -> list[str]:
     ] + [f"steps_{percent}" for percent in percents]
 
 
-def _less(study: Study, estimator: str, lesson: str) -> tuple[str, int]:
+def _less(study: Study, estimator: str, budget: str) -> tuple[str, int]:
     """Say what a training has less of, and how many."""
-    axis, _, percent = lesson.partition("_")
+    axis, _, percent = budget.partition("_")
     whole = _whole(study, estimator)[axis]
     return axis, max(1, round(whole * int(percent) / 100))
 
@@ -198,14 +198,14 @@ def _whole(study: Study, estimator: str) -> dict[str, int]:
 
 
 def train(
-    study: Study, degradation: str, estimator: str, seed: int, lesson: str = ""
+    study: Study, degradation: str, estimator: str, seed: int, budget: str = ""
 ) -> dict[str, Any]:
-    """Spec of `train_estimator`, and of `train_with_less` if there is a lesson."""
+    """Spec of `train_estimator`, and of `train_reduced` if there is a budget."""
     training = study.training.model_dump(mode="json", exclude={"seeds"})
     chosen = study.estimators[estimator].model_dump(mode="json")
     skies = study.grid.train.model_dump(mode="json")
-    if lesson:
-        axis, number = _less(study, estimator, lesson)
+    if budget:
+        axis, number = _less(study, estimator, budget)
         (chosen if axis == "steps" else skies)[axis] = number
     return {
         "estimator": chosen,
@@ -240,7 +240,7 @@ def learning_curves(study: Study) -> dict[str, Any]:
     """Spec of `measure_learning_curves`."""
     numbers = {
         name: _whole(study, name)
-        | {lesson: _less(study, name, lesson)[1] for lesson in lessons(study)}
+        | {budget: _less(study, name, budget)[1] for budget in budgets(study)}
         for name in study.estimators
     }
     return {"labels": labels(study), "numbers": numbers}
@@ -441,8 +441,8 @@ def cuts(study: Study) -> list[dict[str, Any]]:
     ]
 
 
-def plot_convergence(study: Study) -> dict[str, Any]:
-    """Spec of `plot_convergence`."""
+def plot_kappa_ranges(study: Study) -> dict[str, Any]:
+    """Spec of `plot_kappa_ranges`."""
     return {"cuts": cuts(study)}
 
 
