@@ -34,7 +34,7 @@ from infoscope.files.hdf5 import (
     write,
     write_nuisance,
 )
-from infoscope.vocabulary import SPLITS
+from infoscope.vocabulary import Split
 
 REPEATS = 3
 MAPS = np.random.default_rng(1).standard_normal((16, 12 * 512**2), np.float32)
@@ -87,7 +87,7 @@ def main(folder: Path) -> None:
             folder / split / f"{i:04d}.h5"
             for i in range(250 if split == "train" else 1)
         ]
-        for split in SPLITS
+        for split in Split
     }
     for part in sum(shards.values(), []):
         with create(part, {}) as file:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey, name_of
+from infoscope.degradations import Operation, Sky, Survey
 from infoscope.degradations.operations.values import ConvergenceRanges
 from infoscope.maps.harmonics import analysis, synthesis
 from infoscope.study import config
@@ -90,11 +90,9 @@ def main(nside: int) -> None:
         return synthesis(alm, nside)
 
     for parameters in examples(nside):
-        known = REGISTRY[name_of(parameters)]
-
-        def run(parameters=parameters, known=known) -> Sky:
-            start = sky.to(*known.domains)
-            done = known.apply(start, parameters, np.random.default_rng(2))
+        def run(parameters=parameters) -> Sky:
+            start = sky.to(*parameters.domains)
+            done = parameters.apply(start, np.random.default_rng(2))
             return done.to("sphere")
 
         elapsed = best_of_three(run)
@@ -107,7 +105,7 @@ def main(nside: int) -> None:
         alone = sum(count[kind] * seconds[kind] for kind in count)
         ratio = f"{elapsed / alone:5.2f} x" if alone else ""
         print(
-            f"  {known.name:20s} {1e3 * elapsed:8.1f} ms, "
+            f"  {parameters.name_in_config:20s} {1e3 * elapsed:8.1f} ms, "
             f"{sum(count.values()):3d} transforms {1e3 * alone:8.1f} ms {ratio}",
             flush=True,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey
+from infoscope.degradations import Operation, Sky, Survey
 from infoscope.maps import harmonics
 from infoscope.study.config import parse_study
 
@@ -62,9 +62,8 @@ def apply() -> Callable[..., Sky]:
 
     def run(sky: Sky, *, to: str = "sphere", seed: int = 1, **parameters) -> Sky:
         parameters = parsed(**parameters)
-        known = REGISTRY[parameters.operation]
         rng = np.random.default_rng(seed)
-        return known.apply(sky.to(*known.domains), parameters, rng).to(to)
+        return parameters.apply(sky.to(*parameters.domains), rng).to(to)
 
     return run
 

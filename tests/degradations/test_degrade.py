@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope.degradations import degrade as degradations
 from infoscope.degradations.degrade import check, degrade
-from infoscope.degradations.operation import REGISTRY, Sky
+from infoscope.degradations import Operation, Sky
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import from_tiles, to_tiles
@@ -30,13 +29,14 @@ def degraded(sky: Sky, *operations: dict, noise="none", seed: int = 2) -> np.nda
 def test_config_and_registry_know_the_same_operations() -> None:
     schema = config.Study.model_json_schema()["$defs"]
     named = {k for k, v in schema.items() if "operation" in v.get("properties", {})}
-    assert {known.model.__name__ for known in REGISTRY.values()} == named
+    models = Operation.registry.models.values()
+    assert {model.__name__ for model in models} == named
 
 
 def test_every_operation_is_documented_and_drawn() -> None:
     page = (ROOT / "docs/operations.md").read_text()
     gallery = (ROOT / "config/studies/gallery.yaml").read_text()
-    for name in REGISTRY:
+    for name in Operation.registry:
         assert f"`{name}`" in page
         assert f"operation: {name}" in gallery
 
@@ -102,7 +102,7 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", Operation.registry)
 def test_operations_are_pure(sky: Sky, name: str) -> None:
     operation = {"operation": name, **EXAMPLES[name]}
     maps = sky.maps.copy()
@@ -118,11 +118,11 @@ def test_operations_are_pure(sky: Sky, name: str) -> None:
 
 
 def commutes(name: str) -> bool:
-    said = " ".join((REGISTRY[name].model.__doc__ or "").split())
+    said = " ".join((Operation.registry[name].__doc__ or "").split())
     return "Does not commute with noise" not in said and name != "scale_noise"
 
 
-@pytest.mark.parametrize("name", [name for name in REGISTRY if commutes(name)])
+@pytest.mark.parametrize("name", filter(commutes, Operation.registry))
 def test_operations_said_to_commute_with_noise(sky: Sky, name: str) -> None:
     """Covariance and spectrum of pixels are the same, noise before or after."""
     operation = {"operation": name, **EXAMPLES[name]}
@@ -226,8 +226,10 @@ def test_values_that_are_not_finite_name_the_operation(
 ) -> None:
     from dataclasses import replace
 
-    known = REGISTRY["shuffle_pixels"]
-    broken = replace(known, apply=lambda s, p, r: replace(s, maps=s.maps * np.nan))
-    monkeypatch.setitem(degradations.REGISTRY, "shuffle_pixels", broken)
+    monkeypatch.setattr(
+        Operation.registry["shuffle_pixels"],
+        "apply",
+        lambda _, sky, rng: replace(sky, maps=sky.maps * np.nan),
+    )
     with pytest.raises(InfoscopeError, match="^shuffle_pixels: made values"):
         degraded(sky, {"operation": "shuffle_pixels"})

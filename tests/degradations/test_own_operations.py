@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from infoscope.degradations.degrade import degrade
-from infoscope.degradations.operation import REGISTRY, Sky
+from infoscope.degradations import Operation, Sky
 from infoscope.errors import InfoscopeError
-from infoscope.study import specs
+from infoscope.study import digests, specs
 from infoscope.study.config import Study, parse_study
 
 # the example of the documentation
@@ -22,10 +22,11 @@ OWN = PAGE.read_text().split("```python\n")[1].split("```")[0]
 
 @pytest.fixture(autouse=True)
 def registry() -> Iterator[None]:
-    before = dict(REGISTRY)
+    models = Operation.registry.models
+    before = dict(models)
     yield
-    REGISTRY.clear()
-    REGISTRY.update(before)
+    models.clear()
+    models.update(before)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_its_parameters_are_validated(own: Path, operation, message: str) -> Non
 
 def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
     def digests() -> tuple[str, str]:
-        specs._file_code.cache_clear()
+        digests.clear_caches()
         new = study(own, {"operation": "clip", "at": 1})
         return specs.degrade_code(new, "own"), specs.degrade_code(new, "built_in")
 
@@ -102,7 +103,7 @@ def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
         ("def f(:\n", "SyntaxError"),
         (OWN.replace('"clip"', '"lowpass"'), "already"),
         (OWN.replace(' = "clip"', ""), "ValueError: Clip has no name"),
-        (OWN.replace(', "sphere", "tile"', ""), "ValueError: say where `clip` works"),
+        (OWN.replace("domains =", "where ="), "ValueError: say where `clip` works"),
     ],
 )
 def test_bad_file_is_one_line(own: Path, text: str | None, message: str) -> None:

@@ -22,7 +22,7 @@ from infoscope.files.hdf5 import (
     write,
     write_nuisance,
 )
-from infoscope.vocabulary import SPLITS
+from infoscope.vocabulary import Split
 
 
 def shard(path: Path, seed: int) -> Path:
@@ -43,7 +43,7 @@ def data_set(folder: Path, seeds: dict[str, list[int]]) -> Path:
             shard(folder / split / f"{i:04d}.h5", seed)
             for i, seed in enumerate(seeds[split])
         ]
-        for split in SPLITS
+        for split in Split
     }
     path = folder.with_suffix(".h5")
     collect(shards, path, {})

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from infoscope.degradations.operation import REGISTRY
 from infoscope.estimators import batches, training
 from infoscope.estimators.config import CNNConfig
 from infoscope.run.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
@@ -43,13 +42,6 @@ def test_every_rule_has_a_cost() -> None:
     for word in ("mem_mb", "runtime"):
         asked = set(re.findall(rf'{word}={word}\("(\w+)"\)', text))
         assert asked == {rule for rule in rules if not rule.endswith("_with_less")}
-
-
-def test_every_operation_has_a_rate() -> None:
-    package = {
-        name for name, known in REGISTRY.items() if "operations" in known.file.parts
-    }
-    assert set(OPERATION_NS) == package
 
 
 def test_sizes_are_those_of_the_modules_that_use_them() -> None:

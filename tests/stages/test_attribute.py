@@ -17,7 +17,7 @@ from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import attribute, train
 from infoscope.study import specs
 from infoscope.study.checks import checked_study, survey_of_reference
-from infoscope.vocabulary import SPLITS
+from infoscope.vocabulary import Split
 
 CONFIG = {
     "study": "x",
@@ -46,7 +46,7 @@ def written(path: Path) -> Path:
     """Write a data set of white noise whose power rises with S_8."""
     rng = np.random.default_rng(1)
     with h5py.File(path, "w") as file:
-        for split in SPLITS:
+        for split in Split:
             group = file.create_group(split)
             theta = rng.uniform([0.15, 0.5], [0.45, 1.2], (16, 2))
             tiles = rng.standard_normal((16, 12, 16, 16, 4))

@@ -20,7 +20,7 @@ from infoscope.files.hdf5 import write_nuisance
 from infoscope.stages import train
 from infoscope.study import specs
 from infoscope.study.config import parse_study
-from infoscope.vocabulary import SPLITS
+from infoscope.vocabulary import Split
 
 ESTIMATOR = {
     "kind": "power_spectrum",
@@ -45,7 +45,7 @@ def write(path: Path, shard: str = "digest") -> Path:
     """Skies of white noise in two bins: six cosmologies, two skies of each."""
     generator = np.random.default_rng(1)
     with h5py.File(path, "w") as file:
-        for split in SPLITS:
+        for split in Split:
             group = file.create_group(split)
             group["tiles"] = generator.standard_normal((12, 3, 8, 8, 2), np.float32)
             group["theta"] = generator.uniform([0.15, 0.5], [0.45, 1.2], (12, 2))

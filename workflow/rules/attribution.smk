@@ -28,7 +28,7 @@ rule attribute_estimates:
         gpu=0,
     params:
         spec=attribute_spec,
-        code=specs.code("attribute"),
+        code=attribute_code,
     shell:
         "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
         " python -m infoscope attribute"

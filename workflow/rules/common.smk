@@ -19,7 +19,7 @@ from snakemake.logging import logger
 from infoscope.run import config_snapshot, progress
 from infoscope.study import specs
 from infoscope.study.checks import checked_study, refuse_templates, survey_of_reference
-from infoscope.vocabulary import SPLITS
+from infoscope.vocabulary import Split
 from infoscope.run.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import check_writable
@@ -89,7 +89,7 @@ onstart:
 
 
 wildcard_constraints:
-    split="|".join(SPLITS),
+    split="|".join(Split),
     shard=r"\d{4}",
     degradation="|".join(STUDY.degradations),
     estimator="|".join(STUDY.estimators),
@@ -150,6 +150,14 @@ def degrade_spec(wildcards):
     return specs.canonical(
         specs.degrade(STUDY, wildcards.degradation, wildcards.split, TILES)
     )
+
+
+def train_code(wildcards):
+    return specs.train_code(STUDY, wildcards.estimator)
+
+
+def attribute_code(wildcards):
+    return specs.attribute_code(STUDY, wildcards.estimator)
 
 
 def degrade_code(wildcards):

@@ -22,7 +22,7 @@ rule train_estimator:
         gpu=0,
     params:
         spec=train_spec,
-        code=specs.code("train"),
+        code=train_code,
     shell:
         "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
         " python -m infoscope train"
@@ -44,4 +44,4 @@ use rule train_estimator as train_reduced with:
         f"{RESULTS}/benchmarks/train_reduced/{{degradation}}_{{estimator}}_{{budget}}_{{seed}}.tsv"
     params:
         spec=budget_spec,
-        code=specs.code("train"),
+        code=train_code,

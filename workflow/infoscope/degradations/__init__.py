@@ -1,1 +1,12 @@
-"""Degradations: operations that remove a feature from the maps."""
+"""Degradations: operations that remove a feature from the maps.
+
+A file of a user's own needs these names only:
+
+    from infoscope.degradations import Operation, Sky, Survey
+"""
+
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Domain, Sky
+from infoscope.survey.survey import Survey
+
+__all__ = ["Domain", "Operation", "Sky", "Survey"]

@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import (
-    Field,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import Field
 
-from infoscope.cosmology.config import (
-    IntrinsicAlignment,
-)
-from infoscope.degradations.operation import REGISTRY, Operation
-from infoscope.degradations.operations.bins import SelectBins, SumBins
-from infoscope.degradations.operations.filters import (
-    BandPass,
-    BandStop,
-    HighPass,
-    LowPass,
-)
-from infoscope.degradations.operations.noise import ScaleNoise
-from infoscope.degradations.operations.peaks import SelectPeaks, SelectVoids
-from infoscope.degradations.operations.positions import ShufflePixels
-from infoscope.degradations.operations.spectra import FlattenSpectrum, RandomizePhases
-from infoscope.degradations.operations.values import (
-    GaussianizePixels,
-    KeepConvergence,
-    RandomMask,
-)
+from infoscope.cosmology.config import IntrinsicAlignment
+from infoscope.degradations import operations
+from infoscope.degradations.operation import Operation
 from infoscope.models import Model
-from infoscope.vocabulary import NoiseOrder
+from infoscope.vocabulary import Family, NoiseOrder
 
+assert operations  # imported because it registers them
 
-def _own_first(value: Any, built_in: ValidatorFunctionWrapHandler) -> Operation:
-    """Validate an operation of the user's own files, or one that is built in."""
-    name = value.get("operation") if isinstance(value, Mapping) else None
-    known = REGISTRY.get(name) if isinstance(name, str) else None
-    if known is None:
-        return built_in(value)
-    return known.model.model_validate(value)
-
-
-BuiltIn = Annotated[
-    LowPass
-    | HighPass
-    | BandPass
-    | BandStop
-    | KeepConvergence
-    | RandomMask
-    | SelectPeaks
-    | SelectVoids
-    | ShufflePixels
-    | SumBins
-    | SelectBins
-    | RandomizePhases
-    | FlattenSpectrum
-    | GaussianizePixels
-    | ScaleNoise,
-    Field(discriminator="operation"),
-]
-
-
-AnyOperation = Annotated[BuiltIn, WrapValidator(_own_first)]
+if TYPE_CHECKING:
+    AnyOperation: TypeAlias = Operation
+else:
+    AnyOperation = Operation.registry.union()
 
 
 class Degradation(Model):
@@ -78,3 +31,8 @@ class Degradation(Model):
     intrinsic_alignment: IntrinsicAlignment | None = Field(
         None, description="Overrides survey.intrinsic_alignment for this degradation."
     )
+
+    @property
+    def families(self) -> list[Family]:
+        """Families of its operations, in order."""
+        return [operation.family for operation in self.operations]

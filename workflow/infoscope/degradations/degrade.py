@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.degradations.operation import REGISTRY, Operation, Sky, Survey, name_of
-from infoscope.degradations.sky import per_bin
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Sky, per_bin
 from infoscope.errors import InfoscopeError
 from infoscope.maps.tiles import to_tiles
+from infoscope.survey.survey import Survey
 from infoscope.vocabulary import NoiseOrder
 
 
@@ -88,10 +89,9 @@ def degrade(
     if noise == "before":
         sky = add_noise(sky, noise_rng)
     for parameters in operations:
-        name = name_of(parameters)
-        known = REGISTRY[name]
+        name = parameters.name_in_config
         try:
-            sky = known.apply(sky.to(*known.domains), parameters, rng)
+            sky = parameters.apply(sky.to(*parameters.domains), rng)
         except InfoscopeError as error:
             raise InfoscopeError(f"{name}: {error}") from None
         if not np.isfinite(sky.maps if sky.alm is None else sky.alm).all():

@@ -1,72 +1,34 @@
 """Families of degradations: which kind of information one removes.
 
-A family follows from the operations of a degradation, those of the survey aside, which
-the reference has too. Noise and alignment of its own make one only where there is no
-other operation, and filters that come before a cut of values, or before its control,
-belong to it: they smooth what is cut. What is left of several families is combined.
+A family follows from the operations of a degradation. Those of the survey do not count,
+because the reference has them too. Noise and effects of its own make a family only
+where there is no other operation. Filters before a cut of values, or before its
+control, belong to the cut: they smooth what is cut. Several families make a combined
+one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-REFERENCE, SCALES, VALUES, CONTROLS = "reference", "scales", "values", "controls"
-STATISTICS, POSITIONS, REDSHIFTS = "statistics", "positions", "redshifts"
-SURVEY, OWN, COMBINED = "survey", "own", "combined"
-
-# in the order of figures, with their names there
-HEADINGS = {
-    REFERENCE: "Reference",
-    SCALES: "Scales",
-    VALUES: "Values of the convergence",
-    CONTROLS: "Random masks (controls)",
-    STATISTICS: "Gaussian or non-Gaussian",
-    POSITIONS: "Positions",
-    REDSHIFTS: "Redshift bins",
-    SURVEY: "Noise and alignment",
-    OWN: "Own operations",
-    COMBINED: "Combined",
-}
-
-OF_OPERATION = {
-    "lowpass": SCALES,
-    "highpass": SCALES,
-    "bandpass": SCALES,
-    "bandstop": SCALES,
-    "keep_convergence": VALUES,
-    "select_peaks": VALUES,
-    "select_voids": VALUES,
-    "random_mask": CONTROLS,
-    "gaussianize_pixels": STATISTICS,
-    "randomize_phases": STATISTICS,
-    "flatten_spectrum": STATISTICS,
-    "shuffle_pixels": POSITIONS,
-    "sum_bins": REDSHIFTS,
-    "select_bins": REDSHIFTS,
-    "scale_noise": SURVEY,
-}
+from infoscope.vocabulary import Family
 
 
-def family_of(operations: Sequence[str], *, other_survey: bool = False) -> str:
+def family_of(families: Sequence[Family], *, other_survey: bool = False) -> Family:
     """Family of a degradation.
 
     Parameters
     ----------
-    operations
-        Names of its own operations, in order.
+    families
+        Those of its own operations, in order.
     other_survey
-        Whether it has a noise or an alignment of its own.
-
-    Returns
-    -------
-        A key of `HEADINGS`.
+        Whether it has noise or effects of its own.
     """
-    families = [OF_OPERATION.get(name, OWN) for name in operations]
-    other_survey = other_survey or SURVEY in families
-    families = [family for family in families if family != SURVEY]
-    cut = VALUES in families or CONTROLS in families
-    while cut and families[0] == SCALES:
-        del families[0]
-    if not families:
-        return SURVEY if other_survey else REFERENCE
-    return families[0] if len(set(families)) == 1 else COMBINED
+    other_survey = other_survey or Family.SURVEY in families
+    left = [family for family in families if family is not Family.SURVEY]
+    if Family.VALUES in left or Family.CONTROLS in left:
+        while left[0] is Family.SCALES:
+            del left[0]
+    if not left:
+        return Family.SURVEY if other_survey else Family.REFERENCE
+    return left[0] if len(set(left)) == 1 else Family.COMBINED

@@ -1,8 +1,7 @@
-"""Operations: what they are, and the registry that knows them by name.
+"""Operations: what they are, and the registry that has them by name.
 
-An operation is a model of its parameters and a function of (sky, parameters,
-generator), tied together by the decorator `operation`. The modules of this package
-and a file of a user's own are written alike.
+An operation is a class: its parameters, its family, its cost, and what it does to a
+sky. Those of `degradations.operations` and those of a user's file are written alike.
 """
 
 from __future__ import annotations
@@ -10,28 +9,49 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from infoscope.degradations.sky import Domain, Sky
 from infoscope.errors import InfoscopeError
-from infoscope.models import Model
+from infoscope.registry import Choice, Registry
 from infoscope.survey.survey import Survey
+from infoscope.vocabulary import Family
 
-__all__ = ["Domain", "Operation", "Sky", "Survey", "operation"]
 
+class Operation(Choice):
+    """Base of the operations.
 
-class Operation(Model):
-    """Base of the parameters of an operation.
+    A subclass has a field `operation`, the literal name in the config, fields for its
+    parameters, and a method `apply`.
 
-    A subclass has a field `operation`, the literal name in the config, and fields
-    for its parameters.
+    Attributes
+    ----------
+    domains
+        Where `apply` works: `sphere`, `tile`, `harmonic`, or several of them. A sky in
+        another domain is converted to the first.
+    family
+        Kind of information that it removes.
+    nanoseconds_per_pixel
+        Time per pixel and bin on one core, spherical transforms aside
+        (benchmarks/operations.py).
     """
+
+    registry: ClassVar[Registry[Operation]] = Registry("operation")
+    domains: ClassVar[tuple[Domain, ...]]
+    family: ClassVar[Family] = Family.OWN
+    nanoseconds_per_pixel: ClassVar[float] = 200
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse an operation without domains."""
+        super().__pydantic_init_subclass__(**keywords)
+        if not cls.__name__.startswith("_") and not getattr(cls, "domains", ()):
+            name = cls.model_fields["operation"].default
+            raise ValueError(f'say where `{name}` works: domains = ("sphere",)')
 
     def check(self, survey: Survey) -> Survey:
         """Refuse what is impossible for a survey, and return what is left of it.
@@ -46,58 +66,9 @@ class Operation(Model):
         """
         return survey
 
-
-Apply = Callable[[Sky, Any, np.random.Generator], Sky]
-
-
-@dataclass(frozen=True)
-class Registered:
-    """An operation that can be named in a config."""
-
-    name: str
-    model: type[Operation]
-    domains: tuple[Domain, ...]
-    apply: Apply
-    file: Path
-
-
-REGISTRY: dict[str, Registered] = {}
-
-
-def name_of(parameters: Operation) -> str:
-    """Name of an operation in the config."""
-    return str(parameters.model_dump(include={"operation"})["operation"])
-
-
-def operation(model: type[Operation], *domains: Domain) -> Callable[[Apply], Apply]:
-    """Register a function as the operation whose parameters a model describes.
-
-    Parameters
-    ----------
-    model
-        Describes and validates the parameters.
-    domains
-        Where the function works: `sphere`, `tile`, `harmonic`, or several of them.
-        A sky that is elsewhere is converted to the first.
-    """
-
-    def register(apply: Apply) -> Apply:
-        field = model.model_fields.get("operation")
-        if field is None or not isinstance(field.default, str):
-            raise ValueError(
-                f"{model.__name__} has no name; give it a field such as "
-                '`operation: Literal["clip"] = "clip"`'
-            )
-        name = field.default
-        file = Path(sys.modules[apply.__module__].__file__ or "")
-        if not domains:
-            raise ValueError(f"say where `{name}` works: @operation(…, 'sphere')")
-        if name in REGISTRY and REGISTRY[name].file != file:
-            raise ValueError(f"there is an operation `{name}` already; rename it")
-        REGISTRY[name] = Registered(name, model, domains, apply, file)
-        return apply
-
-    return register
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Change a sky that is in one of `domains`."""
+        raise NotImplementedError
 
 
 def load(path: Path) -> None:
@@ -116,7 +87,7 @@ def load(path: Path) -> None:
     name = "infoscope_user_" + sha256(str(file).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise InfoscopeError(f"{place}: is no Python file")
+        raise InfoscopeError(f"{place}: is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -132,7 +103,7 @@ def load(path: Path) -> None:
         raise InfoscopeError(
             f"{place}{line}: {type(error).__name__}: {message}"
         ) from None
-    if all(known.file != file for known in REGISTRY.values()):
+    if all(model.file() != file for model in Operation.registry.models.values()):
         raise InfoscopeError(
-            f"{place}: registers no operation; decorate a function with @operation"
+            f"{place}: registers no operation; define a subclass of Operation"
         )

@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import norm
 
-from infoscope.degradations.families import CONTROLS, REFERENCE, VALUES
 from infoscope.figures.markers import (
     GREY,
     PRIOR_LIMITED,
@@ -30,6 +29,7 @@ from infoscope.figures.markers import (
 )
 from infoscope.figures.style import styled
 from infoscope.inference.getdist_chains import WITHHELD
+from infoscope.vocabulary import REFERENCE, Family
 
 ROW = 0.42  # inches
 LARGEST = 3.5  # of κ / σ in drawings
@@ -119,10 +119,10 @@ def plot_kappa_ranges(table: pd.DataFrame, cuts: Sequence[Cut]) -> Figure:
     if rows["prior_limited"].any():
         right.set_title(PRIOR_LIMITED, fontsize=8, color=GREY)
     handles: list[Any] = estimator_handles(estimators_of(shown))
-    handles.append(Patch(color=family_colour(VALUES), label="These values only"))
+    handles.append(Patch(color=family_colour(Family.VALUES), label="These values only"))
     if any(cut.control for cut in cuts):
         label = "Random pixels, same area"
-        handles.append(Patch(color=family_colour(CONTROLS), label=label))
+        handles.append(Patch(color=family_colour(Family.CONTROLS), label=label))
     if right.get_legend_handles_labels()[1]:
         handles.append(Line2D([], [], color=GREY, label="Before the cut", **UNCUT_LINE))
     handles += caveat_handles(rows)
@@ -138,16 +138,21 @@ def _draw_range(ax: Axes, place: int, cut: Cut) -> None:
     for low, high in cut.kept():
         inside = (low <= KAPPA) & (high >= KAPPA)
         ax.fill_between(
-            KAPPA, base, top, where=inside.tolist(), color=family_colour(VALUES), lw=0
+            KAPPA,
+            base,
+            top,
+            where=inside.tolist(),
+            color=family_colour(Family.VALUES),
+            lw=0,
         )
 
 
 def _draw_row(ax: Axes, place: int, cut: Cut, table: pd.DataFrame) -> None:
     """Draw the widths of a cut, of its control and of what is not cut."""
     estimators = estimators_of(table)
-    members = [(cut.degradation, VALUES)]
+    members = [(cut.degradation, Family.VALUES)]
     if cut.control:
-        members.append((cut.control, CONTROLS))
+        members.append((cut.control, Family.CONTROLS))
     distances = iter(offsets(len(estimators) * len(members), 0.8))
     for name, family in members:
         colour = family_colour(family)

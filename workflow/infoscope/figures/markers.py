@@ -19,10 +19,10 @@ from matplotlib.ticker import (
 )
 from numpy.typing import NDArray
 
-from infoscope.degradations import families
 from infoscope.estimators.stopping import TRAINED
 from infoscope.figures.style import colorblind
 from infoscope.inference.getdist_chains import WITHHELD
+from infoscope.vocabulary import Family
 
 Colour = tuple[float, float, float]
 
@@ -37,16 +37,16 @@ ESTIMATORS = {
 }
 # a number is that of a colour of the palette
 OF_FAMILY: dict[str, int | str] = {
-    families.REFERENCE: "black",
-    families.SCALES: 0,
-    families.VALUES: 3,
-    families.CONTROLS: "0.5",
-    families.STATISTICS: 1,
-    families.POSITIONS: 4,
-    families.REDSHIFTS: 2,
-    families.SURVEY: 9,
-    families.OWN: 5,
-    families.COMBINED: "indigo",
+    Family.REFERENCE: "black",
+    Family.SCALES: 0,
+    Family.VALUES: 3,
+    Family.CONTROLS: "0.5",
+    Family.STATISTICS: 1,
+    Family.POSITIONS: 4,
+    Family.REDSHIFTS: 2,
+    Family.SURVEY: 9,
+    Family.OWN: 5,
+    Family.COMBINED: "indigo",
 }
 BEHIND_TEXT: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.5}
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10, 20, 50)

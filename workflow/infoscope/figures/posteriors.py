@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
-from infoscope.degradations import families
 from infoscope.figures.markers import (
     estimator_colour,
     estimator_label,
@@ -22,6 +21,7 @@ from infoscope.figures.markers import (
     wrapped,
 )
 from infoscope.figures.style import styled
+from infoscope.vocabulary import Family
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 TRIANGLE_WIDTH = 5.5
@@ -151,7 +151,7 @@ def line_styles(of_family: Sequence[str]) -> list[dict[str, Any]]:
     lines = []
     for i, family in enumerate(of_family):
         again, dash = divmod(of_family[:i].count(family), len(DASHES))
-        wide = family == families.REFERENCE and again == dash == 0
+        wide = family == Family.REFERENCE and again == dash == 0
         lines.append(
             {
                 "color": estimator_colour(family_colour(family), again % 2),

@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from infoscope.degradations import families
 from infoscope.figures.markers import (
     BEHIND_TEXT,
     GREY,
@@ -28,6 +27,7 @@ from infoscope.figures.markers import (
 )
 from infoscope.figures.style import styled
 from infoscope.inference.getdist_chains import WITHHELD
+from infoscope.vocabulary import Family
 
 TITLES = {
     ("lowpass",): "Low-pass: scales above R",
@@ -115,7 +115,7 @@ def _handles(
 ) -> list[Any]:
     """Entries of the legend."""
     handles: list[Any] = estimator_handles(estimators_of(shown))
-    colour = family_colour(families.SCALES)
+    colour = family_colour(Family.SCALES)
     for kind, name in (("bandpass", "Only this band"), ("bandstop", "Without it")):
         if kind in kinds:
             line = Line2D([], [], color=colour, ls=BAND_LINES[kind], lw=2, label=name)
@@ -152,7 +152,7 @@ def _draw_filters(
     apart: float,
 ) -> None:
     """Draw the filters of one panel for one estimator, by its number."""
-    colour = family_colour(families.SCALES)
+    colour = family_colour(Family.SCALES)
     shade = estimator_colour(colour, number)
     of_rows = [filters[name] for name in part["degradation"]]
     known = pd.DataFrame(of_rows, part.index, ["kind", "low", "high"])

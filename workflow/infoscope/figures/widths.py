@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infoscope.degradations import families
 from infoscope.figures.markers import (
     GREY,
     MISSING,
@@ -29,6 +28,7 @@ from infoscope.figures.markers import (
     write_withheld,
 )
 from infoscope.figures.style import styled
+from infoscope.vocabulary import REFERENCE, Family
 
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
 FAR = 4  # a ratio beyond which the axis is logarithmic
@@ -89,7 +89,7 @@ def plot_widths(
             text = PRIOR_LIMITED.replace(": ", ":\n")
             ax.set_title(text, fontsize=8, color=GREY)
     ticks = {place: wrapped(names[name], 32) for name, place in rows.items()}
-    ticks |= {place: families.HEADINGS[name] for name, place in headings.items()}
+    ticks |= {place: Family(name).heading for name, place in headings.items()}
     axes[0].set_yticks(list(ticks), list(ticks.values()))
     labels = dict(zip(ticks, axes[0].get_yticklabels(), strict=True))
     for name, place in headings.items():
@@ -110,9 +110,9 @@ def _places(
     """Rows of degradations, and of headings of families; the reference needs none."""
     rows: dict[str, int] = {}
     headings: dict[str, int] = {}
-    for group in families.HEADINGS:
+    for group in Family:
         members = [name for name in names if family[name] == group]
-        if members and group != families.REFERENCE:
+        if members and group != Family.REFERENCE:
             headings[group] = len(rows) + len(headings)
         for name in members:
             rows[name] = len(rows) + len(headings)
@@ -137,7 +137,7 @@ def _draw_ratios(
 
 def _draw_fisher(ax: Axes, table: pd.DataFrame, forecast: float) -> None:
     """Draw the forecast over the reference of each estimator."""
-    references = table[table["degradation"] == families.REFERENCE]
+    references = table[table["degradation"] == REFERENCE]
     widths = dict(zip(references["estimator"], references["value"], strict=True))
     for i, estimator in enumerate(estimators_of(table)):
         line = forecast / widths[estimator]

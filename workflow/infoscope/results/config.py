@@ -26,7 +26,7 @@ class ComparisonConfig(Model):
     degradation: str = Field(description="Name of a degradation.")
     estimator: str = Field(description="Name of an estimator.")
     against: Against = Field(Against(), description="What it is compared with.")
-    metric: Metric = Field("sigma_s8", description="Width that is compared.")
+    metric: Metric = Field(Metric.SIGMA_S8, description="Width that is compared.")
     expect: Expectation = Field(
         description="What the posterior is expected to be. (`narrower`: less of "
         "`sigma_…` and `area…`, more of `fom` and `information`.)"

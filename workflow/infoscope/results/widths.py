@@ -23,11 +23,11 @@ from infoscope.results.comparison import (
     holm,
 )
 from infoscope.results.measurements import Measurement
+from infoscope.vocabulary import REFERENCE
 
 Array = NDArray[np.float64]
 Row = dict[str, str | int | float]
 
-REFERENCE = "reference"
 PRIOR_LIMITED = 0.7
 
 MEANINGS = {

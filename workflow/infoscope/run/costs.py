@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
-from infoscope.degradations.operation import REGISTRY, name_of
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.estimators.config import PowerSpectrumConfig
 from infoscope.estimators.flops import activations, flop_of_prediction, flop_of_step
@@ -48,26 +47,6 @@ SNAKEMAKE_MB = 400
 GPU_FLOPS, GPU_BYTES, GPU_START = 1e13, 1e9, 60.0
 ON_GPU = ("train_estimator", "train_reduced")
 
-# Nanoseconds a pixel and bin of an operation, beside its transforms
-# (benchmarks/operations.py). Nothing is known of one's own operations.
-OPERATION_NS = {
-    "lowpass": 20,
-    "highpass": 20,
-    "bandpass": 20,
-    "bandstop": 20,
-    "randomize_phases": 80,
-    "flatten_spectrum": 40,
-    "keep_convergence": 8,
-    "random_mask": 40,
-    "select_peaks": 45,
-    "select_voids": 45,
-    "gaussianize_pixels": 220,
-    "shuffle_pixels": 40,
-    "sum_bins": 2,
-    "select_bins": 2,
-    "scale_noise": 0,
-}
-OWN_OPERATION_NS = 200
 # Operations a second of a training, and nanoseconds for each byte of its inputs, which
 # are gathered, turned and laid out anew (benchmarks/training_step.py).
 CPU_FLOPS = {"cnn": 4.5e10, "deeplss": 8e10, "power_spectrum": 4e10}
@@ -275,13 +254,12 @@ class Costs:
         survey, domain, seconds = self.survey, "sphere", 0.0
         transform = transform_seconds(survey.nside)
         for parameters in specs.operations(self.study, degradation):
-            name = name_of(parameters)
-            domains = REGISTRY[name].domains
+            domains = parameters.domains
             if domain not in domains:
                 if "harmonic" in (domain, domains[0]):
                     seconds += survey.n_bins * transform
                 domain = domains[0]
-            rate = OPERATION_NS.get(name, OWN_OPERATION_NS)
+            rate = parameters.nanoseconds_per_pixel
             seconds += 1e-9 * rate * survey.n_bins * self._pixels
             survey = parameters.check(survey)
         if domain == "harmonic":

@@ -7,7 +7,7 @@ from typing import Any
 
 from infoscope.files.hdf5 import collect, create, open_for_reading, write
 from infoscope.files.precision import Maps
-from infoscope.vocabulary import SPLITS
+from infoscope.vocabulary import Split
 
 
 def run(spec: dict[str, Any], shards: list[Path], example: Path, output: Path) -> None:
@@ -25,9 +25,9 @@ def run(spec: dict[str, Any], shards: list[Path], example: Path, output: Path) -
     output
         The data set.
     """
-    parts = {
+    parts: dict[str, list[Path]] = {
         split: [shard for shard in shards if shard.parent.name == split]
-        for split in SPLITS
+        for split in Split
     }
     collect(parts, output, spec)
     with open_for_reading(parts["fiducial"][0]) as shard, create(example, spec) as file:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations.degrade import check
-from infoscope.degradations.families import REFERENCE
 from infoscope.errors import InfoscopeError
 from infoscope.skies.config import CosmoGridConfig, NBodyConfig
 from infoscope.study import specs
@@ -20,6 +19,7 @@ from infoscope.study.config import Study, parse_study
 from infoscope.survey.footprint import selected_tiles
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution, Survey
+from infoscope.vocabulary import REFERENCE
 
 FEWEST_SHELLS = 4
 

@@ -28,7 +28,7 @@ from infoscope.cosmology.config import (
     IntrinsicAlignment,
 )
 from infoscope.degradations.config import AnyOperation, Degradation
-from infoscope.degradations.operation import REGISTRY, load
+from infoscope.degradations.operation import Operation, load
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.config import (
     CNNConfig,
@@ -142,7 +142,8 @@ class SurveyConfig(Model):
         description="Smallest share of the pixels of a tile that lies in the mask.",
     )
     noise: NoiseOrder = Field(
-        "before", description="When shape noise is added: before or after operations."
+        NoiseOrder.BEFORE,
+        description="When shape noise is added: before or after operations.",
     )
     intrinsic_alignment: IntrinsicAlignment = Field(
         IntrinsicAlignment(), description="Intrinsic alignment of galaxies."
@@ -437,7 +438,7 @@ def _message(error: ErrorDetails) -> str:
         case "union_tag_invalid":
             key, known = context["discriminator"].strip("'"), context["expected_tags"]
             if key == "operation":
-                known = ", ".join(f"'{name}'" for name in sorted(REGISTRY))
+                known = ", ".join(f"'{name}'" for name in sorted(Operation.registry))
             return f"unknown {key} {context['tag']!r}; choose from {known}"
         case "union_tag_not_found":
             key = context["discriminator"].strip("'")

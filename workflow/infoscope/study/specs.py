@@ -7,10 +7,10 @@ descriptions of config keys.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
@@ -18,30 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from infoscope.degradations.families import OF_OPERATION, REFERENCE, SCALES, family_of
-from infoscope.degradations.operation import REGISTRY, Operation, Registered, name_of
+from infoscope.degradations.families import family_of
+from infoscope.degradations.operation import Operation
 from infoscope.estimators.config import PowerSpectrumConfig
-from infoscope.skies.simulate import MODULES
+from infoscope.registry import Choice
+from infoscope.study import digests
 from infoscope.study.config import Study
 from infoscope.survey.survey import Survey
-from infoscope.vocabulary import SPLITS
+from infoscope.vocabulary import REFERENCE, Family, Split
 
-PACKAGE = Path(__file__).parents[1]
 # Simulators whose maps hold averages over pixels, not values at their centres
 PIXEL_AVERAGED = {"cosmogrid"}
 MOST_CONTOURS = 8  # that can be told apart in one figure
-# They only carry values and messages: a change shows in the spec, or changes no result
-NOT_CODE = {
-    "study.checks",
-    "cli",
-    "study.config",
-    "run.devices",
-    "errors",
-    "files.atomic",
-    "models",
-    "skies.simulate",
-    "study.specs",
-}
 
 
 def canonical(spec: dict[str, Any]) -> str:
@@ -69,7 +57,7 @@ def all_shards(study: Study) -> list[tuple[str, str]]:
     """Split and name of every shard, in order."""
     return [
         (split, f"{number:04d}")
-        for split in SPLITS
+        for split in Split
         for number in range(len(shards(study, split)))
     ]
 
@@ -125,8 +113,8 @@ def operations(study: Study, degradation: str) -> list[Operation]:
 
 def operation_files(study: Study, degradation: str) -> list[Path]:
     """Files outside the package that define operations of a degradation."""
-    used = {item.file for item in _registered(study, degradation)}
-    outside = (file for file in used if not file.is_relative_to(PACKAGE))
+    used = {operation.file() for operation in operations(study, degradation)}
+    outside = (file for file in used if not file.is_relative_to(digests.PACKAGE))
     return sorted(Path(os.path.relpath(file)) for file in outside)
 
 
@@ -140,14 +128,14 @@ def imported(study: Study) -> list[dict[str, Any]]:
     found = []
     for name in study.operation_files:
         path = Path(name)
-        known = [item.name for item in REGISTRY.values() if item.file == path.resolve()]
+        known = [
+            operation
+            for operation, model in Operation.registry.models.items()
+            if model.file() == path.resolve()
+        ]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         found.append({"file": name, "sha256": digest, "operations": sorted(known)})
     return found
-
-
-def _registered(study: Study, degradation: str) -> list[Registered]:
-    return [REGISTRY[name_of(item)] for item in operations(study, degradation)]
 
 
 def degrade(
@@ -373,8 +361,7 @@ def filters(study: Study) -> dict[str, dict[str, Any]]:
     for name, own in study.degradations.items():
         if own.noise is not None or own.intrinsic_alignment is not None:
             continue
-        names = [name_of(item) for item in own.operations]
-        if len(names) == 1 and OF_OPERATION.get(names[0]) == SCALES:
+        if own.families == [Family.SCALES]:
             scale = own.operations[0].model_dump(mode="json", exclude={"profile"})
             for key in ("scale_mpc_h", "ell"):
                 # a band has two of them
@@ -420,8 +407,7 @@ def cuts(study: Study) -> list[dict[str, Any]]:
     for name, own in study.degradations.items():
         spec = degrade(study, name, "fiducial")
         uncut.setdefault(canonical(spec), name)
-        filters = (name_of(item) for item in own.operations[:-1])
-        if not own.operations or any(OF_OPERATION.get(f) != SCALES for f in filters):
+        if not own.families or set(own.families[:-1]) - {Family.SCALES}:
             continue
         last = spec["operations"].pop()
         maps = canonical(spec)
@@ -505,7 +491,7 @@ def families(study: Study) -> dict[str, str]:
     """Families of the degradations."""
     return {
         name: family_of(
-            [name_of(item) for item in own.operations],
+            own.families,
             other_survey=own.noise is not None or own.intrinsic_alignment is not None,
         )
         for name, own in study.degradations.items()
@@ -516,105 +502,33 @@ def families(study: Study) -> dict[str, str]:
 def code(stage: str) -> str:
     """Digest of the code that a stage runs.
 
-    The module `stages.{stage}` and every module of the package that it imports,
-    directly or not, as syntax trees without docstrings. Operations and simulators are
-    not among them: `degrade_code` and `simulate_code` have those that are used.
+    Operations, estimators and simulators have digests of their own: `degrade_code`,
+    `train_code` and `simulate_code` add those that are used.
     """
-    return _joined(_modules([f"stages.{stage}"]))
+    return digests.digest(digests.unit(f"stages.{stage}", "run"))
+
+
+def _code_with(stage: str, models: Iterable[type[Choice]]) -> str:
+    """Digest of a stage and of what it does with some models of the config."""
+    units = [(model.file(), model.__name__) for model in models]
+    return digests.digest(digests.unit(f"stages.{stage}", "run"), *units)
 
 
 def simulate_code(study: Study) -> str:
     """Digest of the code that makes skies: that of the simulator, and the table's."""
-    module = f"skies.{MODULES[study.simulator.name]}"
-    stages = ["stages.simulate", "stages.matter"]
-    return _joined(_modules([*stages, module]))
+    return _code_with("simulate", [type(study.simulator)]) + code("matter")
 
 
 def degrade_code(study: Study, degradation: str) -> str:
     """Digest of the code that makes a degradation: the stage and its operations."""
-    used = {
-        item.name: _file_code(item.file) for item in _registered(study, degradation)
-    }
-    return _joined({"stage": code("degrade")} | used)
+    return _code_with("degrade", map(type, operations(study, degradation)))
 
 
-@cache
-def _file_code(file: Path) -> str:
-    """Digest of a file that defines operations: asked for by every job that uses it."""
-    tree = ast.parse(file.read_text())
-    return _joined(_modules(_imports(tree)) | {"this file": _digest(tree)})
+def train_code(study: Study, estimator: str) -> str:
+    """Digest of the code of a training run: the stage and the estimator."""
+    return _code_with("train", [type(study.estimators[estimator])])
 
 
-def _joined(digests: dict[str, str]) -> str:
-    return hashlib.sha256(canonical(digests).encode()).hexdigest()[:16]
-
-
-def _modules(names: list[str]) -> dict[str, str]:
-    """Digests of modules of the package and of all that they import from it."""
-    seen: dict[str, str] = {}
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop().strip(".")
-        if name in seen or name in NOT_CODE:
-            continue
-        module = _module(name)
-        if module is not None:
-            seen[name], imported = module
-            waiting += imported
-    return seen
-
-
-@cache
-def _module(name: str) -> tuple[str, list[str]] | None:
-    """Digest of a module, and what it imports; None if it is no module.
-
-    Stages share most modules, and every job of a cluster asks for all digests.
-    """
-    path = PACKAGE / (name.replace(".", "/") + ".py")
-    if not path.exists():
-        path = PACKAGE / name.replace(".", "/") / "__init__.py"
-    if not path.exists():
-        return None
-    tree = ast.parse(path.read_text())
-    return _digest(tree), _imports(tree)
-
-
-def _imports(tree: ast.Module) -> list[str]:
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            package, _, module = node.module.partition(".")
-            if package == "infoscope":
-                # a name may be a module itself: `from infoscope import figures`
-                found += [module, *(f"{module}.{a.name}" for a in node.names)]
-    return found
-
-
-def _digest(tree: ast.Module) -> str:
-    """Hash a syntax tree so that it does not depend on Python's version."""
-
-    def plain(node: Any) -> Any:
-        if isinstance(node, list):
-            return [plain(item) for item in node]
-        if not isinstance(node, ast.AST):
-            return repr(node)
-        fields = {
-            name: plain(value)
-            for name, value in ast.iter_fields(node)
-            if value not in (None, [])
-        }
-        return [type(node).__name__, fields]
-
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            node.keywords = [k for k in node.keywords if k.arg != "description"]
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-            and isinstance(body[0].value.value, str)
-        ):
-            del body[0]
-    return hashlib.sha256(json.dumps(plain(tree), sort_keys=True).encode()).hexdigest()
+def attribute_code(study: Study, estimator: str) -> str:
+    """Digest of the code that attributes estimates of an estimator."""
+    return _code_with("attribute", [type(study.estimators[estimator])])

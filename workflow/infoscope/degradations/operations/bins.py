@@ -7,33 +7,48 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from infoscope.degradations.operation import Operation, Sky, Survey, operation
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Sky
+from infoscope.survey.survey import Survey
+from infoscope.vocabulary import Family
 
 
 class SumBins(Operation):
     """Adds the redshift bins, weighted by their numbers of galaxies."""
 
     operation: Literal["sum_bins"] = "sum_bins"
+    family = Family.REDSHIFTS
+    domains = (
+        "sphere",
+        "tile",
+        "harmonic",
+    )
+    nanoseconds_per_pixel = 2
 
     def check(self, survey: Survey) -> Survey:
         """Return the survey without redshifts."""
         return survey.summed()
 
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Average the bins by number of galaxies: a survey without redshifts.
 
-@operation(SumBins, "sphere", "tile", "harmonic")
-def sum_bins(sky: Sky, p: SumBins, rng: np.random.Generator) -> Sky:
-    """Average the bins by number of galaxies: a survey without redshifts.
-
-    Noise is that of all galaxies, whether it was added before or comes after.
-    """
-    weight = sky.survey.n_gal_arcmin2 / sky.survey.n_gal_arcmin2.sum()
-    return sky.combined(weight[None], sky.survey.summed())
+        Noise is that of all galaxies, whether it was added before or comes after.
+        """
+        weight = sky.survey.n_gal_arcmin2 / sky.survey.n_gal_arcmin2.sum()
+        return sky.combined(weight[None], sky.survey.summed())
 
 
 class SelectBins(Operation):
     """Keeps some of the redshift bins."""
 
     operation: Literal["select_bins"] = "select_bins"
+    family = Family.REDSHIFTS
+    domains = (
+        "sphere",
+        "tile",
+        "harmonic",
+    )
+    nanoseconds_per_pixel = 2
     bins: list[int] = Field(
         min_length=1, description="Numbers of the bins, 1 for n_1, that are kept."
     )
@@ -55,10 +70,8 @@ class SelectBins(Operation):
                 )
         return survey.selected([number - 1 for number in self.bins])
 
-
-@operation(SelectBins, "sphere", "tile", "harmonic")
-def select_bins(sky: Sky, p: SelectBins, rng: np.random.Generator) -> Sky:
-    """Keep some of the bins, in the order given."""
-    survey = p.check(sky.survey)
-    weights = np.eye(sky.survey.n_bins)[[number - 1 for number in p.bins]]
-    return sky.combined(weights, survey)
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Keep some of the bins, in the order given."""
+        survey = self.check(sky.survey)
+        weights = np.eye(sky.survey.n_bins)[[number - 1 for number in self.bins]]
+        return sky.combined(weights, survey)

@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from infoscope.degradations.operation import Operation, Sky, Survey, operation
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Sky
 from infoscope.maps.harmonics import ell_of_alm, lmax_of
 from infoscope.models import Interval, increasing
+from infoscope.survey.survey import Survey
+from infoscope.vocabulary import Family
 
 Profile = Literal["gaussian", "tophat"]
 PROFILE = "Gaussian beam exp(−ℓ(ℓ+1)σ²/2), or a hard cut at ℓ = π / FWHM."
@@ -146,6 +149,13 @@ class LowPass(_Scale):
     """Removes small scales. Does not commute with noise."""
 
     operation: Literal["lowpass"] = "lowpass"
+    family = Family.SCALES
+    domains = ("harmonic",)
+    nanoseconds_per_pixel = 20
+
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Remove scales smaller than the given one."""
+        return filtered(sky, self.lowpass(sky.survey))
 
 
 class HighPass(_Scale):
@@ -155,6 +165,13 @@ class HighPass(_Scale):
     """
 
     operation: Literal["highpass"] = "highpass"
+    family = Family.SCALES
+    domains = ("harmonic",)
+    nanoseconds_per_pixel = 20
+
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Remove scales larger than the given one."""
+        return filtered(sky, 1 - self.lowpass(sky.survey))
 
 
 class BandPass(_Band):
@@ -164,6 +181,13 @@ class BandPass(_Band):
     """
 
     operation: Literal["bandpass"] = "bandpass"
+    family = Family.SCALES
+    domains = ("harmonic",)
+    nanoseconds_per_pixel = 20
+
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Keep scales between two."""
+        return filtered(sky, self.bandpass(sky.survey))
 
 
 class BandStop(_Band):
@@ -173,27 +197,10 @@ class BandStop(_Band):
     """
 
     operation: Literal["bandstop"] = "bandstop"
+    family = Family.SCALES
+    domains = ("harmonic",)
+    nanoseconds_per_pixel = 20
 
-
-@operation(LowPass, "harmonic")
-def lowpass(sky: Sky, p: LowPass, rng: np.random.Generator) -> Sky:
-    """Remove scales smaller than the given one."""
-    return filtered(sky, p.lowpass(sky.survey))
-
-
-@operation(HighPass, "harmonic")
-def highpass(sky: Sky, p: HighPass, rng: np.random.Generator) -> Sky:
-    """Remove scales larger than the given one."""
-    return filtered(sky, 1 - p.lowpass(sky.survey))
-
-
-@operation(BandPass, "harmonic")
-def bandpass(sky: Sky, p: BandPass, rng: np.random.Generator) -> Sky:
-    """Keep scales between two."""
-    return filtered(sky, p.bandpass(sky.survey))
-
-
-@operation(BandStop, "harmonic")
-def bandstop(sky: Sky, p: BandStop, rng: np.random.Generator) -> Sky:
-    """Remove scales between two."""
-    return filtered(sky, 1 - p.bandpass(sky.survey))
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Remove scales between two."""
+        return filtered(sky, 1 - self.bandpass(sky.survey))

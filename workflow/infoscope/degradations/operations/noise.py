@@ -8,13 +8,23 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from infoscope.degradations.operation import Operation, Sky, Survey, operation
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Sky
+from infoscope.survey.survey import Survey
+from infoscope.vocabulary import Family
 
 
 class ScaleNoise(Operation):
     """Multiplies the shape noise of the survey, wherever it stands in the list."""
 
     operation: Literal["scale_noise"] = "scale_noise"
+    family = Family.SURVEY
+    domains = (
+        "sphere",
+        "tile",
+        "harmonic",
+    )
+    nanoseconds_per_pixel = 0
     factor: float = Field(
         ge=0, description="Factor of the standard deviation; 0 is a noiseless survey."
     )
@@ -23,8 +33,6 @@ class ScaleNoise(Operation):
         """Return the survey with the scaled noise."""
         return replace(survey, noise_factor=self.factor * survey.noise_factor)
 
-
-@operation(ScaleNoise, "sphere", "tile", "harmonic")
-def scale_noise(sky: Sky, p: ScaleNoise, rng: np.random.Generator) -> Sky:
-    """Leave the maps alone: `degrade` adds the noise that `check` says."""
-    return sky
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Leave the maps alone: `degrade` adds the noise that `check` says."""
+        return sky

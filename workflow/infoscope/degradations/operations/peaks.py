@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from infoscope.degradations.operation import Operation, Sky, operation
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Sky
 from infoscope.errors import InfoscopeError
 from infoscope.maps.tiles import nside_of
+from infoscope.vocabulary import Family
 
 
 class _Extrema(Operation):
@@ -32,9 +34,16 @@ class SelectPeaks(_Extrema):
     """
 
     operation: Literal["select_peaks"] = "select_peaks"
+    family = Family.VALUES
+    domains = ("sphere",)
+    nanoseconds_per_pixel = 45
     above: float | None = Field(
         None, description="Smallest κ / σ_κ of a peak; null takes all."
     )
+
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Set pixels that are not near a local maximum to the fill value."""
+        return _keep(sky, 1, self.above, self)
 
 
 class SelectVoids(_Extrema):
@@ -44,9 +53,16 @@ class SelectVoids(_Extrema):
     """
 
     operation: Literal["select_voids"] = "select_voids"
+    family = Family.VALUES
+    domains = ("sphere",)
+    nanoseconds_per_pixel = 45
     below: float | None = Field(
         None, description="Largest κ / σ_κ of a void; null takes all."
     )
+
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Set pixels that are not near a local minimum to the fill value."""
+        return _keep(sky, -1, self.below, self)
 
 
 @cache
@@ -88,15 +104,3 @@ def _keep(sky: Sky, sign: int, height: float | None, p: _Extrema) -> Sky:
         near = around_peaks(sign * values, threshold, p.rings)
         out[near] = values[near]
     return replace(sky, maps=maps)
-
-
-@operation(SelectPeaks, "sphere")
-def select_peaks(sky: Sky, p: SelectPeaks, rng: np.random.Generator) -> Sky:
-    """Set pixels that are not near a local maximum to the fill value."""
-    return _keep(sky, 1, p.above, p)
-
-
-@operation(SelectVoids, "sphere")
-def select_voids(sky: Sky, p: SelectVoids, rng: np.random.Generator) -> Sky:
-    """Set pixels that are not near a local minimum to the fill value."""
-    return _keep(sky, -1, p.below, p)

@@ -8,25 +8,30 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from infoscope.degradations.operation import Operation, Sky, operation
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Sky
+from infoscope.vocabulary import Family
 
 
 class ShufflePixels(Operation):
     """Permutes the pixels of each tile: only one-point statistics are left."""
 
     operation: Literal["shuffle_pixels"] = "shuffle_pixels"
+    family = Family.POSITIONS
+    domains = ("tile",)
+    nanoseconds_per_pixel = 40
     across_bins: Literal["shared", "independent"] = Field(
         "shared", description="One permutation for all bins, or one for each."
     )
 
-
-@operation(ShufflePixels, "tile")
-def shuffle_pixels(sky: Sky, p: ShufflePixels, rng: np.random.Generator) -> Sky:
-    """Permute the pixels of each tile, all bins alike or each on its own."""
-    n_bins, n_tile, side, _ = sky.maps.shape
-    pixels = sky.maps.reshape(n_bins, n_tile, side**2)
-    rows = n_bins if p.across_bins == "independent" else 1
-    order = np.tile(np.arange(side**2), (rows, n_tile, 1))
-    rng.permuted(order, axis=2, out=order)
-    shuffled = np.take_along_axis(pixels, np.broadcast_to(order, pixels.shape), axis=2)
-    return replace(sky, maps=shuffled.reshape(sky.maps.shape))
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Permute the pixels of each tile, all bins alike or each on its own."""
+        n_bins, n_tile, side, _ = sky.maps.shape
+        pixels = sky.maps.reshape(n_bins, n_tile, side**2)
+        rows = n_bins if self.across_bins == "independent" else 1
+        order = np.tile(np.arange(side**2), (rows, n_tile, 1))
+        rng.permuted(order, axis=2, out=order)
+        shuffled = np.take_along_axis(
+            pixels, np.broadcast_to(order, pixels.shape), axis=2
+        )
+        return replace(sky, maps=shuffled.reshape(sky.maps.shape))

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from infoscope.degradations.operation import Operation, Sky, operation
-from infoscope.degradations.sky import per_bin
+from infoscope.degradations.operation import Operation
+from infoscope.degradations.sky import Sky, per_bin
 from infoscope.errors import InfoscopeError
 from infoscope.models import Model
+from infoscope.vocabulary import Family
 
 
 class ConvergenceRanges(Model):
@@ -66,14 +67,18 @@ class KeepConvergence(ConvergenceRanges, Operation):
     """
 
     operation: Literal["keep_convergence"] = "keep_convergence"
+    family = Family.VALUES
+    domains = (
+        "sphere",
+        "tile",
+    )
+    nanoseconds_per_pixel = 8
     fill: float = Field(0.0, description="Value of the removed pixels.")
 
-
-@operation(KeepConvergence, "sphere", "tile")
-def keep_convergence(sky: Sky, p: KeepConvergence, rng: np.random.Generator) -> Sky:
-    """Set pixels outside the ranges to the fill value."""
-    keep = np.stack([p.contain(values) for values in sky.maps])
-    return replace(sky, maps=np.where(keep, sky.maps, p.fill))
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Set pixels outside the ranges to the fill value."""
+        keep = np.stack([self.contain(values) for values in sky.maps])
+        return replace(sky, maps=np.where(keep, sky.maps, self.fill))
 
 
 class RandomMask(Operation):
@@ -83,6 +88,12 @@ class RandomMask(Operation):
     """
 
     operation: Literal["random_mask"] = "random_mask"
+    family = Family.CONTROLS
+    domains = (
+        "sphere",
+        "tile",
+    )
+    nanoseconds_per_pixel = 40
     fraction: float | None = Field(
         None, gt=0, lt=1, description="Share of the pixels that is kept."
     )
@@ -104,24 +115,22 @@ class RandomMask(Operation):
             raise ValueError("give either fraction or area_of")
         return self
 
-
-@operation(RandomMask, "sphere", "tile")
-def random_mask(sky: Sky, p: RandomMask, rng: np.random.Generator) -> Sky:
-    """Set pixels that are drawn at random to the fill value."""
-    maps = np.full(sky.maps.shape, p.fill)
-    n_pix = sky.maps[0].size
-    order = rng.permutation(n_pix)
-    for out, values in zip(maps, sky.maps, strict=True):
-        if p.area_of is None:
-            assert p.fraction is not None
-            kept = max(1, round(p.fraction * n_pix))
-        else:
-            kept = int(p.area_of.contain(values).sum())
-        chosen = order[:kept]
-        out.reshape(-1)[chosen] = values.reshape(-1)[chosen]
-        if p.across_bins == "independent":
-            rng.shuffle(order)
-    return replace(sky, maps=maps)
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Set pixels that are drawn at random to the fill value."""
+        maps = np.full(sky.maps.shape, self.fill)
+        n_pix = sky.maps[0].size
+        order = rng.permutation(n_pix)
+        for out, values in zip(maps, sky.maps, strict=True):
+            if self.area_of is None:
+                assert self.fraction is not None
+                kept = max(1, round(self.fraction * n_pix))
+            else:
+                kept = int(self.area_of.contain(values).sum())
+            chosen = order[:kept]
+            out.reshape(-1)[chosen] = values.reshape(-1)[chosen]
+            if self.across_bins == "independent":
+                rng.shuffle(order)
+        return replace(sky, maps=maps)
 
 
 class GaussianizePixels(Operation):
@@ -131,22 +140,28 @@ class GaussianizePixels(Operation):
     """
 
     operation: Literal["gaussianize_pixels"] = "gaussianize_pixels"
-
-
-@operation(GaussianizePixels, "sphere", "tile")
-def gaussianize_pixels(sky: Sky, p: GaussianizePixels, rng: np.random.Generator) -> Sky:
-    """Map ranks to a Gaussian of the same mean and variance.
-
-    Equal values stay equal. As Neyrinck, Szapudi & Szalay (2009), ApJ 698 L90.
-    """
-    from scipy.special import ndtri
-
-    maps = np.empty(sky.maps.shape)
-    for out, values in zip(maps, sky.maps, strict=True):
-        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-        middle = (np.cumsum(counts) - counts / 2) / values.size
-        out[...] = ndtri(middle)[inverse.reshape(values.shape)]
-    mean, sigma = (
-        per_bin([f(values) for values in sky.maps], maps) for f in (np.mean, np.std)
+    family = Family.STATISTICS
+    domains = (
+        "sphere",
+        "tile",
     )
-    return replace(sky, maps=mean + sigma * maps)
+    nanoseconds_per_pixel = 220
+
+    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
+        """Map ranks to a Gaussian of the same mean and variance.
+
+        Equal values stay equal. As Neyrinck, Szapudi & Szalay (2009), ApJ 698 L90.
+        """
+        from scipy.special import ndtri
+
+        maps = np.empty(sky.maps.shape)
+        for out, values in zip(maps, sky.maps, strict=True):
+            _, inverse, counts = np.unique(
+                values, return_inverse=True, return_counts=True
+            )
+            middle = (np.cumsum(counts) - counts / 2) / values.size
+            out[...] = ndtri(middle)[inverse.reshape(values.shape)]
+        mean, sigma = (
+            per_bin([f(values) for values in sky.maps], maps) for f in (np.mean, np.std)
+        )
+        return replace(sky, maps=mean + sigma * maps)
