@@ -1,12 +1,12 @@
 # make study   run the default study (CONFIG=file.yaml for another one)
-# make plan    say what a study costs (CONFIG=file.yaml, ARGS="--cores 64 --gpus 4")
-# make status  say how far a study is (CONFIG=file.yaml)
+# make plan    estimate the costs of a study (CONFIG=file.yaml, ARGS="--cores 64 --gpus 4")
+# make status  print the progress of a study (CONFIG=file.yaml)
 # make test    run all tests
-# make lint    check style, types, the workflow and the documentation
+# make lint    check style, types, the workflow, prose and the documentation
 # make docs    write config/README.md and the JSON schema from the config models
 # make site    build the documentation: build/site/index.html
-# make gallery draw docs/figures/gallery.png: what every operation does to a sky
-# make lock    pin the dependencies anew after an edit of pyproject.toml
+# make gallery draw docs/figures/gallery.png: the effect of every operation on a sky
+# make lock    pin the dependencies again after an edit of pyproject.toml
 # make clean   remove the virtual environment, caches and the site, never results
 #
 # ARGS go to snakemake (study), infoscope (plan), pytest (test) or uv (lock):
@@ -17,9 +17,9 @@ CORES ?= all
 CONFIG ?=
 ARGS ?=
 
-# The newest interpreter that works. A version manager's shim may be on PATH and yet
-# refuse to run, so each candidate has to prove itself; what the shims hide is found
-# in pyenv's own folder. Some pinned packages have no wheels for 3.14 yet.
+# The newest interpreter that works. A version manager's shim may be on PATH and still
+# refuse to run, so each candidate is tried; interpreters behind the shims are found in
+# pyenv's own folder. Some pinned packages have no wheels for 3.14 yet.
 find_python = \
 	for version in 3.13 3.12 3.11 3; do \
 		for python in python$$version \
@@ -31,7 +31,7 @@ find_python = \
 	done
 PYTHON ?= $(shell $(find_python))
 
-# The rules call `python`: it has to be the one of the virtual environment.
+# The rules call `python`, which has to be that of the virtual environment.
 in_venv = PATH="$$PWD/.venv/bin:$$PATH"
 
 .PHONY: study plan status test lint docs site gallery lock clean
@@ -64,7 +64,7 @@ lint: .venv/dev.stamp
 docs: .venv/dev.stamp
 	$(in_venv) PYTHONPATH=workflow python -m infoscope.reference
 
-# A link that leads nowhere, in or out of a page, is a failure.
+# A broken link, within a page or between pages, is a failure.
 site: .venv/dev.stamp
 	$(in_venv) sphinx-build --quiet --fresh-env --nitpicky --fail-on-warning \
 		--keep-going --conf-dir docs --doctree-dir build/doctrees . build/site
@@ -76,8 +76,8 @@ gallery: .venv/run.stamp
 		Image.open('results/gallery/figures/tiles.png').convert('RGB') \
 		.quantize(128).save('docs/figures/gallery.png', optimize=True)"
 
-# Needs uv. One lock serves every supported Python; the development lock adds to the
-# other one and never changes it.
+# Needs uv. One lock serves every supported Python; the development lock only adds
+# packages to it.
 lock = uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
@@ -92,8 +92,8 @@ clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build
 	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# `study` alone does not install the development tools. The stamps live inside the
-# environment, so one that is rebuilt, or was interrupted, has none.
+# `study` alone does not install the development tools. The stamps are inside the
+# environment, so a rebuilt or incomplete environment has none.
 .venv/run.stamp: requirements.txt
 	@python="$(PYTHON)"; \
 	test -n "$$python" || { \
