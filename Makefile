@@ -59,6 +59,9 @@ lint: .venv/dev.stamp
 	$(in_venv) check-jsonschema --builtin-schema vendor.github-workflows \
 		.github/workflows/*.yml
 	$(in_venv) check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(in_venv) typos
+	$(in_venv) proselint --config .proselintrc.json check README.md CONTRIBUTING.md \
+		docs/*.md workflow/report/*.rst
 	$(MAKE) site
 
 docs: .venv/dev.stamp
