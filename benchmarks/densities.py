@@ -5,7 +5,8 @@
         [--degradations reference ...]
 
 RESULTS is the folder of a study, `results/default`; only the summaries of its first
-seed and the prior of its posteriors are read. Compared with `infoscope.inference.densities` are
+seed and the prior of its posteriors are read. `infoscope.inference.densities` is
+compared with
 
 - mixtures of 1, 2 or 4 Gaussians, functions of (Ω_m, S_8) by a small perceptron;
 - a masked autoregressive flow of rational-quadratic splines, by flowjax.

@@ -90,6 +90,7 @@ def main(nside: int) -> None:
         return synthesis(alm, nside)
 
     for parameters in examples(nside):
+
         def run(parameters=parameters) -> Sky:
             start = sky.to(*parameters.domains)
             done = parameters.apply(start, np.random.default_rng(2))

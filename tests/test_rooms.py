@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "workflow" / "infoscope"
 # from the ground up; rooms on one floor do not import from each other
 FLOORS = [
     {"vocabulary", "models", "errors", "seeds", "eta", "maps"},
+    {"registry"},
     {"cosmology"},
     {"survey", "files", "inference"},
     {"effects"},

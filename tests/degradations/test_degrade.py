@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope.degradations.degrade import check, degrade
 from infoscope.degradations import Operation, Sky
+from infoscope.degradations.degrade import check, degrade
 from infoscope.errors import InfoscopeError
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import from_tiles, to_tiles
@@ -122,7 +122,7 @@ def commutes(name: str) -> bool:
     return "Does not commute with noise" not in said and name != "scale_noise"
 
 
-@pytest.mark.parametrize("name", filter(commutes, Operation.registry))
+@pytest.mark.parametrize("name", list(filter(commutes, Operation.registry)))
 def test_operations_said_to_commute_with_noise(sky: Sky, name: str) -> None:
     """Covariance and spectrum of pixels are the same, noise before or after."""
     operation = {"operation": name, **EXAMPLES[name]}

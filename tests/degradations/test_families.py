@@ -57,9 +57,9 @@ def test_families_have_a_heading_and_a_colour_each() -> None:
 
 
 def test_built_in_operations_have_a_family_other_than_own() -> None:
-    assert {
-        model.family for model in Operation.registry.models.values()
-    }.isdisjoint({Family.OWN, Family.REFERENCE, Family.COMBINED})
+    assert {model.family for model in Operation.registry.models.values()}.isdisjoint(
+        {Family.OWN, Family.REFERENCE, Family.COMBINED}
+    )
 
 
 def test_families_of_a_study_follow_from_its_config() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infoscope.degradations.degrade import degrade
 from infoscope.degradations import Operation, Sky
+from infoscope.degradations.degrade import degrade
 from infoscope.errors import InfoscopeError
-from infoscope.study import digests, specs
+from infoscope.study import specs
 from infoscope.study.config import Study, parse_study
 
 # the example of the documentation
@@ -78,16 +78,16 @@ def test_its_parameters_are_validated(own: Path, operation, message: str) -> Non
 
 
 def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
-    def digests() -> tuple[str, str]:
+    def codes() -> tuple[str, str]:
         digests.clear_caches()
         new = study(own, {"operation": "clip", "at": 1})
         return specs.degrade_code(new, "own"), specs.degrade_code(new, "built_in")
 
-    first = digests()
+    first = codes()
     own.write_text("# a comment\n" + OWN.replace("Largest value.", "Highest value."))
-    assert digests() == first
+    assert codes() == first
     own.write_text(OWN.replace("np.minimum", "np.maximum"))
-    changed = digests()
+    changed = codes()
     assert changed[0] != first[0] and changed[1] == first[1]
     new = study(own, {"operation": "clip", "at": 1})
     assert [path.name for path in specs.operation_files(new, "own")] == ["clip.py"]
@@ -103,7 +103,10 @@ def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
         ("def f(:\n", "SyntaxError"),
         (OWN.replace('"clip"', '"lowpass"'), "already"),
         (OWN.replace(' = "clip"', ""), "ValueError: Clip has no name"),
-        (OWN.replace("domains =", "where ="), "ValueError: say where `clip` works"),
+        (
+            OWN.replace('    domains = ("sphere", "tile")\n', ""),
+            "ValueError: say where `clip` works",
+        ),
     ],
 )
 def test_bad_file_is_one_line(own: Path, text: str | None, message: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from infoscope.estimators import batches, training
 from infoscope.estimators.config import CNNConfig
-from infoscope.run.costs import OPERATION_NS, POOL_BYTES, START_BATCH, SUMMARISED, Costs
+from infoscope.run.costs import POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.stages import train
 from infoscope.study import specs
 from infoscope.study.config import parse_study
