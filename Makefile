@@ -65,7 +65,7 @@ lint: .venv/dev.stamp
 	$(MAKE) site
 
 docs: .venv/dev.stamp
-	$(in_venv) PYTHONPATH=workflow python -m infoscope.reference
+	$(in_venv) PYTHONPATH=workflow python -m infoscope.study.document_config
 
 # A broken link, within a page or between pages, is a failure.
 site: .venv/dev.stamp

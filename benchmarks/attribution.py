@@ -20,9 +20,7 @@ import numpy as np
 from infoscope.attribution import decompositions as parts
 from infoscope.attribution import integrated_gradients as attribution
 from infoscope.attribution.decompositions import Annuli
-from infoscope.estimators.config import CNNConfig
-from infoscope.estimators.flops import flop_of_step
-from infoscope.estimators.training import network_of
+from infoscope.estimators.kinds.cnn import CNN
 
 TILES, N_BINS, BATCH, POINTS = 256, 4, 64, 32
 
@@ -40,8 +38,8 @@ def main(sizes: list[str]) -> None:
     print("side  stem  one point  GFLOP/s  parts  32 points and parts  [s]")
     for size in sizes:
         side, stem = map(int, size.split(":"))
-        config = CNNConfig(stem=stem)
-        network = network_of(config)
+        config = CNN(stem=stem)
+        network = config.network()
         rng = np.random.default_rng(1)
         tiles = rng.standard_normal((TILES, side, side, N_BINS), np.float32)
         batches = np.array_split(tiles, TILES // BATCH)
@@ -65,7 +63,7 @@ def main(sizes: list[str]) -> None:
             parts.around(tiles * gradient, chosen, rings)  # noqa: B023
 
         rest = seconds(sums)
-        flop = TILES * flop_of_step(config, side, N_BINS) / config.batch_size
+        flop = TILES * config.flop_of_step(side, N_BINS) / config.batch_size
         print(
             f"{side:4d}  {stem:4d}  {one:9.2f}  {flop / one / 1e9:7.1f}  {rest:5.1f}  "
             f"{POINTS * one + rest:19.1f}"

@@ -20,9 +20,9 @@ from flax.traverse_util import flatten_dict
 from pydantic import TypeAdapter
 from training_step import LEARNING_RATE, N_BINS, peak, step_of
 
-from infoscope.estimators.config import CNNConfig, DeepLSSConfig
-from infoscope.estimators.flops import flop_of_step
-from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY, network_of
+from infoscope.estimators.kinds.cnn import CNN
+from infoscope.estimators.kinds.deeplss import DeepLSS
+from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY
 
 FIRST_STEPS = 3
 ROUNDS = 3
@@ -30,9 +30,9 @@ ROUNDS = 3
 
 def main(estimator: str, side: int, seconds: float, output: Path) -> None:
     """Write OUTPUT and print the speed as JSON."""
-    kinds: Any = CNNConfig | DeepLSSConfig
-    config: CNNConfig | DeepLSSConfig = TypeAdapter(kinds).validate_json(estimator)
-    network = network_of(config)
+    kinds: Any = CNN | DeepLSS
+    config: CNN | DeepLSS = TypeAdapter(kinds).validate_json(estimator)
+    network = config.network()
     rng = np.random.default_rng(1)
     shape = (config.batch_size, side, side, N_BINS)
     x = jax.device_put(rng.standard_normal(shape, np.float32))
@@ -84,7 +84,7 @@ def main(estimator: str, side: int, seconds: float, output: Path) -> None:
         "cores": cores,
         "peak": peak(),
         "batch": config.batch_size,
-        "flop": flop_of_step(config, side, N_BINS),
+        "flop": config.flop_of_step(side, N_BINS),
     }
     print(json.dumps(result))
 

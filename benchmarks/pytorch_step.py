@@ -44,7 +44,7 @@ NOT_WEIGHTS = ("settings", "x", "target", "losses", "mean", "cholesky")
 
 
 class Standardise(nn.Module):
-    """`infoscope.estimators.networks.Standardise`."""
+    """`infoscope.estimators.layers.Standardise`."""
 
     def __init__(self, shift: Tensor, scale: Tensor) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ def gaussian(raw: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def negative_log_likelihood(outputs: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
-    """`infoscope.estimators.networks.negative_log_likelihood`."""
+    """`infoscope.estimators.layers.negative_log_likelihood`."""
     mean, cholesky = outputs
     white = (cholesky * (target - mean)[:, :, None]).sum(dim=1)
     log_det = cholesky.diagonal(dim1=1, dim2=2).log().sum(dim=-1)
@@ -109,7 +109,7 @@ def gelu(x: Tensor) -> Tensor:
 
 
 def space_to_depth(x: Tensor, block: int) -> Tensor:
-    """`infoscope.estimators.networks.space_to_depth`."""
+    """`infoscope.estimators.layers.space_to_depth`."""
     n, height, width, channels = x.shape
     x = x.reshape(n, height // block, block, width // block, block, channels)
     x = x.permute(0, 1, 3, 2, 4, 5)
@@ -117,7 +117,7 @@ def space_to_depth(x: Tensor, block: int) -> Tensor:
 
 
 class CNN(nn.Module):
-    """`infoscope.estimators.networks.CNN`."""
+    """`infoscope.estimators.kinds.cnn`."""
 
     def __init__(self, stem: int, blocks: int, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class CNN(nn.Module):
 
 
 class DeepLSS(nn.Module):
-    """`infoscope.estimators.networks.DeepLSS`."""
+    """`infoscope.estimators.kinds.deeplss`."""
 
     def __init__(self, blocks: int, weights: dict[str, Tensor]) -> None:
         super().__init__()

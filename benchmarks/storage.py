@@ -42,14 +42,15 @@ from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import Sky, Survey
 from infoscope.estimators.batches import Inputs
-from infoscope.estimators.config import CNNConfig, PowerSpectrumConfig, TrainingConfig
+from infoscope.estimators.config import TrainingConfig
+from infoscope.estimators.kinds.cnn import CNN
+from infoscope.estimators.kinds.power_spectrum import PowerSpectrum
 from infoscope.estimators.training import Bounds, train
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import HALF, power_of_two
 from infoscope.maps import harmonics
-from infoscope.skies.config import LognormalConfig
 from infoscope.skies.grid import grid
-from infoscope.skies.simulate import simulate
+from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.study.config import parse_study
 from infoscope.survey.survey import read_nz
 
@@ -123,7 +124,7 @@ def lognormal_sky(nside: int) -> np.ndarray:
     """Convergence and alignment terms, shape (4, n_bins, n_pix)."""
     rngs = [np.random.default_rng(3)]
     matter = matter_of(THETA, COSMOLOGY)
-    (maps,) = simulate(LognormalConfig(), matter, NZ, nside, rngs)
+    (maps,) = Lognormal().skies(matter, NZ, nside, rngs)
     return np.asarray(maps, np.float32)
 
 
@@ -253,8 +254,7 @@ def training(nside: int = 64) -> None:
         skies[split] = [
             next(
                 iter(
-                    simulate(
-                        LognormalConfig(), table.at(row), NZ, nside,
+                    Lognormal().skies(table.at(row), NZ, nside,
                         [np.random.default_rng([i, len(split)])],
                     )
                 )
@@ -262,8 +262,8 @@ def training(nside: int = 64) -> None:
             for i, row in enumerate(theta)
         ]  # fmt: skip
     estimators = {
-        "power_spectrum": PowerSpectrumConfig(steps=1000),
-        "cnn": CNNConfig(steps=300),
+        "power_spectrum": PowerSpectrum(steps=1000),
+        "cnn": CNN(steps=300),
     }
     settings = TrainingConfig(evaluate_every=100, patience=99)
     print(f"{'':22s} {'':15s} {'single':>9s} {'half':>9s} {'difference':>21s}  seeds")

@@ -32,7 +32,8 @@ import numpy as np
 
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.estimators import batches, training
-from infoscope.estimators.config import CNNConfig, TrainingConfig
+from infoscope.estimators.config import TrainingConfig
+from infoscope.estimators.kinds.cnn import CNN
 from infoscope.files import hdf5 as datasets
 from infoscope.files.pieces import tiles_in_piece
 from infoscope.files.precision import NOISY_TILES, Maps
@@ -115,8 +116,8 @@ def steps_of_epoch(n_sky: int, batch_size: int) -> int:
 
 def measure(what: str, source: str, path: Path, n_sky: int) -> dict[str, float]:
     """Read or train for an epoch of the data set, or as many steps from memory."""
-    every = steps_of_epoch(n_sky, CNNConfig().batch_size) // LOOKS
-    config = CNNConfig(steps=LOOKS * every)
+    every = steps_of_epoch(n_sky, CNN().batch_size) // LOOKS
+    config = CNN(steps=LOOKS * every)
     used = SKIES_IN_MEMORY if source == "memory" else n_sky
     tiles = inputs_of(path, "train", used)
     moments = []

@@ -18,10 +18,9 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from infoscope.estimators.config import CNNConfig
-from infoscope.estimators.flops import flop_of_step
-from infoscope.estimators.networks import negative_log_likelihood
-from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY, network_of
+from infoscope.estimators.kinds.cnn import CNN
+from infoscope.estimators.layers import negative_log_likelihood
+from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY
 
 N_BINS = 4
 STEPS = 20
@@ -77,8 +76,8 @@ def peak() -> float:
 
 def main(side: int, at_most: float) -> None:
     """Time both loops and print a line for each."""
-    config = CNNConfig()
-    network = network_of(config)
+    config = CNN()
+    network = config.network()
     shape = (STEPS, config.batch_size, side, side, N_BINS)
     tiles = jax.random.normal(jax.random.key(1), shape)
     targets = jax.random.uniform(jax.random.key(2), (*shape[:2], 2), minval=-1)
@@ -98,7 +97,7 @@ def main(side: int, at_most: float) -> None:
     ways: dict[str, Callable[[], Carry]] = {"loop": loop, "scan": lambda: scan(start)}
     for name, run in ways.items():
         seconds = best_of_three(run) / STEPS
-        speed = flop_of_step(config, side, N_BINS) / seconds
+        speed = config.flop_of_step(side, N_BINS) / seconds
         print(
             f"side {side:3d}, {name}: {config.batch_size / seconds:8.0f} tiles/s "
             f"{speed / 1e9:6.1f} GFLOP/s {speed / at_most:6.1%} of the peak",

@@ -10,7 +10,8 @@ import pytest
 from infoscope.attribution import decompositions, integrated_gradients
 from infoscope.attribution.decompositions import Annuli
 from infoscope.attribution.integrated_gradients import gradient_of
-from infoscope.estimators.networks import CNN, DeepLSS
+from infoscope.estimators.kinds.cnn import CNN
+from infoscope.estimators.kinds.deeplss import DeepLSS
 
 SIDE, N_BINS = 16, 2
 ANNULI = Annuli.of(SIDE, 0.01)
@@ -68,13 +69,17 @@ def test_cross_terms_are_split_in_halves(tiles: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    "network",
-    [CNN(stem=4, features=16, channels=4, blocks=2), DeepLSS(channels=8, blocks=2)],
+    "estimator",
+    [
+        CNN(stem=4, features=16, channels=4, blocks=2),
+        DeepLSS(channels=8, blocks=2),
+    ],
     ids=["cnn", "deeplss"],
 )
 def test_parts_of_a_network_sum_to_its_estimate(
-    network: CNN | DeepLSS, tiles: np.ndarray
+    estimator: CNN | DeepLSS, tiles: np.ndarray
 ) -> None:
+    network = estimator.network()
     params = jax.jit(network.init)(jax.random.key(0), tiles)
     # far from linear
     params = jax.tree.map(lambda value: 3 * value, params)

@@ -12,7 +12,7 @@ import pytest
 from infoscope.degradations import Operation, Sky
 from infoscope.degradations.degrade import degrade
 from infoscope.errors import InfoscopeError
-from infoscope.study import specs
+from infoscope.study import digests, specs
 from infoscope.study.config import Study, parse_study
 
 # the example of the documentation

@@ -6,29 +6,23 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from infoscope.estimators.config import (
-    CNNConfig,
-    DeepLSSConfig,
-    Estimator,
-    PowerSpectrumConfig,
-)
-from infoscope.estimators.flops import flop_of_prediction, flop_of_step
-from infoscope.estimators.networks import negative_log_likelihood
-from infoscope.estimators.training import network_of
+from infoscope.estimators.estimator import Estimator
+from infoscope.estimators.kinds.cnn import CNN
+from infoscope.estimators.kinds.deeplss import DeepLSS
+from infoscope.estimators.kinds.power_spectrum import PowerSpectrum
+from infoscope.estimators.layers import negative_log_likelihood
 
 SIDE, N_BINS = 128, 4
 
 
 def compiled(config: Estimator, *, training: bool) -> float:
     """Count the operations of a batch as XLA does."""
-    n_pairs = N_BINS * (N_BINS + 1) // 2
-    shape = (SIDE, SIDE, N_BINS)
-    if isinstance(config, PowerSpectrumConfig):
-        shape = (n_pairs * config.n_ell,)
-    x = jnp.zeros((config.batch_size, *shape))
-    network = network_of(config)
+    tiles = np.zeros((config.batch_size, SIDE, SIDE, N_BINS), np.float32)
+    x = jnp.asarray(config.inputs(tiles))
+    network = config.network()
     params = network.init(jax.random.key(0), x)
 
     def loss(params: Any, x: jax.Array) -> jax.Array:
@@ -43,16 +37,16 @@ def compiled(config: Estimator, *, training: bool) -> float:
 @pytest.mark.parametrize(
     "config",
     [
-        CNNConfig(batch_size=8),
-        CNNConfig(stem=8, features=64, channels=32, blocks=4, batch_size=8),
-        DeepLSSConfig(channels=32, blocks=3, batch_size=4),
-        PowerSpectrumConfig(hidden=256),
+        CNN(batch_size=8),
+        CNN(stem=8, features=64, channels=32, blocks=4, batch_size=8),
+        DeepLSS(channels=32, blocks=3, batch_size=4),
+        PowerSpectrum(hidden=256),
     ],
     ids=["cnn", "deep cnn", "deeplss", "power spectrum"],
 )
 def test_operations_are_those_of_the_compiler(config: Estimator) -> None:
-    forward = flop_of_prediction(config, SIDE, N_BINS) * config.batch_size
+    forward = config.flop_of_prediction(SIDE, N_BINS) * config.batch_size
     # it also counts activations, and leaves out products with zeros around maps
     assert forward == pytest.approx(compiled(config, training=False), rel=0.1)
-    step = flop_of_step(config, SIDE, N_BINS)
+    step = config.flop_of_step(SIDE, N_BINS)
     assert step == pytest.approx(compiled(config, training=True), rel=0.1)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from infoscope.estimators.networks import (
-    CNN,
-    DeepLSS,
-    SpectrumNetwork,
+from infoscope.estimators.kinds.cnn import CNN
+from infoscope.estimators.kinds.deeplss import DeepLSS
+from infoscope.estimators.kinds.power_spectrum import PowerSpectrum
+from infoscope.estimators.layers import (
     Standardise,
     negative_log_likelihood,
     space_to_depth,
@@ -38,14 +38,15 @@ def test_space_to_depth_keeps_blocks_together():
 
 
 @pytest.mark.parametrize(
-    ("network", "shape"),
+    ("estimator", "shape"),
     [
         (CNN(stem=4, features=16, channels=8, blocks=2), (3, 16, 16, 4)),
         (DeepLSS(channels=8, blocks=2), (3, 16, 16, 4)),
-        (SpectrumNetwork(hidden=16), (3, 20)),
+        (PowerSpectrum(hidden=16), (3, 20)),
     ],
 )
-def test_outputs_are_a_proper_gaussian(network, shape):
+def test_outputs_are_a_proper_gaussian(estimator, shape):
+    network = estimator.network()
     x = jax.random.normal(jax.random.key(0), shape)
     params = network.init(jax.random.key(1), x)
     mean, cholesky = network.apply(params, 100 * x)

@@ -7,7 +7,8 @@ from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs
 from infoscope.estimators.checkpoints import Checkpoints
-from infoscope.estimators.config import CNNConfig, PowerSpectrumConfig, TrainingConfig
+from infoscope.estimators.config import TrainingConfig
+from infoscope.estimators.kinds import cnn, power_spectrum
 from infoscope.estimators.training import (
     Bounds,
     Standardisation,
@@ -18,8 +19,8 @@ from infoscope.estimators.training import (
 )
 
 SIDE = 16
-CNN = CNNConfig(stem=2, features=16, channels=8, blocks=1, steps=300, batch_size=64)
-SPECTRA = PowerSpectrumConfig(n_ell=4, hidden=16, steps=300, batch_size=64)
+CNN = cnn.CNN(stem=2, features=16, channels=8, blocks=1, steps=300, batch_size=64)
+SPECTRA = power_spectrum.PowerSpectrum(n_ell=4, hidden=16, steps=300, batch_size=64)
 TRAINING = TrainingConfig(evaluate_every=50, patience=10)
 DIVERGING = 60.0
 # Of a uniform target on [-1, 1], with the best Gaussian, for two parameters.

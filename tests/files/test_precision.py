@@ -22,8 +22,7 @@ from infoscope.files.precision import (
 )
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import from_tiles
-from infoscope.skies.config import LognormalConfig
-from infoscope.skies.simulate import simulate
+from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.study.config import parse_study
 from infoscope.survey.survey import read_nz
 
@@ -113,7 +112,7 @@ def sky() -> np.ndarray:
     nz = read_nz(ROOT / "resources/nz/des_like.txt")
     matter = matter_of(theta, cosmology)
     rngs = [np.random.default_rng(3)]
-    (maps,) = simulate(LognormalConfig(), matter, nz, NSIDE, rngs)
+    (maps,) = Lognormal().skies(matter, nz, NSIDE, rngs)
     return maps - maps.mean(axis=2, keepdims=True)
 
 

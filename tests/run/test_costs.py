@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from infoscope.estimators import batches, training
-from infoscope.estimators.config import CNNConfig
+from infoscope.estimators.kinds.cnn import CNN
 from infoscope.run.costs import POOL_BYTES, START_BATCH, SUMMARISED, Costs
+from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.stages import train
 from infoscope.study import specs
 from infoscope.study.config import parse_study
@@ -88,7 +89,9 @@ def test_particles_cost_more_than_fields_whatever_the_resolution() -> None:
     assert job.requested_minutes > 60 * fields.requested_minutes
     ratio = large.job("simulate_skies", SHARD).seconds / job.seconds
     assert ratio == pytest.approx(8, rel=0.1)
-    assert job.memory_mb > small.study.simulator.memory_mb + fields.memory_mb
+    particles = small.study.simulator.memory_mb - Lognormal().memory_mb
+    assert job.memory_mb == pytest.approx(fields.memory_mb + particles)
+    assert particles > 1000
 
 
 def test_filters_in_a_row_share_their_transforms() -> None:
@@ -140,7 +143,7 @@ def test_a_gpu_is_for_large_networks() -> None:
     study = costs(
         survey={"nside": 512},
         estimators={
-            "cnn": CNNConfig(stem=8).model_dump(),
+            "cnn": CNN(stem=8).model_dump(),
             "large": {"kind": "deeplss"},
         },
     )

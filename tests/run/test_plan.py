@@ -126,8 +126,8 @@ def test_assumptions_are_called_so(tmp_path: Path) -> None:
         ({"sead": 3}, "config: sead: unknown key (config/README.md lists all keys)"),
         (
             {"simulator": {"name": "cosmogrid", "root": "no/copy"}},
-            "config: simulator.root: no/copy: no such folder; it is where your copy of "
-            "CosmoGridV1 lies (docs/cosmogrid.md)",
+            "config: simulator.root: no/copy: no such folder; give the folder of your "
+            "copy of CosmoGridV1 (docs/cosmogrid.md)",
         ),
     ],
 )

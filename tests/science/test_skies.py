@@ -15,7 +15,6 @@ from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.effects.intrinsic_alignment import PIVOT_Z
-from infoscope.skies.config import GaussianConfig, LognormalConfig, NBodyConfig
 from infoscope.skies.fields import gaussian_spectrum
 from infoscope.skies.shells import (
     born_weights,
@@ -23,7 +22,9 @@ from infoscope.skies.shells import (
     shell_edges,
     shell_spectra,
 )
-from infoscope.skies.simulate import simulate
+from infoscope.skies.simulators.gaussian import Gaussian
+from infoscope.skies.simulators.lognormal import Lognormal
+from infoscope.skies.simulators.nbody import NBody
 from infoscope.stages import validate
 from infoscope.survey.survey import RedshiftDistribution, read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
@@ -95,7 +96,7 @@ def test_shell_sum_is_the_lensing_spectrum(predicted: np.ndarray) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("simulator", [LognormalConfig(), GaussianConfig()])
+@pytest.mark.parametrize("simulator", [Lognormal(), Gaussian()])
 def test_maps_have_the_predicted_spectra(simulator, predicted: np.ndarray) -> None:
     """Band powers of eight skies within four standard deviations and 3 %."""
     nside, skies = 64, 8
@@ -103,7 +104,7 @@ def test_maps_have_the_predicted_spectra(simulator, predicted: np.ndarray) -> No
     edges = np.array([10, 20, 40, 70, 100])
     bands = np.zeros((skies, 4, 4, len(edges) - 1))
     matter = matter_of(THETA, COSMOLOGY)
-    for k, (kappa, *_) in enumerate(simulate(simulator, matter, NZ, nside, rngs)):
+    for k, (kappa, *_) in enumerate(simulator.skies(matter, NZ, nside, rngs)):
         alms = [healpy.map2alm(m, lmax=LMAX, iter=3) for m in kappa]
         for i in range(4):
             for j in range(4):
@@ -127,7 +128,7 @@ def test_maps_have_the_predicted_spectra(simulator, predicted: np.ndarray) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("simulator", [LognormalConfig(), GaussianConfig()])
+@pytest.mark.parametrize("simulator", [Lognormal(), Gaussian()])
 def test_skewness_is_that_of_a_sum_of_independent_shells(simulator) -> None:
     """⟨κ³⟩ = Σ w³ ⟨δ³⟩, and ⟨δ³⟩ = 3σ⁴ + σ⁶ of a lognormal field with ⟨δ²⟩ = σ²."""
     nside, skies = 64, 4
@@ -147,7 +148,7 @@ def test_skewness_is_that_of_a_sum_of_independent_shells(simulator) -> None:
     expected = weights**3 @ third / sigma**3
     rngs = [np.random.default_rng(i) for i in range(skies)]
     found = []
-    for kappa, *_ in simulate(simulator, matter, NZ, nside, rngs):
+    for kappa, *_ in simulator.skies(matter, NZ, nside, rngs):
         x = kappa - kappa.mean(axis=1, keepdims=True)
         assert x.std(axis=1) == pytest.approx(sigma, rel=0.02)
         found.append((x**3).mean(axis=1) / x.std(axis=1) ** 3)
@@ -163,7 +164,7 @@ def test_skies_of_another_sigma_8_are_found_out(tmp_path: Path, caplog) -> None:
     for sigma_8, word in ((THETA[1], "agrees"), (1.08 * THETA[1], "differs")):
         matter = matter_of(np.array([THETA[0], sigma_8]), COSMOLOGY)
         rngs = [np.random.default_rng(i) for i in range(6)]
-        drawn = simulate(GaussianConfig(), matter, NZ, nside, rngs)
+        drawn = Gaussian().skies(matter, NZ, nside, rngs)
         path = tmp_path / "0000.h5"
         with h5py.File(path, "w") as file:
             file["kappa"] = [kappa for kappa, *_ in drawn]
@@ -253,11 +254,11 @@ def test_light_cones_have_the_predicted_spectra(predicted: np.ndarray) -> None:
     Of the difference, 2 to 4 % are lost between views of a box of 512 Mpc/h, and 5 %
     are the cosmic variance of three boxes; below ℓ = 20, large structures are missing.
     """
-    simulator = NBodyConfig(n_particles=64, n_mesh=128)
+    simulator = NBody(n_particles=64, n_mesh=128)
     rngs = [np.random.default_rng(i) for i in range(3)]
     ratios = []
     matter = matter_of(THETA, COSMOLOGY)
-    for kappa, *_ in simulate(simulator, matter, NZ, 32, rngs):
+    for kappa, *_ in simulator.skies(matter, NZ, 32, rngs):
         alms = [healpy.map2alm(m, lmax=64, iter=3) for m in kappa]
         ratios.append(
             [

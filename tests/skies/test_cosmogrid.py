@@ -18,8 +18,8 @@ from infoscope.cli import main
 from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import open_for_reading, read_nuisance
 from infoscope.files.links import point
-from infoscope.skies.config import CosmoGridConfig
 from infoscope.skies.cosmogrid import NUISANCE, Member, assign, read_index
+from infoscope.skies.simulators.cosmogrid import CosmoGrid
 from infoscope.study import specs
 from infoscope.study.checks import check_study
 from infoscope.study.config import Study, parse_study
@@ -127,7 +127,7 @@ def index(tmp_path: Path) -> Callable[[Study], tuple[int, Path]]:
     """Make the index of a study."""
 
     def run(study: Study) -> tuple[int, Path]:
-        assert isinstance(study.simulator, CosmoGridConfig)
+        assert isinstance(study.simulator, CosmoGrid)
         output = tmp_path / "results/x/cosmogrid.csv"
         spec = specs.canonical(specs.index_cosmogrid(study))
         files = ["--root", study.simulator.root, "--output", str(output)]
@@ -393,7 +393,7 @@ def test_metainfo_that_cannot_be_read_is_named(
 
 def test_mistakes_that_are_known_before_any_job(copied: Path, tmp_path: Path) -> None:
     with pytest.raises(InfoscopeError, match="survey.nside: maps of CosmoGridV1"):
-        at(1024, copied)
+        check_study(at(1024, copied), read_nz(NZ))
     with pytest.raises(InfoscopeError, match="simulator.root: /nowhere: no such"):
         check_study(at(32, Path("/nowhere")), read_nz(NZ))
     three = tmp_path / "three.txt"

@@ -12,10 +12,9 @@ from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.effects.intrinsic_alignment import ORDERS
 from infoscope.skies import lightcone, mesh
-from infoscope.skies.config import NBodyConfig
 from infoscope.skies.growth import Growth
 from infoscope.skies.particles import displacements, linear_density, start, step
-from infoscope.skies.simulate import simulate
+from infoscope.skies.simulators.nbody import NBody
 from infoscope.survey.survey import read_nz
 
 NZ = read_nz(Path(__file__).parents[2] / "resources/nz/des_like.txt")
@@ -184,14 +183,14 @@ def test_views_are_rotations_of_all_directions() -> None:
 
 
 def test_a_sky_depends_on_its_generator_alone() -> None:
-    config = NBodyConfig(
+    config = NBody(
         box_size_mpc_h=400, n_particles=8, n_mesh=16, steps=1, shell_width_mpc=500
     )
     matter = matter_of(np.array([0.3, 0.8]), CosmologyConfig())
 
     def skies(*seeds: int) -> list[np.ndarray]:
         generators = [np.random.default_rng(seed) for seed in seeds]
-        return list(simulate(config, matter, NZ, 16, generators))
+        return list(config.skies(matter, NZ, 16, generators))
 
     one, two = skies(1, 2)
     (again,) = skies(2)

@@ -214,7 +214,7 @@ def test_shipped_studies_are_valid(path: Path) -> None:
             with_operation(operation="lowpass", scale_mpc_h=15)
             | {"simulator": {"name": "nbody", "n_particles": 32}},
             "config: degradations.new.operations.0.scale_mpc_h: 15 Mpc/h is less than "
-            "the distance of particles, 16 Mpc/h; increase simulator.n_particles",
+            "the distance between particles, 16 Mpc/h; increase simulator.n_particles",
         ),
         (
             good(survey={"n_gal_arcmin2": [1, 2, 3]}),

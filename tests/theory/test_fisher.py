@@ -15,9 +15,8 @@ from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.config import IntrinsicAlignment, Parameters, Prior, Sampled
 from infoscope.effects.intrinsic_alignment import alignment
 from infoscope.skies import fields
-from infoscope.skies import simulate as simulators
-from infoscope.skies.config import GaussianConfig
 from infoscope.skies.shells import shell_edges
+from infoscope.skies.simulators.gaussian import Gaussian
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 from infoscope.survey.survey import Survey, read_nz
@@ -101,10 +100,10 @@ def test_spectra_are_those_that_the_simulator_draws(
         return weights
 
     monkeypatch.setattr(fields, "sum_of_shells", sum_of_shells)
-    simulator = GaussianConfig(shell_width_mpc=600)
+    simulator = Gaussian(shell_width_mpc=600)
     rng = [np.random.default_rng(1)]
     matter = matter_of(theta, cosmology)
-    list(simulators.simulate(simulator, matter, nz, 16, rng))
+    list(simulator.skies(matter, nz, 16, rng))
     shells, weights = drawn[0]
     lensing, terms = weights[0], weights[1:]
     weights = lensing + alignment(terms, 1.5, -2.0, nz.mean)

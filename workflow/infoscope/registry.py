@@ -83,17 +83,20 @@ class Registry(Generic[T]):
 class Choice(Model):
     """One of several models, chosen by a key of the config.
 
-    A direct subclass sets `registry`. Classes whose name begins with an underscore are
-    bases of others and cannot be chosen.
+    A direct subclass sets `registry`. Classes that are `abstract`, or whose name begins
+    with an underscore, are bases of others and cannot be chosen.
     """
 
     registry: ClassVar[Registry[Any]]
+    abstract: ClassVar[bool] = False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
         """Register a subclass."""
         super().__pydantic_init_subclass__(**keywords)
-        if "registry" not in cls.__dict__ and not cls.__name__.startswith("_"):
+        opens = "registry" in cls.__dict__
+        base = cls.__name__.startswith("_") or cls.__dict__.get("abstract", False)
+        if not opens and not base:
             cls.registry.add(cls)
 
     @classmethod

@@ -24,7 +24,6 @@ from infoscope.run.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import check_writable
 from infoscope.run.jobs import jobs, warning
-from infoscope.files.links import point
 
 if workflow.is_main_process:
     os.environ["INFOSCOPE_CONFIG"] = str(config_snapshot.save(config))
@@ -67,7 +66,7 @@ DATASET_FILE = f"{RESULTS}/datasets/{{degradation}}.h5"
 SURVEY = survey_of_reference(STUDY, NZ)
 COSTS = Costs.of(STUDY, NZ, TILES)
 # where skies come from
-SKIES = "cosmogrid" if STUDY.simulator.name == "cosmogrid" else "simulate"
+SKIES = STUDY.simulator.rules
 if workflow.is_main_process:
     listener = progress.Listener(
         path=progress.file_of(STUDY.study),
@@ -81,9 +80,7 @@ if workflow.is_main_process:
 onstart:
     try:
         check_writable(Path(RESULTS))
-        if STUDY.simulator.name == "cosmogrid":
-            # skies refer to files of maps through this link
-            point(Path(RESULTS, "cosmogrid"), Path(STUDY.simulator.root))
+        STUDY.simulator.prepare(Path(RESULTS))
     except InfoscopeError as error:
         raise WorkflowError(str(error))
 

@@ -1,65 +1,35 @@
-"""Config of the estimators."""
+"""Config of the estimators and of their training."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field, TypeAdapter
 
+from infoscope.estimators import kinds
+from infoscope.estimators.estimator import Estimator
 from infoscope.models import Model
 
+assert kinds  # imported because it registers them
 
-class CNNConfig(Model):
-    """Residual convolutional network on tiles."""
-
-    kind: Literal["cnn"] = "cnn"
-    stem: int = Field(
-        4, ge=1, description="Side in pixels of the blocks that become features."
-    )
-    features: int = Field(128, ge=1, description="Features of such a block.")
-    channels: int = Field(16, ge=1, description="Channels of the residual blocks.")
-    blocks: int = Field(2, ge=1, description="Number of residual blocks.")
-    steps: int = Field(4000, ge=1, description="Most gradient steps.")
-    batch_size: int = Field(64, ge=1, description="Tiles in a gradient step.")
-    learning_rate: float = Field(4e-3, gt=0, description="Peak of Adam's step.")
+if TYPE_CHECKING:
+    AnyEstimator: TypeAlias = Estimator
+else:
+    AnyEstimator = Estimator.registry.union()
 
 
-class DeepLSSConfig(Model):
-    """Residual network with the sizes of DeepLSS, for a GPU."""
-
-    kind: Literal["deeplss"] = "deeplss"
-    channels: int = Field(128, ge=2, description="Filters of the residual blocks.")
-    blocks: int = Field(10, ge=1, description="Number of residual blocks.")
-    steps: int = Field(20000, ge=1, description="Most gradient steps.")
-    batch_size: int = Field(32, ge=1, description="Tiles in a gradient step.")
-    learning_rate: float = Field(5e-5, gt=0, description="Peak of Adam's step.")
-
-
-class PowerSpectrumConfig(Model):
-    """Perceptron on binned auto- and cross-spectra of the same tiles."""
-
-    kind: Literal["power_spectrum"] = "power_spectrum"
-    n_ell: int = Field(8, ge=1, description="Number of bins in |ℓ|.")
-    hidden: int = Field(64, ge=1, description="Width of the two hidden layers.")
-    steps: int = Field(3000, ge=1, description="Most gradient steps.")
-    batch_size: int = Field(256, ge=1, description="Tiles in a gradient step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak of Adam's step.")
-
-
-Estimator = Annotated[
-    CNNConfig | DeepLSSConfig | PowerSpectrumConfig, Field(discriminator="kind")
-]
+def parse_estimator(spec: dict[str, object]) -> Estimator:
+    """Read an estimator from the spec of a job."""
+    return TypeAdapter[Estimator](AnyEstimator).validate_python(spec)
 
 
 class TrainingConfig(Model):
-    """What all trainings share."""
+    """What all training runs share."""
 
-    seeds: int = Field(2, ge=1, description="Trainings of each estimator.")
+    seeds: int = Field(2, ge=1, description="Training runs per estimator.")
     evaluate_every: int = Field(
-        250, ge=1, description="Steps between two looks at the validation skies."
+        250, ge=1, description="Steps between two evaluations of the validation skies."
     )
     patience: int = Field(
-        8, ge=1, description="Looks without progress before training stops."
+        8, ge=1, description="Evaluations without progress before training stops."
     )

@@ -20,24 +20,13 @@ from infoscope.cosmology.config import Prior
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs, batches
-from infoscope.estimators.binned_spectra import binned_spectra
 from infoscope.estimators.checkpoints import Checkpoints
-from infoscope.estimators.config import (
-    CNNConfig,
-    DeepLSSConfig,
-    PowerSpectrumConfig,
-    TrainingConfig,
-)
-from infoscope.estimators.networks import (
-    CNN,
-    DeepLSS,
-    SpectrumNetwork,
-    negative_log_likelihood,
-)
+from infoscope.estimators.config import TrainingConfig
+from infoscope.estimators.estimator import Estimator
+from infoscope.estimators.layers import negative_log_likelihood
 from infoscope.models import Interval
 
 Array = NDArray[np.float32]
-EstimatorConfig = CNNConfig | DeepLSSConfig | PowerSpectrumConfig
 Params = Any
 
 WARM_UP = 0.05
@@ -248,18 +237,7 @@ class Diverged(Exception):
     """A loss that is not finite."""
 
 
-def network_of(config: EstimatorConfig) -> nn.Module:
-    """Build the network that a config describes."""
-    match config:
-        case CNNConfig():
-            return CNN(config.stem, config.features, config.channels, config.blocks)
-        case DeepLSSConfig():
-            return DeepLSS(config.channels, config.blocks)
-        case PowerSpectrumConfig():
-            return SpectrumNetwork(config.hidden)
-
-
-def inputs_of(config: EstimatorConfig, tiles: Inputs) -> Inputs:
+def inputs_of(config: Estimator, tiles: Inputs) -> Inputs:
     """Compute what the network sees of tiles, before standardising.
 
     Parameters
@@ -273,15 +251,12 @@ def inputs_of(config: EstimatorConfig, tiles: Inputs) -> Inputs:
     -------
         The tiles, or their binned spectra (n_sky, n_tile, n_features).
     """
-    if not isinstance(config, PowerSpectrumConfig):
+    if config.sees_tiles:
         return tiles
-    spectra = [
-        binned_spectra(part, config.n_ell).astype(np.float32)
-        for part in predicted_together(tiles)
-    ]
-    features = np.concatenate(spectra)
+    parts = [config.inputs(part) for part in predicted_together(tiles)]
+    inputs = np.concatenate(parts)
     return Inputs.of_array(
-        features.reshape(-1, tiles.n_tile, features.shape[1]), tiles.target
+        inputs.reshape(-1, tiles.n_tile, *inputs.shape[1:]), tiles.target
     )
 
 
@@ -299,7 +274,7 @@ def apply_symmetry(tiles: Array, symmetry: int) -> Array:
     return tiles[:, ::rows, ::columns]
 
 
-def predict(config: EstimatorConfig, result: Result, tiles: Inputs) -> Array:
+def predict(config: Estimator, result: Result, tiles: Inputs) -> Array:
     """Summaries of tiles, scaled to [−1, 1].
 
     A network that sees tiles is asked about each in all eight orientations, and its
@@ -318,7 +293,7 @@ def predict(config: EstimatorConfig, result: Result, tiles: Inputs) -> Array:
     -------
         Mean (n_sky, n_tile, 2) of the network for the scaled (Ω_m, S_8).
     """
-    network, standardise = network_of(config), result.standardisation
+    network, standardise = config.network(), result.standardisation
 
     @jax.jit
     def forward(params: Params, x: Array) -> jax.Array:
@@ -346,7 +321,7 @@ def _orientations(inputs: Array) -> list[Array]:
 
 
 def train(
-    config: EstimatorConfig,
+    config: Estimator,
     training_config: TrainingConfig,
     train_tiles: Inputs,
     validation_tiles: Inputs,
@@ -389,7 +364,7 @@ def train(
     # read once for the scales of inputs and the first weights
     pool, order = train_inputs.first_pool(seed)
     standardise = Standardisation.of_inputs(pool)
-    network = network_of(config)
+    network = config.network()
     schedule = optax.warmup_cosine_decay_schedule(
         init_value=0.0,
         peak_value=config.learning_rate,
@@ -446,7 +421,7 @@ def train(
         # lax.while_loop run 40 times slower than in a compiled step (measured).
         for number in range(state.step, stop):
             x, target = next(source)
-            if not isinstance(config, PowerSpectrumConfig):
+            if config.sees_tiles:
                 # one symmetry a batch costs no copy; one a tile would
                 x = apply_symmetry(
                     x, int(np.random.default_rng([seed, number]).integers(8))

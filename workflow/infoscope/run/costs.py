@@ -14,15 +14,12 @@ from functools import cached_property
 from math import ceil
 
 from infoscope.effects.intrinsic_alignment import ORDERS
-from infoscope.estimators.config import PowerSpectrumConfig
-from infoscope.estimators.flops import activations, flop_of_prediction, flop_of_step
 from infoscope.files.precision import (
     ALIGNMENT,
     CONVERGENCE,
     NOISELESS_TILES,
     NOISY_TILES,
 )
-from infoscope.skies.config import CosmoGridConfig, NBodyConfig
 from infoscope.study import specs
 from infoscope.study.checks import depth_mpc, survey_of
 from infoscope.study.config import Study
@@ -47,15 +44,12 @@ SNAKEMAKE_MB = 400
 GPU_FLOPS, GPU_BYTES, GPU_START = 1e13, 1e9, 60.0
 ON_GPU = ("train_estimator", "train_reduced")
 
-# Operations a second of a training, and nanoseconds for each byte of its inputs, which
-# are gathered, turned and laid out anew (benchmarks/training_step.py).
-CPU_FLOPS = {"cnn": 4.5e10, "deeplss": 8e10, "power_spectrum": 4e10}
+# Nanoseconds per byte of the inputs of a training step, which are gathered, rotated and
+# copied (benchmarks/training_step.py).
 INPUT_NS = 4.0
 # Points along the paths of integrated gradients, and nanoseconds for each byte of a
 # tile whose parts are summed.
 NODES, PART_NS = 32, 120.0
-# Nanoseconds a pixel of a tile for its spectra, for each bin and each pair of bins.
-SPECTRUM_NS, PAIR_NS = 20.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +124,7 @@ class Costs:
         cls, study: Study, nz: RedshiftDistribution, tiles: list[int] | None = None
     ) -> Costs:
         """Collect what costs depend on; `tiles` are those that a mask selects."""
-        n_shells = round(depth_mpc(study, nz) / study.simulator.shell_width_mpc)
+        n_shells = round(depth_mpc(study, nz) / study.simulator.shell_width)
         n_tile = 12 * study.survey.tile_nside**2 if tiles is None else len(tiles)
         return cls(study, survey_of(study, nz), max(2, n_shells), n_tile)
 
@@ -189,52 +183,27 @@ class Costs:
 
     # skies
 
-    @cached_property
+    @property
     def _sky_bytes(self) -> int:
-        """Bytes of the maps of a sky: convergence and terms of alignment."""
-        terms = ORDERS
-        if isinstance(self.study.simulator, CosmoGridConfig):
-            # maps of the full resolution are referred to
-            if self.survey.nside == 512:
-                return 0
-            terms = 1
-        return self._values * (CONVERGENCE.itemsize + terms * ALIGNMENT.itemsize)
-
-    @cached_property
-    def _simulation(self) -> tuple[float, float, float]:
-        """Seconds of a cosmology and of a sky, and MB beside maps.
-
-        Rates are those of benchmarks/skies.py and benchmarks/nbody_sky.py.
-        """
-        nside, n_shells = self.survey.nside, self.n_shells
-        simulator = self.study.simulator
-        if isinstance(simulator, CosmoGridConfig):
-            # maps on disk may be larger than those of the study
-            return 0.0, 1.0 if self._sky_bytes else 0.05, 600.0
-        of_cosmology = n_shells * 8e-6 * nside
-        if isinstance(simulator, NBodyConfig):
-            mesh, particles = simulator.n_mesh**3, simulator.n_particles**3
-            step = 3.4e-8 * mesh + 2.5e-7 * particles
-            # each ray reads the cells of a shell, from a mesh that caches may not hold
-            width = simulator.shell_width_mpc * self.study.cosmology.h
-            read = width / simulator.box_size_mpc_h * simulator.n_mesh * self._pixels
-            projection = 1e-8 * mesh + 2.2e-8 * simulator.n_mesh / 256 * read
-            of_sky = (simulator.steps + n_shells) * step + n_shells * projection
-            return of_cosmology, of_sky, 400 + simulator.memory_mb
-        if simulator.name == "lognormal":
-            of_cosmology += n_shells * 1e-7 * nside**2
-        of_sky = n_shells * (2.1e-7 * nside**2 + 4.5e-10 * nside**3)
-        return of_cosmology, of_sky, 250.0
+        """Bytes of the maps of a sky: convergence and terms of effects."""
+        n_terms = self.study.simulator.maps_on_disk(self.survey.nside, ORDERS)
+        if n_terms < 0:
+            return 0
+        return self._values * (CONVERGENCE.itemsize + n_terms * ALIGNMENT.itemsize)
 
     def simulate_skies(self, split: str, shard: str) -> Cost:
         """Compute spectra of cosmologies and draw their skies."""
         start, stop = specs.shards(self.study, split)[int(shard)]
         n_sky = (stop - start) * self._skies_each(split)
         n_cosmology = 1 if split == "fiducial" else stop - start
-        of_cosmology, of_sky, memory_mb = self._simulation
+        simulator = self.study.simulator
+        of_cosmology, of_sky = simulator.seconds(
+            self.survey.nside, self.n_shells, self.study.cosmology.h
+        )
         seconds = 2 + n_cosmology * of_cosmology + n_sky * of_sky
         size = n_sky * self._sky_bytes
-        return Cost(seconds + 5e-9 * size, memory_mb + 5 * self._sky_mb, size)
+        memory_mb = simulator.memory_mb + 5 * self._sky_mb
+        return Cost(seconds + 5e-9 * size, memory_mb, size)
 
     def validate_skies(self) -> Cost:
         """Measure the fiducial skies."""
@@ -315,7 +284,7 @@ class Costs:
         work = self._training(degradation, estimator, budget)
         seconds = 6 + 4e-4 * work.steps + work.spectra_seconds
         seconds += (
-            work.flop / CPU_FLOPS[config.kind] + 1e-9 * INPUT_NS * work.input_bytes
+            work.flop / config.flop_per_second + 1e-9 * INPUT_NS * work.input_bytes
         )
         memory_mb = 550 + self._training_bytes(degradation, estimator) / MB
         size = 2 * FLOAT * sum(map(self._tiles, SUMMARISED))
@@ -331,10 +300,10 @@ class Costs:
             min(tile * self._tiles(split), POOL_BYTES)
             for split in ("train", "train", "validation", "test")
         ]
-        if isinstance(config, PowerSpectrumConfig):
+        if not config.sees_tiles:
             return sum(pools)
         side = self.survey.nside // self.survey.tile_nside
-        largest, every = activations(config, side)
+        largest, every = config.activations(side)
         start = START_BATCH * (4 * tile + 2 * FLOAT * largest)
         steps = config.batch_size * (8 * tile + 3 * FLOAT * every)
         return max(pools[0] + start, sum(pools) + steps)
@@ -346,20 +315,21 @@ class Costs:
         config, steps = self.study.estimators[estimator], spec["estimator"]["steps"]
         side = self.survey.nside // self.survey.tile_nside
         _, n_bins = self._degraded[degradation]
-        of_spectra = isinstance(config, PowerSpectrumConfig)
         held_out = sum(map(self._tiles, SUMMARISED))
         looks = ceil(steps / self.study.training.evaluate_every)
         # summaries are means over the orientations of a tile
-        seen = looks * self._tiles("validation") + (1 if of_spectra else 8) * held_out
-        flop = steps * flop_of_step(config, side, n_bins)
-        flop += seen * flop_of_prediction(config, side, n_bins)
-        if not of_spectra:
+        seen = (
+            looks * self._tiles("validation")
+            + (8 if config.sees_tiles else 1) * held_out
+        )
+        flop = steps * config.flop_of_step(side, n_bins)
+        flop += seen * config.flop_of_prediction(side, n_bins)
+        if config.sees_tiles:
             passed = steps * config.batch_size + seen
             return _Training(steps, flop, passed * self._tile_bytes(degradation), 0.0)
         n_sky = spec["skies"]["cosmologies"] * spec["skies"]["skies"]
         tiles = n_sky * self.n_tile + self._tiles("validation") + held_out
-        n_pairs = n_bins * (n_bins + 1) // 2
-        rate = SPECTRUM_NS * n_bins + PAIR_NS * n_pairs
+        rate = config.input_nanoseconds(n_bins)
         return _Training(steps, flop, 0.0, 1e-9 * rate * tiles * side**2)
 
     # posteriors
@@ -407,17 +377,16 @@ class Costs:
     def attribute_estimates(self, estimator: str) -> Cost:
         """Compute gradients of tiles at points along paths, for each training."""
         config = self.study.estimators[estimator]
-        assert not isinstance(config, PowerSpectrumConfig)
         side = self.survey.nside // self.survey.tile_nside
         tile, n_bins = self._tile_bytes("reference"), self._degraded["reference"][1]
         seeds = self.study.training.seeds
         tiles = min(self.study.attribution.tiles, self._tiles("test"))
         # beside a step of a training, gradients of inputs are as much as those of
         # weights
-        flop = flop_of_step(config, side, n_bins) / config.batch_size
-        of_tile = NODES * (flop / CPU_FLOPS[config.kind] + 1e-9 * INPUT_NS * tile)
+        flop = config.flop_of_step(side, n_bins) / config.batch_size
+        of_tile = NODES * (flop / config.flop_per_second + 1e-9 * INPUT_NS * tile)
         seconds = 10 + seeds * (4 + tiles * (of_tile + 1e-9 * PART_NS * tile))
-        _, every = activations(config, side)
+        _, every = config.activations(side)
         batch = config.batch_size * (30 * tile + 3 * FLOAT * every)
         memory_mb = 600 + (2 * tiles * tile + batch) / MB
         size = 4 * tiles * seeds * (2 * side * n_bins + 100)

@@ -70,7 +70,7 @@ class Job:
 def jobs(study: Study) -> Iterator[Job]:
     """All jobs of a study of which there are no results, in the order of the work."""
     yield Job("tabulate_nz", {})
-    if study.simulator.name != "cosmogrid":
+    if study.simulator.rules == "simulate":
         yield Job("tabulate_matter", {})
     yield Job("forecast_fisher", {})
     shards = [

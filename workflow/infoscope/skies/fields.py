@@ -20,7 +20,6 @@ from scipy.linalg.blas import sgemm
 
 from infoscope.cosmology.matter import Matter
 from infoscope.maps.harmonics import ell_of_alm
-from infoscope.skies.config import GaussianConfig, LognormalConfig
 from infoscope.skies.shells import map_weights, shell_edges, shell_spectra
 from infoscope.survey.survey import RedshiftDistribution
 
@@ -32,20 +31,21 @@ TOLERANCE = 1e-3
 
 
 def skies(
-    config: LognormalConfig | GaussianConfig,
     matter: Matter,
     nz: RedshiftDistribution,
     nside: int,
     generators: Sequence[np.random.Generator],
+    shell_width_mpc: float,
+    *,
+    lognormal: bool,
 ) -> Iterator[NDArray]:
-    """Draw all skies from the same spectra; see `simulators.simulate`.
+    """Draw all skies from the same spectra; see `Simulator.skies`.
 
     Maps are band-limited at ℓ = 2 nside, without a pixel window.
     """
-    edges = shell_edges(matter.background, nz, config.shell_width_mpc)
+    edges = shell_edges(matter.background, nz, shell_width_mpc)
     spectra = shell_spectra(matter, edges, lmax=2 * nside)
     weights = map_weights(matter.background, nz, edges)
-    lognormal = config.name == "lognormal"
     if lognormal:
         spectra = [gaussian_spectrum(cl) for cl in spectra]
     for generator in generators:

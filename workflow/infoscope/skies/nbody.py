@@ -11,13 +11,13 @@ are missing: both take power from the convergence at low multipoles only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
-from infoscope.skies.config import NBodyConfig
 from infoscope.skies.growth import Growth
 from infoscope.skies.lightcone import directions, random_view, shell
 from infoscope.skies.particles import Particles, linear_density, start, step
@@ -27,14 +27,38 @@ from infoscope.survey.survey import RedshiftDistribution
 Z_START = 9.0
 
 
+class Settings(Protocol):
+    """Keys of `simulator` in the config, see `simulators.nbody.NBody`."""
+
+    @property
+    def shell_width_mpc(self) -> float:
+        """Comoving thickness of a shell."""
+
+    @property
+    def box_size_mpc_h(self) -> float:
+        """Side of the box."""
+
+    @property
+    def n_particles(self) -> int:
+        """Particles along a side."""
+
+    @property
+    def n_mesh(self) -> int:
+        """Cells of the force mesh along a side."""
+
+    @property
+    def steps(self) -> int:
+        """Time steps before the farthest shell."""
+
+
 def skies(
-    config: NBodyConfig,
+    config: Settings,
     matter: Matter,
     nz: RedshiftDistribution,
     nside: int,
     generators: Sequence[np.random.Generator],
 ) -> Iterator[NDArray]:
-    """Simulate a box for each sky; see `simulators.simulate`."""
+    """Simulate a box for each sky; see `Simulator.skies`."""
     background = matter.background
     edges = shell_edges(background, nz, config.shell_width_mpc)
     weights = map_weights(background, nz, edges).astype(np.float32)
@@ -60,7 +84,7 @@ def skies(
 
 def light_cone(
     particles: Particles,
-    config: NBodyConfig,
+    config: Settings,
     growth: Growth,
     background: Background,
     edges: NDArray,

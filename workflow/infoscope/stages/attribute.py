@@ -11,18 +11,16 @@ import jax
 import numpy as np
 from flax import serialization
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from infoscope.attribution import decompositions, integrated_gradients
 from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.attribution.integrated_gradients import Estimate
 from infoscope.cosmology.config import Prior
-from infoscope.estimators.config import Estimator
+from infoscope.estimators.config import parse_estimator
+from infoscope.estimators.estimator import Estimator
 from infoscope.estimators.training import (
     Bounds,
-    EstimatorConfig,
     Standardisation,
-    network_of,
 )
 from infoscope.files.hdf5 import create, open_for_reading, write
 from infoscope.files.precision import Maps
@@ -54,9 +52,7 @@ def run(
         HDF5 file with parts by scale, by value and around extrema.
     """
     check_gpus()
-    config: EstimatorConfig = TypeAdapter[EstimatorConfig](Estimator).validate_python(
-        spec["estimator"]
-    )
+    config = parse_estimator(spec["estimator"])
     bounds = Bounds.of_prior(Prior.model_validate(spec["prior"]))
     survey = decompositions.survey_of(spec["survey"])
     with open_for_reading(dataset) as file:
@@ -163,7 +159,7 @@ def chosen_tiles(
     return np.repeat(skies, each), (tile % n_tile).ravel()
 
 
-def estimate_of(config: EstimatorConfig, weights: Path, bounds: Bounds) -> Estimate:
+def estimate_of(config: Estimator, weights: Path, bounds: Bounds) -> Estimate:
     """Read a network and return the S_8 that it estimates of tiles, compiled.
 
     Without the mean over the orientations of a tile that `training.predict` takes: it
@@ -171,7 +167,7 @@ def estimate_of(config: EstimatorConfig, weights: Path, bounds: Bounds) -> Estim
     """
     stored = serialization.msgpack_restore(weights.read_bytes())
     standardise = Standardisation(stored["input_mean"], stored["input_std"])
-    network = network_of(config)
+    network = config.network()
     low, high = map(float, (bounds.low[1], bounds.high[1]))
 
     @jax.jit

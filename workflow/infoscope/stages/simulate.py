@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import MatterTable
@@ -17,9 +16,8 @@ from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
-from infoscope.skies.config import CosmoGridConfig, Simulator
+from infoscope.skies.config import parse_simulator
 from infoscope.skies.grid import grid
-from infoscope.skies.simulate import simulate
 from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)
@@ -47,9 +45,7 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
     """
     check_gpus()
     cosmology = CosmologyConfig.model_validate(spec["cosmology"])
-    simulator: Simulator = TypeAdapter(Simulator).validate_python(spec["simulator"])
-    # those have a stage of their own, `read_cosmogrid`
-    assert not isinstance(simulator, CosmoGridConfig)
+    simulator = parse_simulator(spec["simulator"])
     nz = read_nz(nz_file)
     with open_for_reading(matter) as file:
         matter_table = MatterTable(
@@ -86,7 +82,7 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
                 for member in members
             ]
             of_cosmology = matter_table.at(values)
-            drawn = simulate(simulator, of_cosmology, nz, spec["nside"], generators)
+            drawn = simulator.skies(of_cosmology, nz, spec["nside"], generators)
             for (index, sky), sky_maps in zip(members, drawn, strict=True):
                 kappa[len(rows)] = sky_maps[0]
                 for order, term in enumerate(sky_maps[1:]):

@@ -14,18 +14,17 @@ import numpy as np
 import pandas as pd
 from flax import serialization
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from infoscope.cosmology.config import Prior
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.batches import Inputs
 from infoscope.estimators.checkpoints import Checkpoints
-from infoscope.estimators.config import Estimator, TrainingConfig
+from infoscope.estimators.config import TrainingConfig, parse_estimator
+from infoscope.estimators.estimator import Estimator
 from infoscope.estimators.stopping import final_drop
 from infoscope.estimators.training import (
     Bounds,
-    EstimatorConfig,
     Result,
     predict,
     train,
@@ -68,9 +67,7 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
         If the loss is not finite, or there is no GPU although one was asked for.
     """
     check_gpus()
-    config: EstimatorConfig = TypeAdapter[EstimatorConfig](Estimator).validate_python(
-        spec["estimator"]
-    )
+    config = parse_estimator(spec["estimator"])
     bounds = Bounds.of_prior(Prior.model_validate(spec["prior"]))
     seed = seed_of(
         spec["study_seed"],
@@ -167,7 +164,7 @@ def _summarise(
     group: h5py.Group,
     summaries: h5py.File,
     split: str,
-    config: EstimatorConfig,
+    config: Estimator,
     result: Result,
     bounds: Bounds,
 ) -> None:

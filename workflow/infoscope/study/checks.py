@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations.degrade import check
 from infoscope.errors import InfoscopeError
-from infoscope.skies.config import CosmoGridConfig, NBodyConfig
 from infoscope.study import specs
 from infoscope.study.config import Study, parse_study
 from infoscope.survey.footprint import selected_tiles
@@ -84,8 +83,9 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
     InfoscopeError
         One line that names the key.
     """
-    if isinstance(study.simulator, CosmoGridConfig):
-        _check_cosmogrid(study.simulator, len(nz.density))
+    study.simulator.check(
+        len(nz.density), study.survey.nside, study.cosmology.h, _scales(study)
+    )
     _check_shells(study, nz)
     survey = survey_of(study, nz)
     for name, degradation in study.degradations.items():
@@ -97,8 +97,6 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
             check(left, degradation.operations, noise)
         except InfoscopeError as error:
             raise InfoscopeError(f"config: {place}.{error}") from None
-    if isinstance(study.simulator, NBodyConfig):
-        _check_box(study, study.simulator)
 
 
 def survey_of(study: Study, nz: RedshiftDistribution) -> Survey:
@@ -127,53 +125,24 @@ def depth_mpc(study: Study, nz: RedshiftDistribution) -> float:
     return float(comoving_distance_mpc(np.array(nz.last_z), omega_m, h)[0])
 
 
-def _check_box(study: Study, simulator: NBodyConfig) -> None:
-    """Refuse a box that lacks what is seen in it, or what operations look for."""
-    box = simulator.box_size_mpc_h
-    shell = simulator.shell_width_mpc * study.cosmology.h
-    if shell > box:
-        raise InfoscopeError(
-            f"config: simulator.box_size_mpc_h: {box:g} Mpc/h is less than a shell, "
-            f"{shell:g} Mpc/h; reduce simulator.shell_width_mpc or enlarge the box"
-        )
-    between = box / simulator.n_particles
+def _scales(study: Study) -> dict[str, list[float]]:
+    """Comoving lengths in Mpc/h that operations look for, by key of the config."""
     used = {"survey.base_operations": study.survey.base_operations} | {
         f"degradations.{name}.operations": degradation.operations
         for name, degradation in study.degradations.items()
     }
-    for place, operations in used.items():
-        for i, operation in enumerate(operations):
-            scales = np.atleast_1d(getattr(operation, "scale_mpc_h", None) or [])
-            if any(scales > box):
-                raise InfoscopeError(
-                    f"config: {place}.{i}.scale_mpc_h: {scales.max():g} Mpc/h does not "
-                    f"fit into the box; enlarge simulator.box_size_mpc_h, now {box:g}"
-                )
-            if any(scales < between):
-                raise InfoscopeError(
-                    f"config: {place}.{i}.scale_mpc_h: {scales.min():g} Mpc/h is less "
-                    f"than the distance of particles, {between:g} Mpc/h; increase "
-                    "simulator.n_particles"
-                )
-
-
-def _check_cosmogrid(simulator: CosmoGridConfig, n_bins: int) -> None:
-    if n_bins != 4:
-        raise InfoscopeError(
-            "config: survey: the maps of CosmoGridV1 have 4 redshift bins, but n(z) "
-            f"has {n_bins}"
-        )
-    if not Path(simulator.root).is_dir():
-        raise InfoscopeError(
-            f"config: simulator.root: {simulator.root}: no such folder; it is where "
-            "your copy of CosmoGridV1 lies (docs/cosmogrid.md)"
-        )
+    return {
+        f"{place}.{i}.scale_mpc_h": np.atleast_1d(scale).tolist()
+        for place, operations in used.items()
+        for i, operation in enumerate(operations)
+        if (scale := getattr(operation, "scale_mpc_h", None))
+    }
 
 
 def _check_shells(study: Study, nz: RedshiftDistribution) -> None:
     """Refuse shells so thick that there are few between us and the last galaxies."""
     last = depth_mpc(study, nz)
-    width = study.simulator.shell_width_mpc
+    width = study.simulator.shell_width
     if width > last / FEWEST_SHELLS:
         raise InfoscopeError(
             f"config: simulator.shell_width_mpc: {width:g} Mpc is more than 1 / "

@@ -30,19 +30,14 @@ from infoscope.cosmology.config import (
 from infoscope.degradations.config import AnyOperation, Degradation
 from infoscope.degradations.operation import Operation, load
 from infoscope.errors import InfoscopeError
-from infoscope.estimators.config import (
-    CNNConfig,
-    Estimator,
-    PowerSpectrumConfig,
-    TrainingConfig,
-)
+from infoscope.estimators.config import AnyEstimator, TrainingConfig
+from infoscope.estimators.estimator import Estimator
+from infoscope.estimators.kinds.cnn import CNN
+from infoscope.estimators.kinds.power_spectrum import PowerSpectrum
 from infoscope.models import InputFile, Model
 from infoscope.results.config import Claim
-from infoscope.skies.config import (
-    CosmoGridConfig,
-    LognormalConfig,
-    Simulator,
-)
+from infoscope.skies.config import AnySimulator
+from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.survey.config import NzSource, TableNz
 from infoscope.survey.presets import PRESETS
 from infoscope.vocabulary import NoiseOrder
@@ -253,7 +248,7 @@ class FiguresConfig(Model):
 
 
 def _default_estimators() -> dict[str, Estimator]:
-    return {"cnn": CNNConfig(), "power_spectrum": PowerSpectrumConfig()}
+    return {"cnn": CNN(), "power_spectrum": PowerSpectrum()}
 
 
 class Study(Model):
@@ -263,7 +258,7 @@ class Study(Model):
     seed: int = Field(1, ge=0, description="Seed of everything random.")
     cosmology: CosmologyConfig = Field(CosmologyConfig(), description="Cosmology.")
     grid: GridConfig = Field(GridConfig(), description="Simulated cosmologies.")
-    simulator: Simulator = Field(LognormalConfig(), description="Simulator of skies.")
+    simulator: AnySimulator = Field(Lognormal(), description="Simulator of skies.")
     survey: SurveyConfig = Field(SurveyConfig(), description="Survey.")
     operation_files: list[InputFile] = Field(
         [],
@@ -272,7 +267,7 @@ class Study(Model):
     degradations: dict[str, Degradation] = Field(
         description="Degradations by name; `reference` must be among them."
     )
-    estimators: dict[str, Estimator] = Field(
+    estimators: dict[str, AnyEstimator] = Field(
         default_factory=_default_estimators, description="Estimators by name."
     )
     training: TrainingConfig = Field(TrainingConfig(), description="Training.")
@@ -319,20 +314,12 @@ class Study(Model):
             for name in names:
                 if name not in self.degradations:
                     raise ValueError(f"{key}: {name!r} is not a degradation")
-        if isinstance(self.simulator, CosmoGridConfig) and self.survey.nside > 512:
-            raise ValueError("survey.nside: maps of CosmoGridV1 have nside 512 at most")
         side = self.survey.nside // self.survey.tile_nside
         for name, estimator in self.estimators.items():
-            if isinstance(estimator, CNNConfig) and side % estimator.stem:
-                raise ValueError(
-                    f"estimators.{name}.stem: must divide the tile side {side}"
-                )
-            if isinstance(estimator, PowerSpectrumConfig) and (
-                estimator.n_ell > side // 2
-            ):
-                raise ValueError(
-                    f"estimators.{name}.n_ell: must be at most {side // 2}"
-                )
+            try:
+                estimator.check(side)
+            except ValueError as error:
+                raise ValueError(f"estimators.{name}.{error}") from None
         return self
 
     @model_validator(mode="after")

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-# They report on a job or stop it, and no result depends on them.
-SILENT = {"errors", "eta"}
+# They report on a job, stop it, or read its config: no result depends on them.
+SILENT = {"errors", "eta", "models", "registry", "files/atomic", "run/devices"}
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 LOGGERS = {"log", "logger", "logging", "warnings"}
 # Bases whose methods only the package calls, by the names that it uses.
@@ -158,6 +158,8 @@ def _sort(statement: ast.stmt, module: Module) -> None:
         for inner in statement.body:
             if isinstance(inner, ast.Import | ast.ImportFrom):
                 module.imports |= _imported(inner)
+        for inner in statement.orelse:
+            _sort(inner, module)
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         pass
     elif names := list(_bound(statement)):
@@ -216,7 +218,7 @@ def _imported(
 
 def _silent(path: Path) -> bool:
     return path.is_relative_to(PACKAGE) and (
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts) in SILENT
+        path.relative_to(PACKAGE).with_suffix("").as_posix() in SILENT
     )
 
 

@@ -1,4 +1,4 @@
-"""The reference of the config, generated from its models: `make docs`."""
+"""Documentation of the config, generated from its models: `make docs`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from infoscope.study.config import Study
 ROOT = Path(__file__).parents[3]
 HEADER = """# Every key of the config
 
-Generated from the models in `workflow/infoscope/config.py` and
-`workflow/infoscope/operations/`; do not edit. A study is one YAML file,
-chosen with `--configfile`; without that `config/config.yaml` is used. A key that is
-left out has the default given here. Unknown keys are refused.
+Generated from the models of the config by `make docs`; do not edit. A study is one
+YAML file, chosen with `--configfile`; without that `config/config.yaml` is used. Keys
+that are left out have the defaults given here. Unknown keys are refused.
 """
 
 
@@ -47,6 +46,20 @@ def _type(field: dict[str, Any]) -> str:
     return " ".join([kind, *bounds])
 
 
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Put choices of words where they are used: they need no section of their own."""
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        target = definitions[schema["$ref"].split("/")[-1]]
+        if "enum" in target:
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            return {"enum": target["enum"], **rest}
+    return {key: _inlined(value, definitions) for key, value in schema.items()}
+
+
 def _section(name: str, schema: dict[str, Any]) -> str:
     lines = [f"## {name}", "", schema.get("description", ""), ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
@@ -72,8 +85,14 @@ def _section(name: str, schema: dict[str, Any]) -> str:
 def markdown() -> str:
     """Describe all keys in Markdown."""
     schema = Study.model_json_schema()
+    definitions = schema["$defs"]
+    schema = _inlined(schema, definitions)
     sections = [_section("Study", schema)]
-    sections += [_section(name, part) for name, part in schema["$defs"].items()]
+    sections += [
+        _section(name, part)
+        for name, part in schema["$defs"].items()
+        if "enum" not in part
+    ]
     return HEADER + "\n" + "\n\n".join(sections) + "\n"
 
 

@@ -20,15 +20,12 @@ import numpy as np
 
 from infoscope.degradations.families import family_of
 from infoscope.degradations.operation import Operation
-from infoscope.estimators.config import PowerSpectrumConfig
 from infoscope.registry import Choice
 from infoscope.study import digests
 from infoscope.study.config import Study
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import REFERENCE, Family, Split
 
-# Simulators whose maps hold averages over pixels, not values at their centres
-PIXEL_AVERAGED = {"cosmogrid"}
 MOST_CONTOURS = 8  # that can be told apart in one figure
 
 
@@ -281,9 +278,7 @@ def attributed(study: Study) -> list[str]:
     if not study.attribution.tiles:
         return []
     return [
-        name
-        for name, estimator in study.estimators.items()
-        if not isinstance(estimator, PowerSpectrumConfig)
+        name for name, estimator in study.estimators.items() if estimator.sees_tiles
     ]
 
 
@@ -345,7 +340,7 @@ def fisher(study: Study) -> dict[str, Any]:
     survey = study.survey
     return {
         "cosmology": study.cosmology.model_dump(mode="json"),
-        "shell_width_mpc": study.simulator.shell_width_mpc,
+        "shell_width_mpc": study.simulator.shell_width,
         "nside": survey.nside,
         "tile_nside": survey.tile_nside,
         "intrinsic_alignment": survey.intrinsic_alignment.model_dump(mode="json"),
@@ -437,7 +432,7 @@ def validate(study: Study) -> dict[str, Any]:
     return {
         "cosmology": study.cosmology.model_dump(mode="json"),
         "nside": study.survey.nside,
-        "pixel_averaged": study.simulator.name in PIXEL_AVERAGED,
+        "pixel_averaged": study.simulator.pixel_averaged,
     }
 
 

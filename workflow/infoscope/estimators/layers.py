@@ -1,4 +1,4 @@
-"""Networks that summarise a tile, and the loss that trains them."""
+"""Layers that networks share, and the loss that trains them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from infoscope.estimators.estimator import N_OUTPUTS
+
 N_PARAMETERS = 2
-N_OUTPUTS = 5
 # Cholesky diagonals below this would let the determinant vanish.
 SMALLEST_DIAGONAL = 1e-3
-# Maps of this side are not averaged any further.
-COARSEST = 8
 # A feature that is the same for all inputs stays as it is.
 SMALLEST_STD = 1e-6
 
@@ -130,95 +129,3 @@ class DenseOfBoth(nn.Module):
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.channels,))
         return x @ kernel[:split] + y @ kernel[split:] + bias
-
-
-class CNN(nn.Module):
-    """Residual convolutional network without normalisation.
-
-    Blocks of pixels become many features, because their means over the tile hold the
-    power on small scales: each measures that of another combination of pixels and bins.
-    Convolutions then combine neighbours, with few channels, for larger scales and for
-    shapes; after each block, maps larger than 8² are averaged over 2². What every layer
-    has found is averaged over the tile and goes to the head.
-
-    Attributes
-    ----------
-    stem
-        Side in pixels of the blocks.
-    features
-        Features of a block.
-    channels
-        Width of the residual blocks.
-    blocks
-        Number of residual blocks of two 3×3 convolutions.
-    """
-
-    stem: int
-    features: int
-    channels: int
-    blocks: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> Outputs:
-        """Map tiles (n, side, side, n_bins) to the outputs of `Head`."""
-        x = space_to_depth(x, self.stem)
-        fine = nn.gelu(nn.Dense(self.features)(x))
-        found = [fine]
-        x = DenseOfBoth(self.channels, name="Dense_1")(x, fine)
-        for _ in range(self.blocks):
-            y = nn.gelu(nn.Conv(self.channels, (3, 3))(x))
-            z = nn.gelu(nn.Conv(self.channels, (3, 3))(y))
-            found += [y, z]
-            x = x + z
-            if x.shape[1] > COARSEST:
-                n, side, _, channels = x.shape
-                x = x.reshape(n, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4))
-        means = jnp.concatenate([maps.mean(axis=(1, 2)) for maps in found], axis=-1)
-        return Head()(nn.gelu(nn.Dense(64, name="Dense_2")(Standardise()(means))))
-
-
-class DeepLSS(nn.Module):
-    """Network in the manner of DeepLSS (Kacprzak & Fluri 2022, arXiv 2203.09616).
-
-    Two strided 5×5 convolutions, then residual blocks at a quarter of the resolution,
-    without normalisation.
-
-    Attributes
-    ----------
-    channels
-        Filters of the residual blocks; the first convolution has half of them.
-    blocks
-        Number of residual blocks of two 3×3 convolutions.
-    """
-
-    channels: int
-    blocks: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> Outputs:
-        """Map tiles (n, side, side, n_bins) to the outputs of `Head`."""
-        for channels in (self.channels // 2, self.channels):
-            x = nn.relu(nn.Conv(channels, (5, 5), strides=(2, 2))(x))
-        for _ in range(self.blocks):
-            y = nn.relu(nn.Conv(self.channels, (3, 3))(x))
-            x = nn.relu(x + nn.Conv(self.channels, (3, 3))(y))
-        return Head()(x.mean(axis=(1, 2)))
-
-
-class SpectrumNetwork(nn.Module):
-    """Perceptron with two hidden layers.
-
-    Attributes
-    ----------
-    hidden
-        Width of the hidden layers.
-    """
-
-    hidden: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> Outputs:
-        """Map binned spectra (n, n_features) to the outputs of `Head`."""
-        for _ in range(2):
-            x = nn.gelu(nn.Dense(self.hidden)(x))
-        return Head()(x)

@@ -1,0 +1,5 @@
+"""The simulators and readers of skies, one module each."""
+
+from infoscope.registry import import_all
+
+import_all(__name__, __path__)

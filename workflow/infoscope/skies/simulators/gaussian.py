@@ -1,0 +1,40 @@
+"""Gaussian skies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from infoscope.skies.simulator import ShellSimulator
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float32
+    from numpy.typing import NDArray
+
+    from infoscope.cosmology.matter import Matter
+    from infoscope.survey.survey import RedshiftDistribution
+
+
+class Gaussian(ShellSimulator):
+    """Gaussian matter shells with the same spectra: the Fisher matrix is exact."""
+
+    name: Literal["gaussian"] = "gaussian"
+    caveat = (
+        "The skies are Gaussian. They contain nothing beyond their spectra, so they do "
+        "not show what a network learns from non-Gaussian structures."
+    )
+
+    def skies(
+        self,
+        matter: Matter,
+        nz: RedshiftDistribution,
+        nside: int,
+        generators: Sequence[np.random.Generator],
+    ) -> Iterator[Float32[NDArray, "n_map n_bins n_pix"]]:
+        """Draw Gaussian shells and sum them."""
+        from infoscope.skies import fields
+
+        return fields.skies(
+            matter, nz, nside, generators, self.shell_width_mpc, lognormal=False
+        )

@@ -1,0 +1,46 @@
+"""Lognormal skies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from infoscope.skies.simulator import ShellSimulator
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float32
+    from numpy.typing import NDArray
+
+    from infoscope.cosmology.matter import Matter
+    from infoscope.survey.survey import RedshiftDistribution
+
+
+class Lognormal(ShellSimulator):
+    """Lognormal matter shells (GLASS), Born-summed."""
+
+    name: Literal["lognormal"] = "lognormal"
+    caveat = (
+        "The skies are lognormal. Spectra and the distribution of pixels are about "
+        "right, but there are no filaments, haloes or voids as gravity makes them: "
+        "results on peaks, voids and phases may be different in N-body skies."
+    )
+
+    def skies(
+        self,
+        matter: Matter,
+        nz: RedshiftDistribution,
+        nside: int,
+        generators: Sequence[np.random.Generator],
+    ) -> Iterator[Float32[NDArray, "n_map n_bins n_pix"]]:
+        """Draw lognormal shells and sum them."""
+        from infoscope.skies import fields
+
+        return fields.skies(
+            matter, nz, nside, generators, self.shell_width_mpc, lognormal=True
+        )
+
+    def seconds(self, nside: int, n_shells: int, h: float) -> tuple[float, float]:
+        """Time of a cosmology, and of each of its skies (benchmarks/skies.py)."""
+        of_cosmology, of_sky = super().seconds(nside, n_shells, h)
+        return of_cosmology + n_shells * 1e-7 * nside**2, of_sky
