@@ -23,7 +23,7 @@ from infoscope.stages import summarise
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 
-from .test_html import HOSTILE, Read
+from .test_rendering import HOSTILE, Read
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,7 +139,7 @@ def test_study_without_claims_or_costs() -> None:
 )
 def test_caveats_name_the_widths(changes: dict[str, Any], word: str) -> None:
     def lines(table: pd.DataFrame) -> list[str]:
-        return [Read(line).data for line in caveats(spec(), table, PAIRS)]
+        return [f"{c.word} {c.text}" for c in caveats(spec(), table, PAIRS)]
 
     (line,) = (text for text in lines(widths(**changes)) if text.startswith(word))
     assert f"(power_spectrum: {HOSTILE})" in line and "cnn" not in line
@@ -150,7 +150,7 @@ def test_caveats_name_the_widths(changes: dict[str, Any], word: str) -> None:
 
 def test_caveats_of_the_whole_study() -> None:
     def text(table: pd.DataFrame, pairs: pd.DataFrame = PAIRS, **changes: Any) -> str:
-        return "\n".join(caveats(spec(**changes), table, pairs))
+        return "\n".join(c.text for c in caveats(spec(**changes), table, pairs))
 
     found = text(widths())
     assert "1 of 2 pairs of bins differ from CAMB's, by up to 7.1 %" in found
@@ -170,7 +170,7 @@ def test_caveats_of_the_whole_study() -> None:
 def test_no_baryons_are_missing_where_there_are_some() -> None:
     simulator = {"name": "cosmogrid", "root": "x", "baryons": "baryonified"}
     changed = spec() | {"simulator": simulator}
-    assert "baryonic" not in "\n".join(caveats(changed, widths(), PAIRS))
+    assert not any("baryonic" in c.text for c in caveats(changed, widths(), PAIRS))
 
 
 def test_facts_of_the_study() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.seeds import seed_of
 from infoscope.skies.grid import grid
-from infoscope.study import specs
+from infoscope.study import digests, specs
 from infoscope.study.config import parse_study
 
 
@@ -101,3 +101,16 @@ def test_code_of_skies_is_that_of_the_chosen_simulator() -> None:
         for name in ("lognormal", "gaussian", "nbody")
     }
     assert len(set(codes.values())) == 3
+
+
+def test_code_of_pages_has_their_templates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = tmp_path / "report/templates/page.html.jinja"
+    template.parent.mkdir(parents=True)
+    monkeypatch.setattr(digests, "PACKAGE", tmp_path)
+    monkeypatch.setattr(specs, "code", str)
+    template.write_text("<p>one</p>")
+    first = specs.summarise_code()
+    template.write_text("<p>other</p>")
+    assert specs.summarise_code() != first

@@ -54,7 +54,7 @@ rule summarise_study:
         runtime=runtime("summarise_study"),
     params:
         spec=literal(specs.summarise(STUDY, NZ.mean.tolist(), COSTS.n_tile)),
-        code=specs.code("summarise"),
+        code=specs.summarise_code(),
         nuisance=specs.nuisance(STUDY),
         # no input, as of claims
         benchmarks=f"{RESULTS}/benchmarks",

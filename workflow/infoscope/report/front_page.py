@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from infoscope.report.html import (
-    STYLE,
-    Cell,
-    measured,
-    number,
-    records,
-    rounded,
-    table,
-    text,
-    word,
-    words,
-)
-from infoscope.report.tables import SYMBOLS, remarks
+from infoscope.report.rendering import SYMBOLS, Row, groups, records, render
+from infoscope.report.rounding import rounded
 
 METRIC = "sigma_s8"
 FEW_SEEDS = 3
 SQUARE_DEGREES = 4 * math.pi * (180 / math.pi) ** 2
-# The report gives its first page a narrow column beside the graph of the rules, and
-# centres it, so that the top of a long one cannot be reached.
-LAYOUT = """
-.h-screen:has(> div > div > .prose .infoscope) { align-items: flex-start; }
-div:has(> div > .prose .infoscope) { flex-direction: column; }
-.prose:has(.infoscope) { max-width: 80em; }
-.infoscope .columns { display: flex; gap: 12px 32px; flex-wrap: wrap; }
-.infoscope .columns > div { flex: 1 1 17em; overflow-x: auto; }
-.infoscope .columns > div:first-child { flex: 0 1 min-content; min-width: 24em; }
-.infoscope th.group { border-bottom: 0; }
-"""
 REMARKS = {
     "prior-limited": "the prior narrows these posteriors, and their ratios understate "
     "what was lost",
@@ -61,6 +38,21 @@ SIMULATORS = {
 }
 
 
+class Caveat(NamedTuple):
+    """What speaks against some widths, or all of them.
+
+    Attributes
+    ----------
+    text
+        A sentence.
+    word
+        The remark on widths that it explains, if it does.
+    """
+
+    text: str
+    word: str = ""
+
+
 def first_page(
     spec: Mapping[str, Any],
     widths: pd.DataFrame,
@@ -80,91 +72,43 @@ def first_page(
     costs
         Columns rule, jobs, seconds and memory_mb.
     """
-    doubts = "".join(f"<li>{line}</li>" for line in caveats(spec, widths, pairs))
-    return f"""<style>{STYLE}{LAYOUT}</style>
-<div class="infoscope">
-<h1>{escape(spec["study"])}</h1>
-<p>{_lead(spec)}</p>
-<div class="columns"><div>
-<h2>Verdicts: how much wider the posterior of S₈ becomes</h2>
-{_verdicts(widths, fisher)}
-{_claims(claims)}
-</div><div>
-<h2>Caveats</h2>
-<ul>{doubts}</ul>
-<h2>Study</h2>
-{table(["", ""], [[text(key), text(fact)] for key, fact in facts(spec).items()])}
-{_costs(costs)}
-</div></div>
-</div>
-"""
-
-
-def _lead(spec: Mapping[str, Any]) -> str:
-    removed, estimators = len(spec["labels"]) - 1, len(spec["estimators"])
-    return (
-        f"What becomes of the posterior when a feature is removed from the maps: "
-        f"{removed} degradation{_s(removed)}, {estimators} estimator{_s(estimators)}, "
-        f"{spec['seeds']} training{_s(spec['seeds'])} of each, "
-        f"{escape(spec['simulator']['name'])} skies. "
-        f"One survey is a tile of {_area(spec):,.0f} deg²."
-    )
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
-
-
-def _area(spec: Mapping[str, Any]) -> float:
-    """Area of a tile in square degrees."""
-    return SQUARE_DEGREES / (12 * spec["survey"]["tile_nside"] ** 2)
-
-
-def _verdicts(widths: pd.DataFrame, fisher: pd.DataFrame) -> str:
-    """Tabulate σ(S_8) under each degradation, its ratio, and the verdict."""
     chosen = widths[widths.metric == METRIC]
-    estimators = list(chosen.estimator.unique())
-    rows = []
-    for label, of_label in chosen.groupby("label", sort=False):
-        row = [text(label)]
-        for estimator in estimators:
-            for found in records(of_label[of_label.estimator == estimator]):
-                row += [
-                    measured(found.value, found.error),
-                    measured(found.ratio, found.ratio_error),
-                    Cell(words([found.verdict, *remarks(found)])),
-                ]
-        rows.append(row)
-    heads = ["degradation", *["σ(S₈)", "ratio", "verdict"] * len(estimators)]
-    groups = [("", 1), *((name, 3) for name in estimators)]
-    forecast = fisher.loc[fisher.prior == "box", METRIC].iloc[0]
-    return (
-        table(heads, rows, groups)
-        + f"<p>If fields were Gaussian, all spectra would give "
-        f"σ(S₈) = {rounded(forecast)}. Verdicts are tests at 5 %; the other metrics "
-        "are in the category Results.</p>"
+    return render(
+        "summary.html.jinja",
+        spec=spec,
+        area=_area(spec),
+        estimators=list(chosen.estimator.unique()),
+        widths=groups(chosen, "label"),
+        forecast=fisher.loc[fisher.prior == "box", METRIC].iloc[0],
+        claims=groups(claims, ["claim", "claim_verdict"]),
+        caveats=caveats(spec, widths, pairs),
+        facts=facts(spec),
+        costs=_costs(costs),
     )
 
 
-def _claims(claims: pd.DataFrame) -> str:
-    if claims.empty:
-        return ""
-    each = claims.drop_duplicates("claim")
-    rows = [
-        [text(row.claim), text(row.source), word(row.claim_verdict)]
-        for row in records(each)
-    ]
-    return (
-        '<h2>Claims</h2>\n<div class="sentences">'
-        + table(["claim", "source", "verdict"], rows)
-        + "</div>"
-    )
+def _area(spec: Mapping[str, Any]) -> str:
+    """Area of a tile in square degrees."""
+    return f"{SQUARE_DEGREES / (12 * spec['survey']['tile_nside'] ** 2):,.0f}"
+
+
+def _costs(costs: pd.DataFrame) -> list[Row]:
+    """List what all rules took, and each, the most expensive first."""
+    if costs.empty:
+        return []
+    total: Row = {
+        "rule": "all",
+        "jobs": costs.jobs.sum(),
+        "seconds": costs.seconds.sum(),
+        "memory_mb": costs.memory_mb.max(),
+    }
+    return [total, *records(costs.sort_values("seconds", ascending=False))]
 
 
 def caveats(
     spec: Mapping[str, Any], widths: pd.DataFrame, pairs: pd.DataFrame
-) -> list[str]:
-    """List what speaks against the widths, in HTML.
+) -> list[Caveat]:
+    """List what speaks against the widths.
 
     Parameters
     ----------
@@ -181,30 +125,32 @@ def caveats(
         "corrected": chosen.calibration == "corrected",
         "withheld": chosen.calibration == "withheld",
     }
-    found = [_named(name, chosen[of_rows]) for name, of_rows in true.items()]
+    found = [
+        Caveat(f"{REMARKS[name]} ({_named(chosen[of_rows])}).", name)
+        for name, of_rows in true.items()
+        if of_rows.any()
+    ]
     others = widths[(widths.metric != METRIC) & widths.prior_limited]
+    lines = []
     if not others.empty:
         names = ", ".join(SYMBOLS[name] for name in others.metric.unique())
-        found.append(f"The prior limits some of these, whose ratios mislead: {names}.")
+        lines.append(f"The prior limits some of these, whose ratios mislead: {names}.")
     tested = chosen[chosen.verdict != "reference"]
     undecided = int((tested.verdict == "undecided").sum())
     if undecided:
-        found.append(
+        lines.append(
             f"{undecided} of {len(tested)} verdicts are undecided: more skies or "
             "trainings are needed to tell."
         )
-    return [line for line in [*found, *_doubts(spec, pairs)] if line]
+    return [*found, *map(Caveat, [*lines, *_doubts(spec, pairs)])]
 
 
-def _named(name: str, rows: pd.DataFrame) -> str:
-    """Say of which posteriors a remark is true, if of any."""
-    if rows.empty:
-        return ""
-    by_estimator = "; ".join(
-        f"{escape(str(estimator))}: {', '.join(map(escape, of_one.label))}"
+def _named(rows: pd.DataFrame) -> str:
+    """Name posteriors by their estimators."""
+    return "; ".join(
+        f"{estimator}: {', '.join(of_one.label)}"
         for estimator, of_one in rows.groupby("estimator", sort=False)
     )
-    return f"{words([name])} {REMARKS[name]} ({by_estimator})."
 
 
 def _doubts(spec: Mapping[str, Any], pairs: pd.DataFrame) -> list[str]:
@@ -235,7 +181,7 @@ def _doubts(spec: Mapping[str, Any], pairs: pd.DataFrame) -> list[str]:
         )
     lines.append("Errors leave out the scatter of another set of training skies.")
     if spec["nuisance"]:
-        lines.append(escape(spec["nuisance"]))
+        lines.append(spec["nuisance"])
     return lines
 
 
@@ -253,7 +199,7 @@ def facts(spec: Mapping[str, Any]) -> dict[str, str]:
     prior, fiducial = spec["cosmology"]["prior"], spec["cosmology"]["fiducial"]
     found = {
         "survey": survey["preset"] or f"n(z) from {SOURCES[survey['nz']]}",
-        "area": f"{_area(spec):,.0f} deg² in a tile, {spec['tiles']} of {all_tiles} "
+        "area": f"{_area(spec)} deg² in a tile, {spec['tiles']} of {all_tiles} "
         "tiles of a sky",
         "bins": f"{len(spec['mean_z'])}, mean redshifts {_list(spec['mean_z'])}",
         "galaxies": f"{_list(survey['n_gal_arcmin2'])} per arcmin² and bin",
@@ -306,32 +252,3 @@ def _list(values: float | Sequence[float]) -> str:
 def _range(ends: Sequence[float]) -> str:
     low, high = ends
     return f"{low:g} to {high:g}"
-
-
-def _costs(costs: pd.DataFrame) -> str:
-    """Tabulate what rules took, the most expensive first."""
-    if costs.empty:
-        return ""
-    ordered = costs.sort_values("seconds", ascending=False)
-    rows = [
-        [
-            text(row.rule),
-            number(row.jobs),
-            number(row.seconds / 3600, 2),
-            number(row.memory_mb / 1000, 2),
-        ]
-        for row in records(ordered)
-    ]
-    total = [
-        text("all"),
-        number(costs.jobs.sum()),
-        number(costs.seconds.sum() / 3600, 2),
-        number(costs.memory_mb.max() / 1000, 2),
-    ]
-    heads = ["rule", "jobs", "hours", "largest memory, GB"]
-    return (
-        "<h2>Cost</h2>\n"
-        + table(heads, [total, *rows])
-        + "<p>Sums over jobs, which run side by side, from benchmark files: of a job "
-        "that was resumed, the last run.</p>"
-    )

@@ -524,6 +524,13 @@ def train_code(study: Study, estimator: str) -> str:
     return _code_with("train", [type(study.estimators[estimator])])
 
 
+def summarise_code() -> str:
+    """Digest of the code and the templates that write the pages of the report."""
+    files = sorted((digests.PACKAGE / "report/templates").iterdir())
+    templates = hashlib.sha256(b"".join(file.read_bytes() for file in files))
+    return code("summarise") + templates.hexdigest()[:16]
+
+
 def attribute_code(study: Study, estimator: str) -> str:
     """Digest of the code that attributes estimates of an estimator."""
     return _code_with("attribute", [type(study.estimators[estimator])])
