@@ -154,7 +154,7 @@ def test_caveats_of_the_whole_study() -> None:
 
     found = text(widths())
     assert "1 of 2 pairs of bins differ from CAMB's, by up to 7.1 %" in found
-    assert "Gaussian: they hold nothing beyond" in found
+    assert "Skies are Gaussian" in found
     assert "one training" in found and "no baryonic feedback" in found
     assert "undecided" not in found and "prior" not in found
     assert "pairs of bins" not in text(widths(), PAIRS[:1])
@@ -165,6 +165,23 @@ def test_caveats_of_the_whole_study() -> None:
     limited = widths()
     limited.loc[limited.metric == "sigma_omega_m", "prior_limited"] = True
     assert "σ(Ωₘ)." in text(limited)
+
+
+def test_simulators_and_estimators_that_the_page_does_not_know() -> None:
+    changed = spec() | {
+        "simulator": {"name": "hydro", "cells": 512},
+        "caveat": HOSTILE,
+        "estimators": {"scattering": {"kind": "wavelets"}, "other": {"kind": "other"}},
+    }
+    page = first_page(changed, widths(), CLAIMS, FISHER, PAIRS, COSTS)
+    read = Read(page)
+    assert HOSTILE in read.data and "b" not in read.tags
+    assert ["simulator", "hydro"] in read.rows
+    assert ["estimators", "scattering (wavelets); other"] in read.rows
+    without = first_page(
+        changed | {"caveat": ""}, widths(), CLAIMS[2:], FISHER, PAIRS, COSTS
+    )
+    assert "<li></li>" not in without
 
 
 def test_no_baryons_are_missing_where_there_are_some() -> None:

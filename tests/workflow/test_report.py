@@ -207,7 +207,7 @@ def test_first_page_has_the_verdicts_and_the_caveats(
     claims = pd.read_csv(finished.folder / "results/ci/claims.csv")
     for row in claims.itertuples():
         assert row.claim in tour.first and row.claim_verdict in tour.first
-    for text in ("Caveats", "The skies are Gaussian", "one training", "3,438 deg²"):
+    for text in ("Caveats", "Skies are Gaussian", "one training", "3,438 deg²"):
         assert text in tour.first
     for rule in ("train_estimator", "simulate_skies"):
         assert rule in tour.first

@@ -25,17 +25,6 @@ REMARKS = {
     "widths",
 }
 SOURCES = {"table": "tables", "fits": "a FITS file", "smail": "a formula"}
-SIMULATORS = {
-    "lognormal": "The skies are lognormal. Spectra and the distribution of pixels are "
-    "about right, but there are no filaments, haloes or voids as gravity makes them: "
-    "what is found about peaks, voids and phases may be different in N-body skies.",
-    "gaussian": "The skies are Gaussian: they hold nothing beyond their spectra, and "
-    "tell nothing about what a network learns from non-Gaussian structures.",
-    "nbody": "The skies are those of a particle-mesh code in a periodic box: "
-    "structures larger than the box are missing, and small ones are smoothed.",
-    "cosmogrid": "The skies are those of CosmoGridV1, N-body simulations whose small "
-    "scales are limited by their softening and by pixels of nside 512.",
-}
 
 
 class Caveat(NamedTuple):
@@ -155,7 +144,8 @@ def _named(rows: pd.DataFrame) -> str:
 
 def _doubts(spec: Mapping[str, Any], pairs: pd.DataFrame) -> list[str]:
     """List what speaks against the whole study."""
-    seeds, lines = spec["seeds"], [SIMULATORS[spec["simulator"]["name"]]]
+    seeds = spec["seeds"]
+    lines = [spec["caveat"]] if spec["caveat"] else []
     differing = int((pairs.verdict == "differs").sum())
     if differing:
         worst = 100 * pairs.deviation.abs().max()
@@ -197,8 +187,9 @@ def facts(spec: Mapping[str, Any]) -> dict[str, str]:
     }
     mocks = grid["fiducial"]["skies"] * spec["tiles"]
     prior, fiducial = spec["cosmology"]["prior"], spec["cosmology"]["fiducial"]
+    source = SOURCES.get(survey["nz"], survey["nz"])
     found = {
-        "survey": survey["preset"] or f"n(z) from {SOURCES[survey['nz']]}",
+        "survey": survey["preset"] or f"n(z) from {source}",
         "area": f"{_area(spec)} deg² in a tile, {spec['tiles']} of {all_tiles} "
         "tiles of a sky",
         "bins": f"{len(spec['mean_z'])}, mean redshifts {_list(spec['mean_z'])}",
@@ -217,14 +208,18 @@ def facts(spec: Mapping[str, Any]) -> dict[str, str]:
         "grid": "cosmologies × skies: "
         + ", ".join(f"{name} {size}" for name, size in splits.items()),
         "estimators": "; ".join(
-            f"{name} ({', '.join([own['kind']] * (own['kind'] != name))}"
-            f"{', ' * (own['kind'] != name)}up to {own['steps']} steps)"
-            for name, own in spec["estimators"].items()
+            _estimator(name, own) for name, own in spec["estimators"].items()
         ),
         "trainings": f"{spec['seeds']} of each estimator and degradation",
         "seed": str(spec["seed"]),
     }  # fmt: skip
     return found
+
+
+def _estimator(name: str, own: Mapping[str, Any]) -> str:
+    notes = [own["kind"]] if own["kind"] != name else []
+    notes += [f"up to {own['steps']} steps"] if "steps" in own else []
+    return f"{name} ({', '.join(notes)})" if notes else name
 
 
 def _noise(survey: Mapping[str, Any]) -> str:

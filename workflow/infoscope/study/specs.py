@@ -262,6 +262,7 @@ def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
             for name, estimator in study.estimators.items()
         },
         "simulator": study.simulator.model_dump(mode="json", exclude={"root"}),
+        "caveat": study.simulator.caveat,
         "cosmology": study.cosmology.model_dump(mode="json"),
         "survey": study.survey.model_dump(mode="json", exclude=survey)
         | {"nz": study.survey.nz.kind},
