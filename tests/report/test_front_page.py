@@ -1,4 +1,4 @@
-"""The first page of the report says what was found, and what speaks against it."""
+"""The first page of the report has the results and their caveats."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_caveats_of_the_whole_study() -> None:
     assert "pairs of bins" not in text(widths(), PAIRS[:1])
     assert "1 of 2 verdicts are undecided" in text(widths(verdict="undecided"))
     assert "one training" not in text(widths(), training={"seeds": 3})
-    assert "2 trainings" in text(widths(), training={"seeds": 2})
+    assert "2 training runs" in text(widths(), training={"seeds": 2})
     assert "filaments" in text(widths(), simulator={"name": "lognormal"})
     limited = widths()
     limited.loc[limited.metric == "sigma_omega_m", "prior_limited"] = True
@@ -192,7 +192,7 @@ def test_no_baryons_are_missing_where_there_are_some() -> None:
 
 def test_facts_of_the_study() -> None:
     found = facts(spec())
-    assert found["area"] == "3,438 deg² in a tile, 12 of 12 tiles of a sky"
+    assert found["area"] == "3,438 deg² per tile, 12 of 12 tiles per sky"
     assert found["bins"] == "2, mean redshifts 0.312, 0.5"
     assert found["resolution"].startswith("nside 16, pixels of 220 arcmin, tiles of 16")
     assert "24 mock observations on 2 skies" in found["observed"]

@@ -11,8 +11,9 @@ import pytest
 from jinja2 import UndefinedError
 
 from infoscope.report import rendering
-from infoscope.report.rendering import ENVIRONMENT, TONES, render
+from infoscope.report.rendering import ENVIRONMENT, PRIOR_LIMITED, TONES, render
 from infoscope.report.rounding import p_value, rounded, with_error
+from infoscope.vocabulary import Agreement, Calibration, TrainingVerdict, Verdict
 
 ROOT = Path(__file__).parents[2]
 CELLS = """{% from "cells.html.jinja" import measured, number, p_value, words %}"""
@@ -145,5 +146,8 @@ def test_verdicts_are_words_in_colours() -> None:
     assert 'class="word good">supported<' in fill('{{ words(["supported"]) }}')
     assert 'class="word bad">differs<' in fill('{{ words(["differs"]) }}')
     assert 'class="word ">new<' in fill('{{ words(["new", "new"]) }}')
+    plain = {Verdict.REFERENCE, Calibration.CALIBRATED, TrainingVerdict.TRAINED}
+    words = {*Verdict, *Agreement, *Calibration, *TrainingVerdict, PRIOR_LIMITED}
+    assert set(TONES) == words - plain
     style = render("style.css")
     assert all(f".infoscope .{tone} {{" in style for tone in TONES.values())

@@ -1,4 +1,4 @@
-"""The first page of the report: what a study is, what it found, and what to doubt."""
+"""The first page of the report: what a study is, its results and their caveats."""
 
 from __future__ import annotations
 
@@ -8,34 +8,51 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from infoscope.report.rendering import SYMBOLS, Row, groups, records, render
+from infoscope.report.rendering import (
+    PRIOR_LIMITED,
+    SYMBOLS,
+    Row,
+    groups,
+    records,
+    remarks,
+    render,
+)
 from infoscope.report.rounding import rounded
+from infoscope.vocabulary import (
+    Agreement,
+    Calibration,
+    Metric,
+    NoiseOrder,
+    Split,
+    TrainingVerdict,
+    Verdict,
+)
 
-METRIC = "sigma_s8"
+METRIC = Metric.SIGMA_S8
 FEW_SEEDS = 3
 SQUARE_DEGREES = 4 * math.pi * (180 / math.pi) ** 2
 REMARKS = {
-    "prior-limited": "the prior narrows these posteriors, and their ratios understate "
-    "what was lost",
-    "falling": "more steps may make these posteriors narrower",
-    "overfit": "more skies may make these posteriors narrower",
-    "corrected": "these posteriors were over- or underconfident, and were tempered "
-    "until they were not",
-    "withheld": "these posteriors are not calibrated, and nothing is said of their "
-    "widths",
+    PRIOR_LIMITED: "the prior narrows these posteriors, and their ratios understate "
+    "the loss of information",
+    TrainingVerdict.FALLING: "more steps may make these posteriors narrower",
+    TrainingVerdict.OVERFIT: "more skies may make these posteriors narrower",
+    Calibration.CORRECTED: "these posteriors were too narrow or too wide, and have "
+    "been corrected",
+    Calibration.WITHHELD: "these posteriors are not calibrated, and their widths are "
+    "not shown",
 }
 SOURCES = {"table": "tables", "fits": "a FITS file", "smail": "a formula"}
 
 
 class Caveat(NamedTuple):
-    """What speaks against some widths, or all of them.
+    """A reason to doubt some of the widths, or all of them.
 
     Attributes
     ----------
     text
         A sentence.
     word
-        The remark on widths that it explains, if it does.
+        The remark that the sentence explains, if it explains one.
     """
 
     text: str
@@ -55,7 +72,7 @@ def first_page(
     Parameters
     ----------
     spec
-        What `specs.summarise` says of the study.
+        Summary of the study from `specs.summarise`.
     widths, claims, fisher, pairs
         Tables of results; claims may be empty.
     costs
@@ -67,7 +84,7 @@ def first_page(
         spec=spec,
         area=_area(spec),
         estimators=list(chosen.estimator.unique()),
-        widths=groups(chosen, "label"),
+        widths=groups(chosen, "degradation"),
         forecast=fisher.loc[fisher.prior == "box", METRIC].iloc[0],
         claims=groups(claims, ["claim", "claim_verdict"]),
         caveats=caveats(spec, widths, pairs),
@@ -82,7 +99,7 @@ def _area(spec: Mapping[str, Any]) -> str:
 
 
 def _costs(costs: pd.DataFrame) -> list[Row]:
-    """List what all rules took, and each, the most expensive first."""
+    """Costs of all rules together, then of each rule, the most expensive first."""
     if costs.empty:
         return []
     total: Row = {
@@ -97,123 +114,124 @@ def _costs(costs: pd.DataFrame) -> list[Row]:
 def caveats(
     spec: Mapping[str, Any], widths: pd.DataFrame, pairs: pd.DataFrame
 ) -> list[Caveat]:
-    """List what speaks against the widths.
+    """List the caveats, those of single widths first.
 
     Parameters
     ----------
-    spec
-        As of `first_page`.
-    widths, pairs
-        As of `first_page`.
+    spec, widths, pairs
+        As for `first_page`.
     """
     chosen = widths[widths.metric == METRIC]
-    true = {
-        "prior-limited": chosen.prior_limited,
-        "falling": chosen.training_verdict.str.contains("falling"),
-        "overfit": chosen.training_verdict.str.contains("overfit"),
-        "corrected": chosen.calibration == "corrected",
-        "withheld": chosen.calibration == "withheld",
-    }
-    found = [
-        Caveat(f"{REMARKS[name]} ({_named(chosen[of_rows])}).", name)
-        for name, of_rows in true.items()
-        if of_rows.any()
-    ]
-    others = widths[(widths.metric != METRIC) & widths.prior_limited]
-    lines = []
-    if not others.empty:
-        names = ", ".join(SYMBOLS[name] for name in others.metric.unique())
-        lines.append(f"The prior limits some of these, whose ratios mislead: {names}.")
-    tested = chosen[chosen.verdict != "reference"]
-    undecided = int((tested.verdict == "undecided").sum())
-    if undecided:
-        lines.append(
-            f"{undecided} of {len(tested)} verdicts are undecided: more skies or "
-            "trainings are needed to tell."
-        )
-    return [*found, *map(Caveat, [*lines, *_doubts(spec, pairs)])]
+    found = []
+    for word, meaning in REMARKS.items():
+        marked = chosen[[word in remarks(row) for row in records(chosen)]]
+        if not marked.empty:
+            found.append(Caveat(f"{meaning} ({_named(marked)}).", word))
+    return found + [Caveat(line) for line in _of_metrics(widths) + _of_all(spec, pairs)]
 
 
 def _named(rows: pd.DataFrame) -> str:
-    """Name posteriors by their estimators."""
+    """Labels of degradations, by estimator."""
     return "; ".join(
         f"{estimator}: {', '.join(of_one.label)}"
         for estimator, of_one in rows.groupby("estimator", sort=False)
     )
 
 
-def _doubts(spec: Mapping[str, Any], pairs: pd.DataFrame) -> list[str]:
-    """List what speaks against the whole study."""
-    seeds = spec["seeds"]
-    lines = [spec["caveat"]] if spec["caveat"] else []
-    differing = int((pairs.verdict == "differs").sum())
+def _of_metrics(widths: pd.DataFrame) -> list[str]:
+    """Caveats of metrics and verdicts as a whole."""
+    lines = []
+    limited = widths[(widths.metric != METRIC) & widths.prior_limited]
+    if not limited.empty:
+        names = ", ".join(SYMBOLS[name] for name in limited.metric.unique())
+        lines.append(
+            "The prior limits some widths in these metrics, and their ratios are "
+            f"misleading: {names}."
+        )
+    verdicts = widths[widths.metric == METRIC].verdict
+    tested = verdicts[verdicts != Verdict.REFERENCE]
+    undecided = int((tested == Verdict.UNDECIDED).sum())
+    if undecided:
+        lines.append(
+            f"{undecided} of {len(tested)} verdicts are undecided: more skies or "
+            "training runs are needed to decide."
+        )
+    return lines
+
+
+def _of_all(spec: Mapping[str, Any], pairs: pd.DataFrame) -> list[str]:
+    """Caveats of all results."""
+    lines = [spec["caveat"]]
+    differing = int((pairs.verdict == Agreement.DIFFERS).sum())
     if differing:
         worst = 100 * pairs.deviation.abs().max()
         lines.append(
             f"The spectra of {differing} of {len(pairs)} pairs of bins differ from "
-            f"CAMB's, by up to {rounded(worst, 2)} %: skies are not what theory says."
+            f"CAMB's, by up to {rounded(worst, 2)} %: the skies do not match theory."
         )
     if spec["simulator"].get("baryons") != "baryonified":
         lines.append("There is no baryonic feedback.")
     lines.append(
-        "Maps are the convergence itself, in the Born approximation: no reconstruction "
-        "from shear, no source clustering, no errors of redshifts or shapes."
+        "Maps are the true convergence in the Born approximation, without "
+        "reconstruction from shear, source clustering, or errors in redshifts or "
+        "shapes."
     )
+    seeds = spec["seeds"]
     if seeds == 1:
         lines.append(
-            "There is one training of each estimator: how much trainings scatter is "
-            "not known, and errors leave it out."
+            "There is one training run per estimator and degradation: the scatter "
+            "between training runs is unknown, and errors do not include it."
         )
     elif seeds < FEW_SEEDS:
         lines.append(
-            f"There are {seeds} trainings of each: their scatter is pooled over the "
-            "degradations of an estimator."
+            f"There are {seeds} training runs per estimator and degradation: their "
+            "scatter is pooled over the degradations of an estimator."
         )
-    lines.append("Errors leave out the scatter of another set of training skies.")
-    if spec["nuisance"]:
-        lines.append(spec["nuisance"])
-    return lines
+    lines.append(
+        "Errors do not include the scatter due to another set of training skies."
+    )
+    lines.append(spec["nuisance"])
+    return [line for line in lines if line]
 
 
 def facts(spec: Mapping[str, Any]) -> dict[str, str]:
-    """List what a reader should know of a study, as text."""
+    """List the properties of a study, as text."""
     survey, grid, simulator = spec["survey"], spec["grid"], spec["simulator"]
     side = survey["nside"] // survey["tile_nside"]
     pixel = math.sqrt(SQUARE_DEGREES / (12 * survey["nside"] ** 2)) * 60
     all_tiles = 12 * survey["tile_nside"] ** 2
-    splits = {
-        name: f"{grid[name]['cosmologies']} × {grid[name]['skies']}"
-        for name in ("train", "validation", "test")
-    }
-    mocks = grid["fiducial"]["skies"] * spec["tiles"]
+    splits = ", ".join(
+        f"{name} {grid[name]['cosmologies']} × {grid[name]['skies']}"
+        for name in (Split.TRAIN, Split.VALIDATION, Split.TEST)
+    )
+    skies = grid["fiducial"]["skies"]
     prior, fiducial = spec["cosmology"]["prior"], spec["cosmology"]["fiducial"]
     source = SOURCES.get(survey["nz"], survey["nz"])
-    found = {
+    shells = ""
+    if "shell_width_mpc" in simulator:
+        shells = f", shells of {simulator['shell_width_mpc']:g} Mpc"
+    return {
         "survey": survey["preset"] or f"n(z) from {source}",
-        "area": f"{_area(spec)} deg² in a tile, {spec['tiles']} of {all_tiles} "
-        "tiles of a sky",
+        "area": f"{_area(spec)} deg² per tile, {spec['tiles']} of {all_tiles} tiles "
+        "per sky",
         "bins": f"{len(spec['mean_z'])}, mean redshifts {_list(spec['mean_z'])}",
         "galaxies": f"{_list(survey['n_gal_arcmin2'])} per arcmin² and bin",
         "shape noise": _noise(survey),
         "alignment": _alignment(survey["intrinsic_alignment"]),
         "resolution": f"nside {survey['nside']}, pixels of {pixel:.3g} arcmin, tiles "
         f"of {side} × {side} pixels",
-        "simulator": simulator["name"]
-        + (f", shells of {simulator['shell_width_mpc']:g} Mpc"
-           if "shell_width_mpc" in simulator else ""),
-        "prior": "uniform, "
-        f"Ωₘ {_range(prior['omega_m'])}, σ₈ {_range(prior['sigma_8'])}",
+        "simulator": f"{simulator['name']}{shells}",
+        "prior": f"uniform, Ωₘ {_range(prior['omega_m'])}, "
+        f"σ₈ {_range(prior['sigma_8'])}",
         "observed": f"Ωₘ = {fiducial['omega_m']:g}, σ₈ = {fiducial['sigma_8']:g}: "
-        f"{mocks} mock observations on {grid['fiducial']['skies']} skies",
-        "grid": "cosmologies × skies: "
-        + ", ".join(f"{name} {size}" for name, size in splits.items()),
+        f"{skies * spec['tiles']} mock observations on {skies} skies",
+        "grid": f"cosmologies × skies: {splits}",
         "estimators": "; ".join(
             _estimator(name, own) for name, own in spec["estimators"].items()
         ),
-        "trainings": f"{spec['seeds']} of each estimator and degradation",
+        "training runs": f"{spec['seeds']} per estimator and degradation",
         "seed": str(spec["seed"]),
-    }  # fmt: skip
-    return found
+    }
 
 
 def _estimator(name: str, own: Mapping[str, Any]) -> str:
@@ -223,7 +241,7 @@ def _estimator(name: str, own: Mapping[str, Any]) -> str:
 
 
 def _noise(survey: Mapping[str, Any]) -> str:
-    if survey["noise"] == "none":
+    if survey["noise"] == NoiseOrder.NONE:
         return "none"
     return f"σₑ = {_list(survey['sigma_e'])}, added {survey['noise']} operations"
 

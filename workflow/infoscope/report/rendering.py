@@ -1,4 +1,4 @@
-"""Pages are templates, filled with plain values, which the templates escape."""
+"""Templates of the pages; they take plain values and escape them."""
 
 from __future__ import annotations
 
@@ -9,42 +9,48 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from infoscope.estimators.stopping import TRAINED
-from infoscope.inference.inference import CALIBRATED
 from infoscope.report import rounding
+from infoscope.vocabulary import (
+    Agreement,
+    Calibration,
+    Metric,
+    TrainingVerdict,
+    Verdict,
+)
 
 Row = dict[Hashable, Any]
 
+PRIOR_LIMITED = "prior-limited"
 # Names of the metrics in text
 SYMBOLS = {
-    "sigma_s8": "σ(S₈)",
-    "sigma_omega_m": "σ(Ωₘ)",
-    "sigma_sigma8": "σ(σ₈)",
-    "area68": "68 % area",
-    "area95": "95 % area",
-    "fom": "figure of merit",
-    "information": "information, in bits",
+    Metric.SIGMA_S8: "σ(S₈)",
+    Metric.SIGMA_OMEGA_M: "σ(Ωₘ)",
+    Metric.SIGMA_SIGMA8: "σ(σ₈)",
+    Metric.AREA68: "68 % area",
+    Metric.AREA95: "95 % area",
+    Metric.FOM: "figure of merit",
+    Metric.INFORMATION: "information, in bits",
 }
 # What a word means for a reader, as a class of style.css: colours only repeat it.
 TONES = {
-    "wider": "bad",
-    "narrower": "other",
-    "equivalent": "good",
-    "supported": "good",
-    "contradicted": "bad",
-    "agrees": "good",
-    "differs": "bad",
-    "undecided": "unknown",
-    "withheld": "bad",
-    "corrected": "warning",
-    "falling": "warning",
-    "overfit": "warning",
-    "prior-limited": "warning",
+    Verdict.WIDER: "bad",
+    Verdict.NARROWER: "other",
+    Verdict.EQUIVALENT: "good",
+    Verdict.SUPPORTED: "good",
+    Verdict.CONTRADICTED: "bad",
+    Verdict.UNDECIDED: "unknown",
+    Verdict.WITHHELD: "bad",
+    Agreement.AGREES: "good",
+    Agreement.DIFFERS: "bad",
+    Calibration.CORRECTED: "warning",
+    TrainingVerdict.FALLING: "warning",
+    TrainingVerdict.OVERFIT: "warning",
+    PRIOR_LIMITED: "warning",
 }
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template of the folder `templates`."""
+    """Fill in a template of the folder `templates`."""
     return ENVIRONMENT.get_template(template).render(values)
 
 
@@ -54,21 +60,18 @@ def records(frame: pd.DataFrame) -> list[Row]:
 
 
 def groups(frame: pd.DataFrame, by: str | list[str]) -> list[list[Row]]:
-    """Rows of a table that may be empty, in groups that are alike in some columns."""
+    """Rows of a table, grouped by one or more columns; the table may be empty."""
     if frame.empty:
         return []
     return [records(group) for _, group in frame.groupby(by, sort=False)]
 
 
 def remarks(row: Row) -> list[str]:
-    """Words on what a reader should know before believing a row of widths.csv."""
-    verdict = row["training_verdict"]
-    found: list[str] = [] if verdict == TRAINED else verdict.split(" and ")
-    if row["calibration"] != CALIBRATED:
-        found.append(row["calibration"])
-    if row["prior_limited"]:
-        found.append("prior-limited")
-    return found
+    """Words for the reasons to doubt a row of widths.csv."""
+    words = [*row["training_verdict"].split(" and "), row["calibration"]]
+    words += [PRIOR_LIMITED] if row["prior_limited"] else []
+    unsuspicious = (TrainingVerdict.TRAINED, Calibration.CALIBRATED)
+    return [word for word in words if word not in unsuspicious]
 
 
 def _blank_if_missing(value: Any) -> Any:

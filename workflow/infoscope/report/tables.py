@@ -10,19 +10,13 @@ from infoscope.results.widths import MEANINGS
 
 
 def widths_page(widths: pd.DataFrame) -> str:
-    """Show widths.csv, a table for each metric.
-
-    Parameters
-    ----------
-    widths
-        As `measure` makes it.
-    """
+    """Write the page of widths.csv, with a table per metric."""
     metrics = groups(widths, "metric")
     return render("widths.html.jinja", metrics=metrics, meanings=MEANINGS)
 
 
 def diagnostics_page(diagnostics: pd.DataFrame) -> str:
-    """Show diagnostics.csv: calibration, training and nuisance parameters."""
+    """Write the page of diagnostics.csv: calibration, training and nuisance."""
     names = ["marginalised_over", "conditioned_on"]
     return render(
         "diagnostics.html.jinja",
@@ -32,17 +26,17 @@ def diagnostics_page(diagnostics: pd.DataFrame) -> str:
 
 
 def claims_page(claims: pd.DataFrame) -> str:
-    """Show claims.csv, if there are any: each claim, and what was compared."""
+    """Write the page of claims.csv, which may be empty: a table per claim."""
     each = groups(claims, ["claim", "claim_verdict"])
     return render("claims.html.jinja", claims=each, meanings=CLAIM_MEANINGS)
 
 
 def fisher_page(fisher: pd.DataFrame) -> str:
-    """Show fisher.csv: the forecast without and with the prior, and the matrix."""
+    """Write the page of fisher.csv: forecasts without and with prior, and matrix."""
     metrics = [name for name in SYMBOLS if name in fisher]
     return render("fisher.html.jinja", rows=records(fisher), metrics=metrics)
 
 
 def skies_page(pairs: pd.DataFrame) -> str:
-    """Show skies_pairs.csv: deviations of the spectra from theory, in per cent."""
+    """Write the page of skies_pairs.csv: deviations of the spectra from theory."""
     return render("skies_pairs.html.jinja", rows=records(pairs))

@@ -35,7 +35,7 @@ def run(
     Parameters
     ----------
     spec
-        What `specs.summarise` says of the study.
+        Summary of the study from `specs.summarise`.
     widths, diagnostics, fisher, pairs
         Tables of results.
     claims

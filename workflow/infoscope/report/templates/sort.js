@@ -1,4 +1,4 @@
-// A click on the head of a column sorts the rows, a second one the other way round.
+// A click on a column heading sorts the rows; a second click reverses the order.
 for (const head of document.querySelectorAll("th")) {
   head.style.cursor = "pointer";
   head.title = "Sort";
