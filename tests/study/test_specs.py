@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.seeds import seed_of

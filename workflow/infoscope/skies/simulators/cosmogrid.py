@@ -21,8 +21,8 @@ class CosmoGrid(Simulator):
 
     name: Literal["cosmogrid"] = "cosmogrid"
     caveat = (
-        "The skies are those of CosmoGridV1, N-body simulations whose small scales are "
-        "limited by their softening and by pixels of nside 512."
+        "Skies are CosmoGridV1 N-body simulations: softening and pixels of nside 512 "
+        "limit their small scales."
     )
     rules = "cosmogrid"
     pixel_averaged = True

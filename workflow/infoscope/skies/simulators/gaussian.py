@@ -21,8 +21,8 @@ class Gaussian(ShellSimulator):
 
     name: Literal["gaussian"] = "gaussian"
     caveat = (
-        "The skies are Gaussian. They contain nothing beyond their spectra, so they do "
-        "not show what a network learns from non-Gaussian structures."
+        "Skies are Gaussian: power spectra contain all their information, and the "
+        "study cannot show what a network learns from non-Gaussian structure."
     )
 
     def skies(

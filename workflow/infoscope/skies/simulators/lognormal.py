@@ -21,9 +21,9 @@ class Lognormal(ShellSimulator):
 
     name: Literal["lognormal"] = "lognormal"
     caveat = (
-        "The skies are lognormal. Spectra and the distribution of pixels are about "
-        "right, but there are no filaments, haloes or voids as gravity makes them: "
-        "results on peaks, voids and phases may be different in N-body skies."
+        "Skies are lognormal: power spectra and the distribution of pixel values are "
+        "about right, but gravity has formed no filaments, haloes or voids. Results "
+        "on peaks, voids and phases may differ in N-body skies."
     )
 
     def skies(

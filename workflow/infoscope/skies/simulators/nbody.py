@@ -36,7 +36,7 @@ class NBody(ShellSimulator):
 
     name: Literal["nbody"] = "nbody"
     caveat = (
-        "The skies are those of a particle-mesh code in a periodic box: structures "
+        "Skies are from a particle-mesh simulation of a periodic box: structures "
         "larger than the box are missing, and small ones are smoothed."
     )
 
