@@ -1,1 +1,1 @@
-"""Spherical transforms, tiles and pixel windows: arrays in, arrays out."""
+"""Spherical harmonic transforms, tiles and pixel windows of HEALPix maps."""

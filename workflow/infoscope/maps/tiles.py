@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import ducc0
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, Shaped
+    from numpy.typing import NDArray
 
 
 def pixel_side(nside: int) -> float:
-    """Side of a pixel in radians: the square root of its area."""
+    """Return the side of a pixel in radians, the square root of its area."""
     return float(np.sqrt(4 * np.pi / 12)) / nside
 
 
 def nside_of(n_pix: int) -> int:
-    """Nside of a HEALPix map of the full sphere."""
+    """Return the nside of a HEALPix map of the full sphere.
+
+    >>> nside_of(49152)
+    64
+    """
     return int(np.sqrt(n_pix // 12))
 
 
 @cache
-def _tile_order(nside: int, tile_nside: int) -> NDArray:
-    """RING index of every pixel of every tile, shape (n_tile, side, side).
+def _tile_order(nside: int, tile_nside: int) -> Int[NDArray, "n_tile side side"]:
+    """Return the RING index of every pixel of every tile.
 
     Within a superpixel the NESTED index interleaves the bits of the two coordinates
-    along the sides of the rhombus, so un-interleaving them gives a square image.
+    along the sides of the rhombus. De-interleaving them gives a square image.
     """
     side = nside // tile_nside
     index = np.arange(side)
@@ -37,20 +45,26 @@ def _tile_order(nside: int, tile_nside: int) -> NDArray:
     return ducc0.healpix.Healpix_Base(nside, "NEST").nest2ring(order)
 
 
-def to_tiles(maps: NDArray, tile_nside: int) -> NDArray:
-    """Cut RING maps (n_bins, n_pix) into tiles (n_bins, n_tile, side, side)."""
+def to_tiles(
+    maps: Shaped[NDArray, "n_bins n_pix"], tile_nside: int
+) -> Shaped[NDArray, "n_bins n_tile side side"]:
+    """Cut maps in RING order into tiles."""
     return maps[:, _tile_order(nside_of(maps.shape[1]), tile_nside)]
 
 
-def from_tiles(tiles: NDArray, tile_nside: int) -> NDArray:
-    """Put tiles (n_bins, n_tile, side, side) back on the sphere, RING order."""
+def from_tiles(
+    tiles: Shaped[NDArray, "n_bins n_tile side side"], tile_nside: int
+) -> Shaped[NDArray, "n_bins n_pix"]:
+    """Assemble maps in RING order from tiles."""
     n_bins, n_tile, side, _ = tiles.shape
     maps = np.empty((n_bins, n_tile * side**2), tiles.dtype)
     maps[:, _tile_order(side * tile_nside, tile_nside)] = tiles
     return maps
 
 
-def averaged(maps: NDArray, nside: int) -> NDArray:
-    """Mean over the pixels of RING maps (n_bins, n_pix) in each pixel of `nside`."""
+def averaged(
+    maps: Float[NDArray, "n_bins n_pix"], nside: int
+) -> Float[NDArray, "n_bins n_pix_coarse"]:
+    """Downgrade maps in RING order to a coarser `nside` by averaging pixels."""
     mean = to_tiles(maps, nside).mean(axis=(2, 3), keepdims=True, dtype=np.float64)
     return from_tiles(mean, nside)
