@@ -1,1 +1,1 @@
-"""Cosmological parameters, distances and matter power."""
+"""Cosmological parameters, distances and matter power spectra."""

@@ -1,41 +1,44 @@
-"""Background and matter power from the Boltzmann code CAMB.
+"""Background and matter power spectrum from the Boltzmann code CAMB.
 
-Its transfer functions take 0.7 s and depend on Ω_m, while another σ_8 takes a hundredth
-of that. Between Chebyshev nodes of the prior all is smooth: with 12 × 8 of them the
-error of the power, 2·10⁻⁴ (rms), is that of CAMB's own tables, and the table costs as
-much as a dozen cosmologies.
+The transfer functions depend on Ω_m and take 0.7 s; changing σ_8 takes a hundredth of
+that. The power spectrum is smooth between the Chebyshev nodes of the prior. With
+12 × 8 nodes the interpolation error, 2·10⁻⁴ (rms), equals that of CAMB's own tables,
+and the table costs as much as a dozen cosmologies.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import camb
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import Background, Matter, MatterTable, chebyshev_nodes
 from infoscope.cosmology.parameters import C_KM_S, Z_MAX
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 N_OMEGA_M, N_SIGMA_8 = 12, 8
 Z_POWER = np.linspace(0, Z_MAX, 40)
-# the largest is far beyond ℓ_max / χ of every shell that matters
+# the largest k is far beyond ℓ_max / χ of every shell that contributes
 K_MPC = np.geomspace(1e-4, 10, 400)
 Z_BACKGROUND = np.linspace(0, Z_MAX, 251)
 K_LINEAR = 0.05
 INITIAL_AS = 2e-9
 
 
-def matter_of(theta: NDArray, config: CosmologyConfig) -> Matter:
-    """Compute the matter of one cosmology.
+def matter_of(theta: Float[NDArray, " 2"], config: CosmologyConfig) -> Matter:
+    """Compute the background and matter power of one cosmology.
 
     Parameters
     ----------
     theta
         (Ω_m, σ_8).
     config
-        The fixed parameters.
+        Fixed parameters.
     """
     omega_m, sigma_8 = (float(value) for value in theta)
     results = _transfer_functions(omega_m, config)
@@ -47,7 +50,7 @@ def matter_of(theta: NDArray, config: CosmologyConfig) -> Matter:
 
 
 def tabulate(config: CosmologyConfig) -> MatterTable:
-    """Compute the matter at the nodes of a prior."""
+    """Compute the background and matter power at the Chebyshev nodes of the prior."""
     nodes = chebyshev_nodes(*config.prior.omega_m, N_OMEGA_M)
     sigmas = chebyshev_nodes(*config.prior.sigma_8, N_SIGMA_8)
     backgrounds, linears, powers = [], [], []
@@ -83,14 +86,14 @@ def _transfer_functions(omega_m: float, config: CosmologyConfig) -> Any:
         num_massive_neutrinos=0,
     )
     parameters.InitPower.set_params(As=INITIAL_AS, ns=config.n_s)
-    # without the CMB: a third of the time, σ_8 and P(k) the same to 3e-4
+    # skipping the CMB takes a third of the time; σ_8 and P(k) change by 3e-4 at most
     parameters.WantCls = False
     parameters.set_matter_power(redshifts=Z_POWER[::-1], kmax=K_MPC[-1], silent=True)
     return camb.get_transfer_functions(parameters)
 
 
 def _spectra(results: Any, primordial: float, *, nonlinear: bool) -> Any:
-    """Interpolator of P(z, k) for an amplitude A_s of the primordial power."""
+    """Return an interpolator of P(z, k) for a primordial amplitude A_s."""
     results.Params.InitPower.As = primordial
     model = camb.model.NonLinear_both if nonlinear else camb.model.NonLinear_none
     results.Params.NonLinear = model
@@ -101,8 +104,10 @@ def _spectra(results: Any, primordial: float, *, nonlinear: bool) -> Any:
     )
 
 
-def _linear(results: Any, omega_m: float, h: float) -> tuple[Background, NDArray]:
-    """Background, and logarithm of the linear power for σ_8 = 1."""
+def _linear(
+    results: Any, omega_m: float, h: float
+) -> tuple[Background, Float[NDArray, " n_k"]]:
+    """Return the background, and the logarithm of the linear power for σ_8 = 1."""
     linear = _spectra(results, INITIAL_AS, nonlinear=False)
     growth = [linear.P(z, K_LINEAR) / linear.P(0, K_LINEAR) for z in Z_BACKGROUND]
     background = Background(
@@ -116,10 +121,11 @@ def _linear(results: Any, omega_m: float, h: float) -> tuple[Background, NDArray
     return background, np.log(linear.P(0, K_MPC) / results.get_sigma8_0() ** 2)
 
 
-def _log_power(results: Any, sigma_8: float) -> NDArray:
-    """Logarithm of the non-linear power (n_z, n_k) at σ_8."""
+def _log_power(results: Any, sigma_8: float) -> Float[NDArray, "n_z n_k"]:
+    """Return the logarithm of the non-linear power at σ_8."""
     _spectra(results, INITIAL_AS, nonlinear=False)
-    # σ_8 is met by rescaling A_s, which leaves the transfer functions as they are
+    # rescaling A_s to match σ_8 does not change the transfer functions
     primordial = INITIAL_AS * (sigma_8 / results.get_sigma8_0()) ** 2
-    power: NDArray = _spectra(results, primordial, nonlinear=True).P(Z_POWER, K_MPC)
-    return np.log(power)
+    power = _spectra(results, primordial, nonlinear=True).P(Z_POWER, K_MPC)
+    log_power: NDArray = np.log(power)
+    return log_power

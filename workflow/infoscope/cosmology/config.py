@@ -1,4 +1,4 @@
-"""Config of the cosmology: what is sampled and what is fixed."""
+"""Config of the cosmology: sampled and fixed parameters."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Prior(Model):
 
 
 class Parameters(Model):
-    """The two parameters that a study infers."""
+    """The two inferred parameters."""
 
     omega_m: float = Field(0.2915, gt=0, lt=1, description="Ω_m.")
     sigma_8: float = Field(0.7835, gt=0, description="σ_8.")
 
 
 class CosmologyConfig(Model):
-    """Flat ΛCDM: what is sampled, what is fixed and where the mocks are made."""
+    """Flat ΛCDM: the prior, the fiducial cosmology and the fixed parameters."""
 
     prior: Prior = Field(Prior(), description="Prior of (Ω_m, σ_8).")
     fiducial: Parameters = Field(

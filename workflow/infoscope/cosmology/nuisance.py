@@ -1,51 +1,53 @@
-"""Nuisance parameters: what varies from sky to sky and is not inferred."""
+"""Nuisance parameters: they vary from sky to sky and are not inferred."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class Nuisance:
-    """Nuisance parameters of some skies.
+    """Nuisance parameters of a set of skies.
 
     Attributes
     ----------
     names
-        Their names, k of them.
+        Names of the parameters.
     values
-        Shape (n_sky, k).
+        Values in each sky.
     fiducial
-        Values (k,) of the mock observations.
+        Values in the mock observations.
     """
 
     names: tuple[str, ...]
-    values: Array
-    fiducial: Array
+    values: Float[NDArray, "n_sky n_nuisance"]
+    fiducial: Float[NDArray, " n_nuisance"]
 
     @classmethod
     def none(cls, n_sky: int) -> Nuisance:
-        """No parameters."""
+        """Return an empty set of parameters."""
         return cls((), np.empty((n_sky, 0)), np.empty(0))
 
     def joined(self, other: Nuisance) -> Nuisance:
-        """Put the parameters of `other`, for the same skies, beside these."""
+        """Append the parameters of `other`, which belong to the same skies."""
         return Nuisance(
             self.names + other.names,
             np.concatenate([self.values, other.values], axis=1),
             np.concatenate([self.fiducial, other.fiducial]),
         )
 
-    def offsets(self, names: Sequence[str]) -> Array:
-        """Offsets (n_sky, k) from the fiducial, in units of the scatter over skies.
+    def offsets(self, names: Sequence[str]) -> Float[NDArray, "n_sky n_names"]:
+        """Return offsets from the fiducial, in units of the scatter over skies.
 
         Raises
         ------
@@ -61,5 +63,4 @@ class Nuisance:
                     f"posterior.condition_on: {name} is the same in all test skies; "
                     "remove it"
                 )
-        result: Array = (values - self.fiducial[columns]) / scatter
-        return result
+        return (values - self.fiducial[columns]) / scatter
