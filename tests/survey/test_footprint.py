@@ -69,7 +69,9 @@ def test_fraction_lets_holes_be(tmp_path: Path) -> None:
 
 def test_mask_of_another_nside_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "m.fits", np.ones(12 * 16**2))
-    with pytest.raises(InfoscopeError, match="has nside 16, and the survey 32; make"):
+    with pytest.raises(
+        InfoscopeError, match="nside 16, but survey.nside is 32; convert"
+    ):
         selected_tiles(path, NSIDE, TILE_NSIDE, 1)
 
 

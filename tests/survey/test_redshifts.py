@@ -53,7 +53,7 @@ def test_bins_of_several_files_follow_one_another(tmp_path: Path) -> None:
     nz = read_tables([tmp_path / name for name in "abc"])
     np.testing.assert_allclose(nz.density, read_nz(TABLE).density, rtol=1e-12)
     np.savetxt(tmp_path / "c", whole[::2, [0, 4]])
-    with pytest.raises(InfoscopeError, match=r"c: has other redshifts than .*a; all"):
+    with pytest.raises(InfoscopeError, match=r"c: redshifts differ from .*a; all"):
         read_tables([tmp_path / name for name in "abc"])
 
 
@@ -175,7 +175,7 @@ def test_bias_moves_bins_the_other_way() -> None:
     ("edges", "number"), [([0.1, 0.5, 4, 5], 3), ([-0.5, -0.3, 1], 1)]
 )
 def test_empty_bin_is_refused(edges: list[float], number: int) -> None:
-    named = rf"survey\.nz: bin {number} has a share of only .* of all galaxies"
+    named = rf"survey\.nz: bin {number} contains a fraction of only .* of all galaxies"
     with pytest.raises(InfoscopeError, match=named):
         smail(SmailNz(**LSST_Y1, edges=edges))
 

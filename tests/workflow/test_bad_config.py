@@ -57,7 +57,10 @@ def test_mistake_is_one_line(tmp_path: Path, key: str, value, named: str) -> Non
 @pytest.mark.parametrize(
     ("survey", "named"),
     [
-        ({"mask": "16.fits"}, "survey.mask: 16.fits: has nside 16, and the survey 32"),
+        (
+            {"mask": "16.fits"},
+            "survey.mask: 16.fits: has nside 16, but survey.nside is 32",
+        ),
         ({"mask": "32.fits"}, "survey.mask: 32.fits: no tile has 100% of its pixels"),
         (
             {"nz": {"kind": "fits", "file": "16.fits"}},

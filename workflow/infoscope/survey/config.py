@@ -20,18 +20,18 @@ class TableNz(Model):
     kind: Literal["table"] = "table"
     files: list[InputFile] = Field(
         min_length=1,
-        description="Tables with the columns z, n_1, n_2 … of the tomographic bins: "
-        "one for all bins, or several, whose bins follow one another.",
+        description="Tables with the columns z, n_1, n_2 …, one column per tomographic "
+        "bin. The bins of several tables are concatenated.",
     )
 
     @property
     def paths(self) -> list[Path]:
-        """Files that are read."""
+        """Input files."""
         return [Path(file) for file in self.files]
 
 
 class FitsNz(Model):
-    """n(z) from a FITS file with data of two-point functions."""
+    """n(z) from a FITS file in the "2pt" format."""
 
     kind: Literal["fits"] = "fits"
     file: InputFile = Field(description="FITS file.")
@@ -41,30 +41,35 @@ class FitsNz(Model):
 
     @property
     def paths(self) -> list[Path]:
-        """Files that are read."""
+        """Input files."""
         return [Path(self.file)]
 
 
 class SmailNz(Model):
-    """All n(z) ∝ z^α exp[−(z / z0)^β], cut into bins of photometric redshift."""
+    """n(z) ∝ z^α exp[−(z / z0)^β], divided into bins of photometric redshift."""
 
     kind: Literal["smail"] = "smail"
-    z0: float = Field(gt=0, description="Redshift z0 of the cut-off.")
-    alpha: float = Field(2, gt=0, description="Power α at low redshift.")
+    z0: float = Field(gt=0, description="Cut-off redshift z0.")
+    alpha: float = Field(2, gt=0, description="Power-law index α at low redshift.")
     beta: float = Field(gt=0, description="Steepness β of the cut-off.")
     sigma_z: float = Field(
         ge=0.01,
         le=0.5,
-        description="Scatter of the photometric redshifts, in units of 1 + z.",
+        description="Scatter of photometric redshifts, in units of 1 + z.",
     )
     bias: float = Field(
-        0.0, ge=-0.2, le=0.2, description="Their bias, in units of 1 + z."
+        0.0,
+        ge=-0.2,
+        le=0.2,
+        description="Bias of photometric redshifts, in units of 1 + z.",
     )
     n_bins: int | None = Field(
-        None, ge=1, le=20, description="Number of bins with equal numbers of galaxies."
+        None, ge=1, le=20, description="Number of equally populated bins."
     )
     edges: list[float] | None = Field(
-        None, min_length=2, description="Instead: photometric redshifts between bins."
+        None,
+        min_length=2,
+        description="Edges of the bins in photometric redshift, instead of `n_bins`.",
     )
     paths: ClassVar[list[Path]] = []
 

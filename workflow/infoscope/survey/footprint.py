@@ -1,4 +1,4 @@
-"""The footprint of a survey: which tiles a mask selects."""
+"""The footprint of a survey: the tiles that a mask selects."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from infoscope.errors import InfoscopeError
 def selected_tiles(
     path: Path, nside: int, tile_nside: int, fraction: float
 ) -> list[int]:
-    """Find the tiles that lie in a mask.
+    """Select the tiles inside a mask.
 
     Parameters
     ----------
     path
-        HEALPix FITS file in either order; pixels above 0 are inside, those that are
-        missing or `UNSEEN` outside.
+        HEALPix FITS file in either order. Pixels above 0 are inside; missing and
+        `UNSEEN` pixels are outside.
     nside, tile_nside
-        Of the maps, and of the superpixels that are the tiles.
+        HEALPix nside of the maps, and of the superpixels that are the tiles.
     fraction
-        Smallest share of the pixels of a tile that is inside.
+        Minimum fraction of the pixels of a tile that must be inside.
 
     Returns
     -------
-        Numbers of the tiles, the NESTED indices of their superpixels.
+        The selected tiles, as NESTED indices of their superpixels.
 
     Raises
     ------
     InfoscopeError
-        If there is no such mask, its nside is another one, or no tile is left.
+        If the mask cannot be read, has a different nside, or selects no tile.
     """
-    # takes two seconds to import
+    # importing healpy takes two seconds
     import healpy
 
     try:
@@ -43,16 +43,16 @@ def selected_tiles(
         raise InfoscopeError(f"survey.mask: {path}: {message}") from None
     if healpy.npix2nside(len(mask)) != nside:
         raise InfoscopeError(
-            f"survey.mask: {path}: has nside {healpy.npix2nside(len(mask))}, and the "
-            f"survey {nside}; make it with healpy.ud_grade"
+            f"survey.mask: {path}: has nside {healpy.npix2nside(len(mask))}, but "
+            f"survey.nside is {nside}; convert the mask with healpy.ud_grade"
         )
-    # a superpixel is a run of NESTED pixels; UNSEEN is negative
+    # the pixels of a superpixel are contiguous in NESTED order; UNSEEN is negative
     inside = (mask.reshape(12 * tile_nside**2, -1) > 0).mean(axis=1)
     tiles = np.flatnonzero(inside >= fraction)
     if not len(tiles):
         raise InfoscopeError(
-            f"survey.mask: {path}: no tile has {fraction:.0%} of its pixels inside, at "
-            f"most {inside.max():.1%}; tiles get smaller with a larger tile_nside, and "
-            "mask_fraction lets some pixels be outside"
+            f"survey.mask: {path}: no tile has {fraction:.0%} of its pixels inside the "
+            f"mask, at most {inside.max():.1%}; increase survey.tile_nside for smaller "
+            "tiles or lower survey.mask_fraction"
         )
     return [int(tile) for tile in tiles]

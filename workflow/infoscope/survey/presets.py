@@ -1,7 +1,7 @@
-"""Presets: keys of `survey` that make it like a survey that exists or is planned.
+"""Presets: keys of `survey` that resemble existing or planned surveys.
 
-Numbers are per tomographic bin, σ_e per component of the ellipticity. docs/surveys.md
-says how far each is from the survey whose name it has.
+Values are per tomographic bin; σ_e is per component of the ellipticity. The differences
+between each preset and the survey it is named after are listed in docs/surveys.md.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sigma_e": [0.243, 0.262, 0.259, 0.301],
     },
     # n_eff and σ_e: Giblin et al. 2021, arXiv 2007.01845
-    # edges, and mean redshifts that the rest is fitted to: Hildebrandt et al. 2021,
-    # arXiv 2007.15635
+    # bin edges, and mean redshifts that the other numbers are fitted to: Hildebrandt et
+    # al. 2021, arXiv 2007.15635
     "kids_1000_like": {
         "nz": {
             "kind": "smail",

@@ -1,4 +1,4 @@
-"""The survey: its bins, shape noise, and tiles (square pieces of a HEALPix map)."""
+"""The survey: redshift distributions, tomographic bins and shape noise."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.cosmology.parameters import Z_MAX, comoving_distance_mpc
 from infoscope.errors import InfoscopeError
 from infoscope.maps.tiles import pixel_side
 
-CHECKSUM = ", checksum "  # stands in the first line of a table, before it
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
+CHECKSUM = ", checksum "  # precedes the checksum in the first line of a table
 ARCMIN2_SKY = 4 * np.pi * (180 * 60 / np.pi) ** 2
 
 
@@ -26,22 +30,22 @@ class RedshiftDistribution:
     Attributes
     ----------
     z
-        Redshifts, shape (n_z,).
+        Redshifts.
     density
-        Normalised n(z), shape (n_bins, n_z).
+        n(z) of each bin, normalised to 1.
     """
 
-    z: NDArray
-    density: NDArray
+    z: Float[NDArray, " n_z"]
+    density: Float[NDArray, "n_bins n_z"]
 
     @property
-    def mean(self) -> NDArray:
-        """Mean redshift of each bin, shape (n_bins,)."""
+    def mean(self) -> Float[NDArray, " n_bins"]:
+        """Mean redshift of each bin."""
         return np.trapezoid(self.z * self.density, self.z, axis=1)
 
     @property
     def last_z(self) -> float:
-        """Redshift of the last galaxies of all bins."""
+        """Largest redshift at which any bin contains galaxies."""
         return float(self.z[self.density.max(axis=0) > 0][-1])
 
 
@@ -51,14 +55,14 @@ def read_nz(path: Path) -> RedshiftDistribution:
     Raises
     ------
     InfoscopeError
-        If the file is missing or is no n(z), or not the one that was written.
+        If the file cannot be read, is not a valid n(z) or does not match its checksum.
     """
     try:
         first, _, rest = (content := path.read_text()).partition("\n")
         if CHECKSUM in first and first.rpartition(CHECKSUM)[2] != checksum(rest):
             raise InfoscopeError(
-                f"survey.nz: {path}: does not have the checksum of its first line: "
-                "delete it and run again, or the checksum if you have edited the table"
+                f"survey.nz: {path}: does not match the checksum in its first line: "
+                "delete the file and run again, or only the checksum if you edited it"
             )
         if not content.strip():
             raise ValueError("is empty")
@@ -71,26 +75,28 @@ def read_nz(path: Path) -> RedshiftDistribution:
 
 
 def checksum(content: str) -> str:
-    """Sum by which a table is known again."""
+    """Return the checksum of the rows of a table."""
     return f"{zlib.crc32(content.encode()):08x}"
 
 
-def checked_nz(z: NDArray, density: NDArray, place: str) -> RedshiftDistribution:
-    """Normalise n(z) of shape (n_bins, n_z).
+def checked_nz(
+    z: Float[NDArray, " n_z"], density: Float[NDArray, "n_bins n_z"], place: str
+) -> RedshiftDistribution:
+    """Validate and normalise n(z).
 
     Raises
     ------
     InfoscopeError
-        If it is no n(z); `place` says where it is from.
+        If n(z) is not valid; `place` names its source.
     """
     finite = np.isfinite(z).all() and np.isfinite(density).all()
     if not finite or (np.diff(z) <= 0).any() or (density < 0).any():
         raise InfoscopeError(
-            f"survey.nz: {place}: z must increase and n(z) be finite and ≥ 0"
+            f"survey.nz: {place}: z must increase, and n(z) must be finite and ≥ 0"
         )
     if z[density.max(axis=0) > 0][-1:].sum() > Z_MAX:
         raise InfoscopeError(
-            f"survey.nz: {place}: has galaxies beyond z = {Z_MAX}; cut n(z) there"
+            f"survey.nz: {place}: n(z) extends beyond z = {Z_MAX}; truncate it there"
         )
     norm = np.asarray(np.trapezoid(density, z, axis=1))
     if (norm <= 0).any():
@@ -100,28 +106,28 @@ def checked_nz(z: NDArray, density: NDArray, place: str) -> RedshiftDistribution
 
 @dataclass(frozen=True)
 class Survey:
-    """What operations need to know of a survey.
+    """Properties of a survey that operations use.
 
     Attributes
     ----------
     nside, tile_nside
         HEALPix nside of the maps and of the superpixels that are the tiles.
     omega_m, h
-        The fiducial, which turns comoving lengths into angles.
+        Fiducial values, used to convert comoving lengths to angles.
     mean_z, n_gal_arcmin2, sigma_e
-        Mean redshift, galaxy density and shape noise of a galaxy (standard deviation
-        of one component of the ellipticity) in each bin, shape (n_bins,).
+        Mean redshift, galaxy density (arcmin⁻²) and shape noise per galaxy (standard
+        deviation of one component of the ellipticity) in each bin.
     noise_factor
-        What operations have multiplied the noise with.
+        Factor that operations have applied to the noise.
     """
 
     nside: int
     tile_nside: int
     omega_m: float
     h: float
-    mean_z: NDArray
-    n_gal_arcmin2: NDArray
-    sigma_e: NDArray
+    mean_z: Float[NDArray, " n_bins"]
+    n_gal_arcmin2: Float[NDArray, " n_bins"]
+    sigma_e: Float[NDArray, " n_bins"]
     noise_factor: float = 1.0
 
     @property
@@ -130,7 +136,7 @@ class Survey:
         return len(self.mean_z)
 
     @property
-    def chi_mpc_h(self) -> NDArray:
+    def chi_mpc_h(self) -> Float[NDArray, " n_bins"]:
         """Comoving distance in Mpc/h at the mean redshift of each bin."""
         return self.h * comoving_distance_mpc(self.mean_z, self.omega_m, self.h)
 
@@ -140,13 +146,13 @@ class Survey:
         return pixel_side(self.nside)
 
     @property
-    def noise_sigma(self) -> NDArray:
-        """Standard deviation of the shape noise, σ_e / √(n_gal A_pix), of a pixel."""
+    def noise_sigma(self) -> Float[NDArray, " n_bins"]:
+        """Standard deviation of the shape noise per pixel, σ_e / √(n_gal A_pix)."""
         area = ARCMIN2_SKY / (12 * self.nside**2)
         return self.noise_factor * self.sigma_e / np.sqrt(self.n_gal_arcmin2 * area)
 
     def selected(self, indices: Sequence[int]) -> Survey:
-        """Keep some bins, given by indices from 0."""
+        """Return the survey with only the bins of the given indices, from 0."""
         chosen = list(indices)
         return replace(
             self,
@@ -156,7 +162,7 @@ class Survey:
         )
 
     def summed(self) -> Survey:
-        """Put all galaxies in one bin, where σ_e² is their mean."""
+        """Return the survey with all galaxies in one bin, where σ_e² is their mean."""
         share = self.n_gal_arcmin2 / self.n_gal_arcmin2.sum()
         return replace(
             self,
