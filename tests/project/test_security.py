@@ -300,7 +300,9 @@ def test_name_of_an_input_that_means_something_else_is_refused(name: str) -> Non
     ):
         with pytest.raises(InfoscopeError) as caught:
             parse_study(good(**changes))
-        assert str(caught.value).startswith(f"config: {key}: {name!r}: Snakemake has")
+        message = str(caught.value)
+        assert message.startswith(f"config: {key}: {name!r}: braces, line breaks and")
+        assert "Snakemake" in message
 
 
 def test_file_that_the_config_does_not_name_is_not_imported(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infoscope import eta as pace
+from infoscope import eta
 from infoscope.errors import InfoscopeError
 from infoscope.eta import duration, log_progress
 from infoscope.run import status
@@ -205,7 +205,7 @@ def test_a_job_says_how_long_it_will_take(
     log = logging.getLogger("infoscope.test")
     with caplog.at_level(logging.INFO, log.name):
         for _ in log_progress(range(10), 10, "skies", log):
-            clock[0] += 0.6 * pace.SILENCE
+            clock[0] += 0.6 * eta.LOG_INTERVAL
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "2 of 10 skies, about 48 s left"
     assert lines[-1] == "10 of 10 skies, about 0 s left"

@@ -1,5 +1,5 @@
-"""Errors whose message is meant for the user."""
+"""The base class of errors whose message is meant for the user."""
 
 
 class InfoscopeError(Exception):
-    """Something the user can mend: one sentence that names it and says how."""
+    """An error the user can fix: a one-line message names its cause and the remedy."""

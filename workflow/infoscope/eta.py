@@ -1,4 +1,4 @@
-"""How far a job is: lines of its log."""
+"""Progress of a job in its log, with an estimate of the remaining time."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
-SILENCE = 10.0
+LOG_INTERVAL = 10.0  # seconds
 
 
 def log_progress(
     items: Iterable[T], total: int, name: str, log: logging.Logger
 ) -> Iterator[T]:
-    """Yield items, and log how many are done and how long the others will take.
+    """Yield items, and log how many are done and the estimated remaining time.
 
     Parameters
     ----------
     items
-        What is worked on, one after another.
+        Items to process, one after another.
     total
-        How many there are.
+        Number of items.
     name
-        What they are called, in the plural.
+        Name of the items in the log, in the plural.
     log
-        Gets a line at most every ten seconds, and one when all are done.
+        Logger of the job. It gets a line at most every `LOG_INTERVAL` seconds, and one
+        after the last item.
     """
-    began = told = time.monotonic()
+    start = last_logged = time.monotonic()
     done = 0
     for item in items:
         yield item
         done += 1
         now = time.monotonic()
-        if done == total or now - told > SILENCE:
-            told = now
-            left = (now - began) / done * (total - done)
+        if done == total or now - last_logged > LOG_INTERVAL:
+            last_logged = now
+            left = (now - start) / done * (total - done)
             log.info("%d of %d %s, about %s left", done, total, name, duration(left))
 
 
 def duration(seconds: float) -> str:
-    """Say a time as a reader would.
+    """Format a duration for a log line.
 
     >>> duration(40), duration(400), duration(4000)
     ('40 s', '7 min', '1 h 7 min')

@@ -1,4 +1,4 @@
-"""Base of all models that describe a config: unknown keys are mistakes."""
+"""Base class and shared types of the models that describe the config."""
 
 from __future__ import annotations
 
@@ -14,26 +14,30 @@ Interval = tuple[float, float]
 
 
 class Model(BaseModel):
-    """A part of the config: unknown keys are mistakes and values do not change."""
+    """A section of the config: unknown keys are errors, and instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def increasing(interval: Interval) -> Interval:
-    """Refuse an interval that is empty."""
+    """Return the interval, or raise ValueError if it is empty.
+
+    >>> increasing((0.15, 0.45))
+    (0.15, 0.45)
+    """
     if interval[0] >= interval[1]:
         raise ValueError(f"must be [low, high] with low < high, got {list(interval)}")
     return interval
 
 
-def _plain(path: str) -> str:
+def _without_wildcards(path: str) -> str:
     if path.startswith("-") or any(character in path for character in "{}\n\0"):
         raise ValueError(
-            f"{path!r}: Snakemake has another meaning for braces, line breaks and a "
-            "leading '-' in the name of a file; rename it"
+            f"{path!r}: braces, line breaks and a leading '-' have a special meaning "
+            "for Snakemake; rename the file"
         )
     return path
 
 
-# of the inputs of rules, which Snakemake reads as patterns
-InputFile = Annotated[str, AfterValidator(_plain)]
+# an input file of a rule, whose path Snakemake interprets as a pattern
+InputFile = Annotated[str, AfterValidator(_without_wildcards)]

@@ -1,4 +1,4 @@
-"""Seeds derived from what they seed, never from an order or a counter."""
+"""Random seeds derived from names and indices, independent of the order of jobs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import json
 
 
 def seed_of(*keys: str | int) -> int:
-    """Hash `keys` to a seed of 63 bits, the same on every machine."""
+    """Hash `keys` to a 63-bit seed that is the same on every machine."""
     digest = hashlib.sha256(json.dumps(keys).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
