@@ -46,8 +46,7 @@ from infoscope.estimators.config import TrainingConfig
 from infoscope.estimators.kinds.cnn import CNN
 from infoscope.estimators.kinds.power_spectrum import PowerSpectrum
 from infoscope.estimators.training import Bounds, train
-from infoscope.files.pieces import tiles_in_piece
-from infoscope.files.precision import HALF, power_of_two
+from infoscope.files.precision import HALF, power_of_two, tiles_in_piece
 from infoscope.maps import harmonics
 from infoscope.skies.grid import grid
 from infoscope.skies.simulators.lognormal import Lognormal

@@ -35,8 +35,7 @@ from infoscope.estimators import batches, training
 from infoscope.estimators.config import TrainingConfig
 from infoscope.estimators.kinds.cnn import CNN
 from infoscope.files import hdf5 as datasets
-from infoscope.files.pieces import tiles_in_piece
-from infoscope.files.precision import NOISY_TILES, Maps
+from infoscope.files.precision import NOISY_TILES, Maps, tiles_in_piece
 
 SHAPE = (48, 128, 128, 4)
 SKY_BYTES = 4 * math.prod(SHAPE)

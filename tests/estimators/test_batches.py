@@ -6,8 +6,7 @@ import pytest
 
 from infoscope.estimators import batches
 from infoscope.estimators.batches import Inputs
-from infoscope.files.pieces import tiles_in_piece
-from infoscope.files.precision import NOISY_TILES, Maps
+from infoscope.files.precision import NOISY_TILES, Maps, tiles_in_piece
 
 N_SKY, N_TILE, SIDE = 12, 12, 4
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from infoscope.errors import InfoscopeError
-from infoscope.files.atomic import atomic_path, check_writable
-from infoscope.files.links import point
+from infoscope.files.atomic import atomic_path, atomic_symlink, check_writable
 from infoscope.run.config_snapshot import keep, kept
 
 WRITER = """
@@ -109,7 +108,7 @@ def test_what_another_machine_left_is_removed_after_a_day(tmp_path: Path) -> Non
 
 def test_links_are_replaced(tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "b"):
-        point(tmp_path / "link", folder)
+        atomic_symlink(tmp_path / "link", folder)
         assert (tmp_path / "link").resolve() == folder
     assert names(tmp_path) == ["link"]
 
@@ -121,7 +120,8 @@ def test_a_full_disk_is_one_line(tmp_path: Path, mount: Callable[..., None]) -> 
     with pytest.raises(InfoscopeError) as refused:
         write(path, "x" * 100_000)
     assert str(refused.value) == (
-        f"{path}: cannot be written (No space left on device): make space and run again"
+        f"{path}: cannot be written (No space left on device): free disk space and run "
+        "again"
     )
     assert names(disk) == []
 

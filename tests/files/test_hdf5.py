@@ -230,7 +230,7 @@ def test_a_full_disk_is_one_line(
         message, _, number = line.rpartition(" after ")
         assert message == (
             f"{disk}/x.h5: cannot be written (No space left on device): "
-            "make space and run again"
+            "free disk space and run again"
         )
         after.append(int(number))
     # flush ends what would go on for nothing

@@ -16,8 +16,8 @@ import yaml
 
 from infoscope.cli import main
 from infoscope.errors import InfoscopeError
+from infoscope.files.atomic import atomic_symlink
 from infoscope.files.hdf5 import open_for_reading, read_nuisance
-from infoscope.files.links import point
 from infoscope.skies.cosmogrid import NUISANCE, Member, assign, read_index
 from infoscope.skies.simulators.cosmogrid import CosmoGrid
 from infoscope.study import specs
@@ -271,7 +271,7 @@ def test_moved_root_is_found_through_the_link(own_copy: Path, index) -> None:
     moved = own_copy.rename(own_copy.with_name("moved"))
     code, _ = degrade(study, sky)
     assert code == 2
-    point(table.with_suffix(""), moved)
+    atomic_symlink(table.with_suffix(""), moved)
     code, _ = degrade(study, sky)
     assert code == 0
 

@@ -219,7 +219,7 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
     (line,) = (line for line in text.splitlines() if "No space left" in line)
     assert line.strip() == (
         f"infoscope simulate: {targets[0]}: cannot be written (No space left on "
-        "device): make space and run again"
+        "device): free disk space and run again"
     )
     assert "Traceback" not in text
     assert [path.name for path in disk.iterdir()] == ["kept"]

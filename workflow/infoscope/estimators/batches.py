@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infoscope.files.pieces import tiles_in_piece
-from infoscope.files.precision import Maps
+from infoscope.files.precision import Maps, tiles_in_piece
 
 Array = NDArray[np.float32]
 

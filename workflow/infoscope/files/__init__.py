@@ -1,1 +1,1 @@
-"""Files: atomic writes, HDF5, stored precision and CSV tables."""
+"""Reading and writing files: atomic writes, HDF5, stored precision and CSV tables."""

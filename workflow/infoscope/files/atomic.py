@@ -1,4 +1,4 @@
-"""Files that stand under their names only when they are complete."""
+"""Atomic writes: a file appears under its name only once it is complete."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from infoscope.errors import InfoscopeError
 
-# A file that nobody has written to for a day was left by a process that was killed.
+# A temporary file not modified for a day was left by a killed process.
 ABANDONED_SECONDS = 86_400
 REMEDIES = {
-    errno.ENOSPC: "make space and run again",
-    errno.EDQUOT: "make space and run again",
+    errno.ENOSPC: "free disk space and run again",
+    errno.EDQUOT: "free disk space and run again",
     errno.EROFS: "make it writable and run again",
     errno.EACCES: "make it writable and run again",
     errno.EPERM: "make it writable and run again",
@@ -27,16 +27,16 @@ REMEDIES = {
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that is renamed to it on success.
+    """Yield a temporary path in the same folder, and rename it to `path` on success.
 
-    What processes that were killed have left of the same file is removed.
+    Temporary files of `path` that killed processes have left are removed.
 
     Raises
     ------
     InfoscopeError
-        If the disk is full or does not let itself be written.
+        If the disk is full or not writable.
     """
-    # two machines may have a process of the same number
+    # process ids are unique only within a machine
     owner = f"{socket.gethostname()}-{os.getpid()}"
     name = f".{path.name}.{owner}-{secrets.token_hex(4)}.part"
     temporary = path.with_name(name)
@@ -60,32 +60,41 @@ def atomic_path(path: Path) -> Iterator[Path]:
         ) from None
 
 
+def atomic_symlink(link: Path, folder: Path) -> None:
+    """Create or replace a symbolic link to a folder.
+
+    Parallel jobs may create the same link.
+    """
+    with atomic_path(link) as temporary:
+        temporary.symlink_to(folder.resolve(), target_is_directory=True)
+
+
 def check_writable(folder: Path) -> None:
-    """Refuse a folder of results in which nothing can be written.
+    """Check that files can be written to a folder of results.
 
     Raises
     ------
     InfoscopeError
-        Names the folder, or that in which it would have to be made.
+        If the folder, or the existing folder it would be created in, is not writable.
     """
     place = folder.absolute()
     while not place.exists():
         place = place.parent
     if not os.access(place, os.W_OK | os.X_OK):
         raise InfoscopeError(
-            f"{place}: cannot be written, but results belong there; make it writable "
-            "or work in another folder"
+            f"{place}: cannot be written, but results belong there; make it "
+            "writable or run in another folder"
         )
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of `path` that nobody writes any more."""
-    of_path = re.compile(rf"\.{re.escape(path.name)}\.(.+)-(\d+)-[0-9a-f]+\.part")
+    """Remove temporary files of `path` that no process is writing."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.(.+)-(\d+)-[0-9a-f]+\.part")
     for entry in os.scandir(path.parent):
-        if not (found := of_path.fullmatch(entry.name)):
+        if not (match := pattern.fullmatch(entry.name)):
             continue
-        host, process = found.groups()
-        # another process may remove it at the same time
+        host, process = match.groups()
+        # another process may remove the file at the same time
         with contextlib.suppress(FileNotFoundError):
             age = time.time() - entry.stat(follow_symlinks=False).st_mtime
             killed = host == socket.gethostname() and not alive(int(process))
@@ -94,7 +103,7 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def alive(process: int) -> bool:
-    """Whether a process of this machine exists."""
+    """Return whether a process exists on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

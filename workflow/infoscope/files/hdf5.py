@@ -1,4 +1,4 @@
-"""HDF5 files: how they are written, checked and described."""
+"""HDF5 files: atomic writing, checksums and data sets of skies."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import atomic_path
 from infoscope.files.precision import SCALE, Maps
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import ArrayLike, NDArray
+
 VERSIONED = ("numpy", "healpy", "ducc0", "glass", "camb", "jax", "flax", "h5py")
-# From this version of the format on, HDF5 has checksums of its own structures too.
+# From version 1.10 on, HDF5 has checksums of its internal structures too.
 FORMAT = ("v110", "v110")
 CHECKSUM = "checksum"
 
 
 class _Sink(io.FileIO):
-    """A file for HDF5 to write to, which remembers the first failure.
+    """A file object for HDF5 that records the first error instead of raising it.
 
-    HDF5 itself crashes the process when it cannot write what it has in its caches, so
-    that it must not be told.
+    HDF5 crashes the process if it cannot flush its caches, so errors are hidden from
+    it and raised by `check`.
     """
 
     failure: OSError | None = None
@@ -56,25 +59,25 @@ class _Sink(io.FileIO):
             return self.tell() if size is None else size
 
     def check(self) -> None:
-        """Raise what HDF5 was not told."""
+        """Raise the recorded error, if any."""
         if self.failure is not None:
             raise self.failure
 
 
 class NewFile(h5py.File):
-    """A file that is being written; `flush` tells whether all went well so far."""
+    """A file that is being written; `flush` raises any error of a write before it."""
 
     def __init__(self, sink: _Sink) -> None:
         super().__init__(sink, "w", libver=FORMAT)
         self._sink = sink
 
     def flush(self) -> None:
-        """Write what is in memory.
+        """Flush the buffers to disk.
 
         Raises
         ------
         OSError
-            If that, or anything written before, did not reach the disk.
+            If this or an earlier write failed.
         """
         super().flush()
         self._sink.check()
@@ -82,16 +85,16 @@ class NewFile(h5py.File):
 
 @contextlib.contextmanager
 def create(path: Path, spec: Mapping[str, Any]) -> Iterator[NewFile]:
-    """Write an HDF5 file that exists under its name only when it is complete.
+    """Create an HDF5 file that appears under its name only once it is complete.
 
-    Its attributes say what made it: the spec of the stage, the digest of the code
-    (handed over in the environment by the command line) and library versions. One is
-    the checksum of all attributes; data sets have their own (`write`).
+    The attributes record the provenance: the spec of the stage, the digest of the code
+    (which the command line passes in the environment) and library versions. Another
+    attribute is the checksum of all attributes; data sets have their own (`write`).
 
     Raises
     ------
     InfoscopeError
-        If the disk is full or does not let itself be written.
+        If the disk is full or not writable.
     """
     with atomic_path(path) as temporary, _Sink(temporary, "w+") as sink:
         try:
@@ -104,7 +107,7 @@ def create(path: Path, spec: Mapping[str, Any]) -> Iterator[NewFile]:
                 yield file
                 file.attrs[CHECKSUM] = _checksum_of_attributes(file)
         finally:
-            # before any error that came of it
+            # takes precedence over errors that follow from it
             sink.check()
 
 
@@ -118,9 +121,9 @@ def _version(name: str) -> str:
 def write(group: h5py.Group, name: str, values: ArrayLike) -> h5py.Dataset:
     """Write an array of at least one dimension as a data set with a checksum."""
     array = np.asarray(values)
-    # HDF5 has checksums of chunks only
-    checked = {"chunks": array.shape, "fletcher32": True} if array.size else {}
-    return group.create_dataset(name, data=array, **checked)
+    # HDF5 has checksums only for chunked data sets
+    options = {"chunks": array.shape, "fletcher32": True} if array.size else {}
+    return group.create_dataset(name, data=array, **options)
 
 
 @contextlib.contextmanager
@@ -130,36 +133,36 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     InfoscopeError
-        Names the file, or one that its virtual data sets refer to, if it is missing or
-        damaged: when it is opened, or when what is damaged is read.
+        If the file, or a source of its virtual data sets, is missing or damaged.
+        Damage to data may be detected only when they are read.
     """
     with _opened(path) as file:
         try:
             yield file
         except OSError as error:
-            for each in (path, *_sources(file)):
-                if _is_damaged(each):
-                    raise _unreadable(each, error, path) from None
+            for candidate in (path, *_sources(file)):
+                if _is_damaged(candidate):
+                    raise _unreadable(candidate, error, path) from None
             raise
 
 
 def _opened(path: Path) -> h5py.File:
-    """Open a file whose attributes and sources are whole."""
+    """Open a file after checking its attributes and the sources of virtual data."""
     try:
         file = h5py.File(path, "r", locking=False)
-        # one that was not written by `create` has none
+        # files not written by `create` have no checksum
         if CHECKSUM in file.attrs:
             if file.attrs[CHECKSUM] != _checksum_of_attributes(file):
-                raise ValueError("its attributes have changed")
+                raise ValueError("its attributes do not match their checksum")
         sources = _sources(file)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise _unreadable(path, error, path) from None
-    # HDF5 itself would read fill values instead of what is missing
+    # HDF5 would silently replace missing sources by fill values
     for source, names in sources.items():
         try:
-            with h5py.File(source, "r", locking=False) as there:
+            with h5py.File(source, "r", locking=False) as source_file:
                 for name in names:
-                    there[name].id.get_space()
+                    source_file[name].id.get_space()
         except (OSError, RuntimeError, KeyError) as error:
             file.close()
             raise _unreadable(source, error, path) from None
@@ -167,9 +170,9 @@ def _opened(path: Path) -> h5py.File:
 
 
 def _unreadable(path: Path, error: Exception, opened: Path) -> InfoscopeError:
-    """Say what to do with a file that is missing or damaged."""
+    """Make the error for a file that is missing or damaged."""
     number = getattr(error, "errno", None)
-    # messages of HDF5 have several lines
+    # HDF5 messages have several lines
     reason = os.strerror(number) if number else " ".join(str(error).split())
     remedy = "run again" if number == errno.ENOENT else "delete it and run again"
     if path != opened:
@@ -178,14 +181,14 @@ def _unreadable(path: Path, error: Exception, opened: Path) -> InfoscopeError:
 
 
 def _items(file: h5py.File) -> dict[str, h5py.Group | h5py.Dataset]:
-    """Everything in a file by its name, without what links point to."""
-    found: dict[str, h5py.Group | h5py.Dataset] = {"/": file}
-    file.visititems(found.__setitem__)
-    return found
+    """Return all groups and data sets of a file by name, without following links."""
+    items: dict[str, h5py.Group | h5py.Dataset] = {"/": file}
+    file.visititems(items.__setitem__)
+    return items
 
 
 def _checksum_of_attributes(file: h5py.File) -> str:
-    """Digest of all attributes: HDF5 has no checksum of strings."""
+    """Return a digest of all attributes, for which HDF5 has no checksums."""
     attributes = {
         name: {
             key: np.asarray(value).tolist()
@@ -194,25 +197,25 @@ def _checksum_of_attributes(file: h5py.File) -> str:
         }
         for name, item in _items(file).items()
     }
-    # types that are not ours are text as well
+    # other types in files written by other programs are converted to text
     content = json.dumps(attributes, sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _sources(file: h5py.File) -> dict[Path, set[str]]:
-    """Files, and data sets in them, that virtual data sets refer to."""
+    """Return the files, and the data sets in them, that virtual data sets refer to."""
     folder = Path(file.filename).parent
-    found: dict[Path, set[str]] = {}
+    sources: dict[Path, set[str]] = {}
     for item in _items(file).values():
         if isinstance(item, h5py.Dataset) and item.is_virtual:
             for source in item.virtual_sources():
                 path = (folder / source.file_name).resolve()
-                found.setdefault(path, set()).add(source.dset_name)
-    return found
+                sources.setdefault(path, set()).add(source.dset_name)
+    return sources
 
 
 def _is_damaged(path: Path) -> bool:
-    """Whether a file has data that cannot be read, a chunk at a time."""
+    """Return whether any chunk of a file cannot be read."""
     try:
         with h5py.File(path, "r", locking=False) as file:
             for item in _items(file).values():
@@ -225,41 +228,41 @@ def _is_damaged(path: Path) -> bool:
 
 
 def write_nuisance(group: h5py.Group, nuisance: Nuisance) -> None:
-    """Write `nuisance` (n_sky, k); its attributes say what is in its columns."""
-    written = write(group, "nuisance", nuisance.values)
-    written.attrs["names"] = json.dumps(nuisance.names)
-    written.attrs["fiducial"] = nuisance.fiducial
+    """Write the nuisance parameters; names and fiducial values are attributes."""
+    dataset = write(group, "nuisance", nuisance.values)
+    dataset.attrs["names"] = json.dumps(nuisance.names)
+    dataset.attrs["fiducial"] = nuisance.fiducial
 
 
 def read_nuisance(group: h5py.Group) -> Nuisance:
-    """Read what `write_nuisance` wrote."""
-    written = group["nuisance"]
-    names = tuple(json.loads(written.attrs["names"]))
-    return Nuisance(names, written[:], written.attrs["fiducial"])
+    """Read the nuisance parameters that `write_nuisance` wrote."""
+    dataset = group["nuisance"]
+    names = tuple(json.loads(dataset.attrs["names"]))
+    return Nuisance(names, dataset[:], dataset.attrs["fiducial"])
 
 
 def describe_skies(
     file: h5py.File,
-    theta: NDArray,
+    theta: Float[NDArray, "n_sky 2"],
     cosmology: ArrayLike,
     realisation: ArrayLike,
-    mean_z: NDArray,
+    mean_z: Float[NDArray, " n_bins"],
     nuisance: Nuisance | None = None,
 ) -> None:
-    """Write the columns that stand beside the maps of skies.
+    """Write the parameters and indices of skies.
 
     Parameters
     ----------
     file
-        Where they are written.
+        File of the maps.
     theta
-        (Ω_m, σ_8) of each sky, shape (n_sky, 2).
+        (Ω_m, σ_8) of each sky.
     cosmology, realisation
-        Number of the cosmology in the split, and of the sky at that cosmology.
+        Index of the cosmology in the split, and of the sky at that cosmology.
     mean_z
         Mean redshift of each bin.
     nuisance
-        Other parameters that vary, if there are any.
+        Nuisance parameters, if any.
     """
     write(file, "theta", theta)
     write(file, "cosmology", np.asarray(cosmology, np.int64))
@@ -273,14 +276,14 @@ def collect(
 ) -> None:
     """Join the shards of a degradation into one file without copying the tiles.
 
-    The content digest of every shard is stored: the file changes when its tiles do,
-    although it holds only references to them.
+    The file refers to the tiles in the shards. It also stores the digest of every
+    shard, so that its content changes whenever the tiles do.
     """
     with create(path, spec) as file:
         for split, parts in shards.items():
             group = file.create_group(split)
-            sources, varied = [], []
-            columns: dict[str, list[np.ndarray]] = {
+            sources, nuisances = [], []
+            columns: dict[str, list[NDArray]] = {
                 f"tiles{SCALE}": [],
                 "theta": [],
                 "sky": [],
@@ -295,7 +298,7 @@ def collect(
                             relative, "tiles", tiles.shape, tiles.data.dtype
                         )
                     )
-                    varied.append(read_nuisance(shard))
+                    nuisances.append(read_nuisance(shard))
                     columns[f"tiles{SCALE}"].append(tiles.scale)
                     for name in ("theta", "sky", "cosmology"):
                         columns[name].append(shard[name][:])
@@ -310,5 +313,5 @@ def collect(
             group.create_virtual_dataset("tiles", layout, fillvalue=np.nan)
             for name, values in columns.items():
                 write(group, name, np.concatenate(values))
-            every = np.concatenate([nuisance.values for nuisance in varied])
-            write_nuisance(group, replace(varied[0], values=every))
+            joined = np.concatenate([nuisance.values for nuisance in nuisances])
+            write_nuisance(group, replace(nuisances[0], values=joined))

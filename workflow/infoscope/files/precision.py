@@ -1,11 +1,12 @@
-r"""How maps are stored: their precision, chunks and checksums.
+r"""How maps are stored: precision, chunks and checksums.
 
-The convergence of skies is in single precision: whatever is studied starts from it.
-Alignment terms, and tiles with noise, are in half precision, at half the size. A map is
-divided by a power of two that brings its largest value to :math:`2^{14} \ldots 2^{15}`,
-so that no unit is too large or too small, and the rounding is a relative error of at
-most :math:`2^{-11}` in all values above :math:`2^{-29}` of the largest. docs/storage.md
-has what this costs and spares, and benchmarks/storage.py measures it.
+The convergence of skies is stored in single precision, because every analysis starts
+from it. Alignment terms and noisy tiles are stored in half precision. Each map is
+divided by a power of two that scales its largest absolute value to
+:math:`2^{14} \ldots 2^{15}`, so that the precision does not depend on the unit. The
+relative rounding error is at most :math:`2^{-11}` for all values above :math:`2^{-29}`
+of the largest. docs/storage.md lists the effect on accuracy and size, and
+benchmarks/storage.py measures it.
 """
 
 from __future__ import annotations
@@ -14,37 +15,52 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import h5py
+    from jaxtyping import Float, Float32
+    from numpy.typing import NDArray
 
 CONVERGENCE = np.dtype(np.float32)
 ALIGNMENT = np.dtype(np.float16)
 NOISY_TILES = np.dtype(np.float16)
-# no noise hides a rounding, and of some modes a filter leaves a millionth
+# rounding errors are not hidden by noise, and a filter may damp modes by 10⁻⁶
 NOISELESS_TILES = np.dtype(np.float32)
 
 HALF = np.dtype(np.float16)
 SCALE = "_scale"
-# of the largest value of a map in half precision, whose limit is 2^16
+# scaled maps are below 2^15; the limit of half precision is 2^16
 LARGEST_EXPONENT = 15
+# Reading a mebibyte at once costs little more than transferring it.
+PIECE_BYTES = 2**20
+
+
+def tiles_in_piece(n_tile: int, tile_bytes: int) -> int:
+    """Return the number of tiles of a sky that are stored and read together.
+
+    A piece holds about `PIECE_BYTES`, and the number divides `n_tile`.
+
+    >>> tiles_in_piece(48, 65536)
+    16
+    """
+    fitting = max(1, min(n_tile, PIECE_BYTES // tile_bytes))
+    return next(k for k in range(fitting, 0, -1) if n_tile % k == 0)
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps in a file, which are written and read in their own units.
+    """Maps in a file, which are scaled when written and read.
 
     Attributes
     ----------
     data
-        The data set; its first axis counts skies.
+        Data set of the scaled maps; its first axis is the sky.
     scale
-        What stored values are multiplied with, shape (n_sky,) or (n_sky, n_term).
+        Factors of the stored values for each sky, or for each sky and term.
     """
 
     data: h5py.Dataset
-    scale: NDArray[np.float32] | h5py.Dataset
+    scale: Float32[NDArray, "n_sky ..."] | h5py.Dataset
 
     @classmethod
     def create(
@@ -56,7 +72,7 @@ class Maps:
         chunk: tuple[int, ...],
         leading: int = 1,
     ) -> Maps:
-        """Create a data set with checksums, and its scale along the leading axes."""
+        """Create a data set with checksums, and one scale for each leading index."""
         data = group.create_dataset(name, shape, dtype, chunks=chunk, fletcher32=True)
         if dtype != HALF:
             return cls.of(group, name)
@@ -68,7 +84,7 @@ class Maps:
 
     @classmethod
     def of(cls, group: h5py.Group, name: str) -> Maps:
-        """Open a data set; in single precision it has no scale."""
+        """Open a data set, whose scale is 1 in single precision."""
         data = group[name]
         scale = group.get(f"{name}{SCALE}")
         if scale is None:
@@ -80,18 +96,20 @@ class Maps:
         """Shape of the data set."""
         return tuple(self.data.shape)
 
-    def __setitem__(self, index: int | tuple[int, ...], values: NDArray) -> None:
-        """Write the map at `index`, which has as many numbers as `scale` has axes."""
+    def __setitem__(
+        self, index: int | tuple[int, ...], values: Float[NDArray, "*shape"]
+    ) -> None:
+        """Write the map at `index`, which has one entry for each axis of `scale`."""
         if self.data.dtype == HALF:
             self.scale[index] = factor = power_of_two(values)
             values = (values / factor).astype(HALF)
         self.data[index] = values
 
-    def __getitem__(self, index: Any) -> NDArray[np.float32]:
-        """Read what `index` selects."""
+    def __getitem__(self, index: Any) -> Float32[NDArray, "*shape"]:
+        """Read the maps at `index`, which may contain slices."""
         stored = self.data[index]
-        of_map = index[: self.scale.ndim] if isinstance(index, tuple) else index
-        scale = np.asarray(self.scale[of_map])
+        scale_index = index[: self.scale.ndim] if isinstance(index, tuple) else index
+        scale = np.asarray(self.scale[scale_index])
         return np.multiply(
             stored,
             scale.reshape(scale.shape + (1,) * (stored.ndim - scale.ndim)),
@@ -99,8 +117,12 @@ class Maps:
         )
 
 
-def power_of_two(values: NDArray) -> float:
-    """Find what the values of a map are divided by in half precision."""
+def power_of_two(values: Float[NDArray, "*shape"]) -> float:
+    """Return the factor by which a map is divided before it is stored.
+
+    >>> power_of_two(np.array([-0.02, 0.03])) == 2.0**-20
+    True
+    """
     largest = max(-values.min(), values.max())
     if not 0 < largest < np.inf:
         return 1.0

@@ -1,4 +1,4 @@
-"""Tables of results, read back."""
+"""Reading tables of results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     InfoscopeError
-        If it ends within a line, or is no table.
+        If the file is truncated or cannot be parsed.
     """
     try:
-        # also of a table that was cut, pandas makes a table
+        # pandas does not notice a truncated table
         if not path.read_bytes().endswith(b"\n"):
-            raise ValueError("ends within a line")
+            raise ValueError("it is truncated")
         return pd.read_csv(path)
     except ValueError as error:
         raise InfoscopeError(

@@ -28,8 +28,7 @@ from infoscope.files.hdf5 import (
     write,
     write_nuisance,
 )
-from infoscope.files.pieces import tiles_in_piece
-from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps
+from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps, tiles_in_piece
 from infoscope.maps.tiles import nside_of
 from infoscope.seeds import seed_of
 from infoscope.survey.survey import Survey

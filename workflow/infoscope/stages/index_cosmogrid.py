@@ -7,7 +7,7 @@ from typing import Any
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.errors import InfoscopeError
-from infoscope.files.links import point
+from infoscope.files.atomic import atomic_symlink
 from infoscope.skies.cosmogrid import (
     FIDUCIAL,
     GRID_SPLITS,
@@ -38,7 +38,7 @@ def run(spec: dict[str, Any], root: Path, output: Path) -> None:
         seed, prior or baryons have changed; if nothing has changed, so does all of
         it. A link to the root is put beside it, under its name without the suffix.
     """
-    point(output.with_suffix(""), root)
+    atomic_symlink(output.with_suffix(""), root)
     baryons = spec["simulator"]["baryons"]
     settings = {"spec": spec, "root": str(root.resolve())}
     held_for: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from infoscope.errors import InfoscopeError
-from infoscope.files.links import point
+from infoscope.files.atomic import atomic_symlink
 from infoscope.models import InputFile
 from infoscope.skies.simulator import Simulator
 
@@ -56,7 +56,7 @@ class CosmoGrid(Simulator):
 
     def prepare(self, results: Path) -> None:
         """Link the folder of maps, to which skies refer through the link."""
-        point(results / "cosmogrid", Path(self.root))
+        atomic_symlink(results / "cosmogrid", Path(self.root))
 
     def seconds(self, nside: int, n_shells: int, h: float) -> tuple[float, float]:
         """Time of a cosmology, and of each sky: maps may have to be averaged."""
