@@ -110,7 +110,7 @@ def test_ensemble_averages_what_saw_the_same_skies():
     one, other = skies(4, theta=FIDUCIAL), skies(4, seed=1, theta=FIDUCIAL)
     both = ensemble([one, other])
     np.testing.assert_allclose(both.summary, (one.summary + other.summary) / 2)
-    with pytest.raises(InfoscopeError, match="other skies"):
+    with pytest.raises(InfoscopeError, match="different skies"):
         ensemble([one, skies(4, theta=(0.3, 0.8))])
 
 

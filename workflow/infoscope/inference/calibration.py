@@ -1,135 +1,154 @@
-r"""Are posteriors as wide as they should be? Coverage, ranks and their test.
+r"""Calibration of posteriors: ranks, expected coverage and a test of both.
 
-If posteriors are right, the truth is a draw from them. Its rank among draws of the
-posterior is then uniform, parameter by parameter (simulation-based calibration, Talts
-et al., arXiv 1804.06788), and so is the share of draws that lie closer to a random
-point than the truth does (TARP, Lemos et al., arXiv 2302.03026), which sees all
-parameters together. Everything here is a distribution of such numbers in [0, 1].
+If posteriors are calibrated, the truth is distributed like a draw from its posterior.
+Its rank among posterior draws is then uniform for every parameter (simulation-based
+calibration, [1]_). The fraction of draws closer to a random point than the truth is
+also uniform (TARP, [2]_), which tests all parameters jointly. Both are probability
+integral transforms (PIT), and this module tests whether they are uniform in [0, 1].
+
+References
+----------
+.. [1] Talts et al. 2018, arXiv 1804.06788.
+.. [2] Lemos et al. 2023, arXiv 2302.03026.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
 PARAMETERS = ("omega_m", "s8", "sigma8")
-# TARP, credible intervals of each parameter, ranks of each parameter
+# TARP, and the central credible intervals and ranks of each parameter
 CURVES = (
     "tarp",
     *(f"interval_{name}" for name in PARAMETERS),
     *(f"rank_{name}" for name in PARAMETERS),
 )
 LEVELS = np.arange(1, 100) / 100
-# where a normal distribution describes the share of truths
+# levels at which the normal approximation of the binomial distribution holds
 TESTED = (LEVELS >= 0.05) & (LEVELS <= 0.95)
-# Intervals that are 4 % too wide or narrow, or off by 5 % of their standard deviation,
-# deviate so much.
+# deviation from the diagonal of intervals that are 4 % too wide or narrow, or shifted
+# by 5 % of their standard deviation
 TOLERANCE = 0.02
 BOOTSTRAPS = 2000
 
 
-def ranks(truth: Array, draws: Array, rng: np.random.Generator) -> Array:
-    """Ranks of the truth among draws, as numbers that are uniform in [0, 1].
+def ranks(
+    truth: Float[NDArray, "n d"],
+    draws: Float[NDArray, "n n_draw d"],
+    rng: np.random.Generator,
+) -> Float[NDArray, "n d"]:
+    """Compute normalised ranks of the truth among posterior draws.
 
     Parameters
     ----------
     truth
-        Parameters (n, d).
+        True parameters.
     draws
-        Draws (n, n_draw, d) of their posteriors.
+        Posterior draws for each truth.
     rng
-        Breaks the ties of whole ranks, so that the distribution is continuous.
+        Random numbers that spread each integer rank uniformly, so that the
+        distribution is continuous.
 
     Returns
     -------
-        Numbers (n, d).
+        Ranks in [0, 1], uniform if the posteriors are calibrated.
     """
     below = (draws < truth[:, None]).sum(axis=1)
-    uniform: Array = (below + rng.random(below.shape)) / (draws.shape[1] + 1)
+    uniform: NDArray = (below + rng.random(below.shape)) / (draws.shape[1] + 1)
     return uniform
 
 
-def tarp(truth: Array, draws: Array, points: Array, rng: np.random.Generator) -> Array:
-    """Share of draws that lie closer to a random point than the truth.
+def tarp(
+    truth: Float[NDArray, "n d"],
+    draws: Float[NDArray, "n n_draw d"],
+    points: Float[NDArray, "n d"],
+    rng: np.random.Generator,
+) -> Float[NDArray, " n"]:
+    """Compute the fraction of draws closer to a random point than the truth.
 
     Parameters
     ----------
     truth, draws
-        As for `ranks`, in units in which distances mean something.
+        As for `ranks`, in units in which distances are meaningful.
     points
-        Points (n, d) that do not depend on the truth.
+        Reference points, independent of the truth.
     rng
-        Breaks ties.
+        As for `ranks`.
 
     Returns
     -------
-        Numbers (n,); their distribution function at α is the expected coverage of
-        regions with the mass α.
+        Fractions in [0, 1]. Their cumulative distribution at α is the expected
+        coverage of regions with credibility α.
     """
-    distance = np.linalg.norm(draws - points[:, None], axis=-1)
-    own = np.linalg.norm(truth - points, axis=-1)
-    return ranks(own[:, None], distance[..., None], rng)[:, 0]
+    draw_distance = np.linalg.norm(draws - points[:, None], axis=-1)
+    truth_distance = np.linalg.norm(truth - points, axis=-1)
+    return ranks(truth_distance[:, None], draw_distance[..., None], rng)[:, 0]
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Distributions of numbers that should be uniform.
+    """Cumulative distributions of probability integral transforms.
 
     Attributes
     ----------
     curves
-        Shares (n_level, …) of the numbers that are at most each of `LEVELS`.
+        Fraction of the transforms that is at most each of `LEVELS`.
     errors
-        Their standard errors, over skies.
+        Standard errors of the curves, from the scatter between skies.
     p_value
-        Probability of deviations as significant as the most significant of them if
-        the truth is within `TOLERANCE` of the diagonal everywhere.
+        Probability of a maximum deviation at least as significant as the observed one,
+        if all curves are within `TOLERANCE` of the diagonal.
     """
 
-    curves: Array
-    errors: Array
+    curves: Float[NDArray, "n_level ..."]
+    errors: Float[NDArray, "n_level ..."]
     p_value: float
 
     @property
-    def deviations(self) -> Array:
-        """Largest distance (…) of each curve from the diagonal."""
-        result: Array = np.abs(self.curves - _like(self.curves)).max(axis=0)
-        return result
+    def deviations(self) -> Float[NDArray, "*curve"]:
+        """Largest distance of each curve from the diagonal."""
+        distance: NDArray = np.abs(self.curves - _diagonal(self.curves)).max(axis=0)
+        return distance
 
 
-def coverage(numbers: Array, rng: np.random.Generator) -> Coverage:
-    """Distributions of numbers in [0, 1], and a test that they are uniform.
+def coverage(
+    pit: Float[NDArray, "n_sky n_tile ..."], rng: np.random.Generator
+) -> Coverage:
+    """Compute the distributions of transforms and test whether they are uniform.
 
-    A test of several distributions together, for tiles of one sky that are not
-    independent. Deviations from the diagonal, less `TOLERANCE`, are divided by their
-    errors, and the largest of any curve at any of the `TESTED` levels is compared with
-    what a multiplier bootstrap gives, in which the deviations of every sky from the
-    mean curves are multiplied by one normal random number.
+    All distributions are tested jointly, and tiles of the same sky may be correlated.
+    The test statistic is the deviation from the diagonal beyond `TOLERANCE`, in units
+    of its standard error; its maximum is taken over all curves and the `TESTED`
+    levels. The null distribution is a multiplier bootstrap: the deviations of each sky
+    from the mean curves are multiplied by one standard normal number.
 
     Parameters
     ----------
-    numbers
-        Numbers (n_sky, n_tile, …) that are uniform if posteriors are right.
+    pit
+        Probability integral transforms, uniform in [0, 1] if posteriors are calibrated.
     rng
-        For the bootstrap.
+        Random numbers of the bootstrap.
 
     Returns
     -------
-        Curves, errors and test.
+        Curves, their errors and the p-value of the test.
     """
-    n_sky = len(numbers)
+    n_sky = len(pit)
     by_sky = np.stack(
-        [(numbers <= level).mean(axis=1) for level in LEVELS], axis=1, dtype=np.float64
+        [(pit <= level).mean(axis=1) for level in LEVELS], axis=1, dtype=np.float64
     )
     curves = by_sky.mean(axis=0)
     centred = (by_sky - curves) / np.sqrt(n_sky * max(1, n_sky - 1))
     errors = np.sqrt((centred**2).sum(axis=0))
-    scale = np.maximum(errors[TESTED], 1 / numbers[..., 0].size)
-    excess = np.abs(curves - _like(curves))[TESTED] - TOLERANCE
+    scale = np.maximum(errors[TESTED], 1 / pit[..., 0].size)
+    excess = np.abs(curves - _diagonal(curves))[TESTED] - TOLERANCE
     noise = np.tensordot(
         rng.standard_normal((BOOTSTRAPS, n_sky)), centred[:, TESTED] / scale, 1
     )
@@ -138,6 +157,8 @@ def coverage(numbers: Array, rng: np.random.Generator) -> Coverage:
     return Coverage(curves, errors, float((exceeding + 1) / (BOOTSTRAPS + 1)))
 
 
-def _like(curves: Array) -> Array:
-    """Levels with as many dimensions as curves."""
+def _diagonal(
+    curves: Float[NDArray, "n_level ..."],
+) -> Float[NDArray, "n_level ..."]:
+    """Return the levels with as many dimensions as the curves."""
     return LEVELS.reshape(-1, *[1] * (curves.ndim - 1))

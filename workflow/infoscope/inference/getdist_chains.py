@@ -1,6 +1,6 @@
-"""Chains: samples of a posterior as text in the format of CosmoMC and GetDist.
+"""Chains: posterior samples as text in the format of CosmoMC and GetDist.
 
-Samples weigh the same, and their density is not stored: the column of minus log
+Samples have equal weights. Their density is not stored, so the column of minus log
 posterior is 0.
 """
 
@@ -9,42 +9,46 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
 
-# `{name}_2.txt` would be the second chain of `{name}`, which may be another estimator
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
+# GetDist reads `{name}_2.txt` as the second chain of `{name}`, which may be the name of
+# another estimator
 SUFFIX = ".1.txt"
 LABELS = {"omega_m": r"\Omega_m", "sigma_8": r"\sigma_8", "s_8": "S_8"}
 DERIVED = "s_8"
 WITHHELD = "withheld"
 FIRST_LINE = "# calibration: "
-COLUMNS = "# weight, minus log posterior (not known: 0), omega_m, sigma_8, s_8\n"
+COLUMNS = "# weight, minus log posterior (not stored: 0), omega_m, sigma_8, s_8\n"
 REASONS = {
     "calibrated": "",
-    "corrected": " (over- or underconfident on test skies, therefore tempered)",
-    WITHHELD: " (miscalibrated on test skies, and tempering does not help)",
+    "corrected": " (over- or underconfident on test skies, hence tempered)",
+    WITHHELD: " (miscalibrated on test skies, even after tempering)",
 }
 
 
-def chain(samples: NDArray, calibration: str) -> str:
-    """Write a chain as text.
+def chain(samples: Float[NDArray, "n 2"], calibration: str) -> str:
+    """Format a chain as text.
 
     Parameters
     ----------
     samples
-        (Ω_m, σ_8) of draws from the posterior, shape (n, 2).
+        (Ω_m, σ_8) of posterior draws.
     calibration
-        Key of `REASONS`; it is in the first line.
+        Key of `REASONS`, written to the first line.
 
     Returns
     -------
-        Two comments, and a line for each sample. A withheld posterior has no samples,
-        and a line that is not a number: whoever reads it is told, and not given an
-        empty chain.
+        Two comment lines and one line per sample. The chain of a withheld posterior
+        has a line that is not a number instead of samples, so that reading it fails.
     """
     first = f"{FIRST_LINE}{calibration}{REASONS[calibration]}\n"
     if calibration == WITHHELD:
@@ -56,7 +60,7 @@ def chain(samples: NDArray, calibration: str) -> str:
 
 
 def names() -> str:
-    """Write names and LaTeX labels; an asterisk marks what is derived."""
+    """Format names and LaTeX labels; an asterisk marks derived parameters."""
     return "".join(
         f"{name}{'*' if name == DERIVED else ''} {label}\n"
         for name, label in LABELS.items()
@@ -64,21 +68,21 @@ def names() -> str:
 
 
 def ranges(prior: Mapping[str, tuple[float, float]]) -> str:
-    """Write the limits of the prior; what is derived has none (N)."""
+    """Format the limits of the prior; derived parameters have none (N)."""
     limits = (f"{name} {low} {high}\n" for name, (low, high) in prior.items())
     return "".join(limits) + f"{DERIVED} N N\n"
 
 
 def read_calibration(path: Path) -> str:
-    """Read from the first line of a chain how it was calibrated.
+    """Read the calibration verdict from the first line of a chain.
 
     Raises
     ------
     InfoscopeError
-        If the file is not complete.
+        If the file is incomplete.
     """
     text = path.read_text(errors="replace")
-    found = text.partition("\n")[0].removeprefix(FIRST_LINE).partition(" ")[0]
-    if found not in REASONS or not text.endswith("\n"):
+    verdict = text.partition("\n")[0].removeprefix(FIRST_LINE).partition(" ")[0]
+    if verdict not in REASONS or not text.endswith("\n"):
         raise InfoscopeError(f"{path}: is damaged: delete it and run again")
-    return found
+    return verdict

@@ -73,7 +73,7 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
     except InfoscopeError as error:
         raise InfoscopeError(f"{summaries[0].parent.parent}: {error}") from None
     rng = np.random.default_rng(seed_of(spec["study_seed"], "samples"))
-    last = calibrated.inferences[-1].of_mean_mock
+    last = calibrated.inferences[-1].mean_mock_posterior
     with create(output, spec) as file:
         for name in found[0]:
             write(file, name, np.stack([arrays[name] for arrays in found]))
@@ -107,16 +107,16 @@ def _read(file: Any, split: str, path: Path) -> Skies:
 
 def _arrays(inference: Inference) -> dict[str, Any]:
     held_out, size = inference.held_out, inference.grid.size
-    rank = held_out.numbers[..., -len(PARAMETERS) :]
+    rank = held_out.pit[..., -len(PARAMETERS) :]
     histogram = [
         np.histogram(rank[..., i], bins=BINS, range=(0, 1), density=True)[0]
         for i in range(len(PARAMETERS))
     ]
     return {
-        "widths": inference.of_mocks,
+        "widths": inference.mock_widths,
         "width": inference.width,
         "bootstrap": inference.bootstrap(),
-        "density": inference.of_mean_mock.reshape(size, size),
+        "density": inference.mean_mock_posterior.reshape(size, size),
         "power": inference.power,
         "ranks": np.stack(histogram, axis=1),
         "score": held_out.score.mean(),
