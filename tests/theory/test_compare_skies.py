@@ -36,12 +36,12 @@ def gaussian_sky(seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def skies() -> list[validation.Measured]:
+def skies() -> list[validation.SkyStatistics]:
     fwhm = np.array([0.2, 0.3])
     return [validation.measure(gaussian_sky(i), EDGES, fwhm) for i in range(60)]
 
 
-def spectra(skies: list[validation.Measured]) -> np.ndarray:
+def spectra(skies: list[validation.SkyStatistics]) -> np.ndarray:
     return np.array([sky.spectra for sky in skies])
 
 
@@ -137,14 +137,14 @@ def test_moments_of_known_values() -> None:
     width = np.radians(10.0) / np.sqrt(8 * np.log(2))
     left = 0.01 * 4 * np.pi / len(values[0]) / (4 * np.pi * width**2)
     assert sky.variance[1] == pytest.approx([left, left], rel=0.25)
-    total = sky.histogram @ np.diff(validation.HISTOGRAM)
+    total = sky.histogram @ np.diff(validation.HISTOGRAM_EDGES)
     assert total == pytest.approx(1, abs=2e-3)
 
 
 def test_smoothing_scale_is_resolved_in_every_bin() -> None:
     chi = np.array([900.0, 2200.0])
-    assert validation.smallest_scale(chi, 0.002) == 8
-    assert validation.smallest_scale(chi, 0.018) == 64
+    assert validation.smoothing_scale(chi, 0.002) == 8
+    assert validation.smoothing_scale(chi, 0.018) == 64
     assert 64 / chi.max() >= 0.018 > 32 / chi.max()
 
 

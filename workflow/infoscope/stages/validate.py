@@ -24,7 +24,7 @@ from infoscope.theory.compare_skies import (
     histograms,
     measure,
     one_point,
-    smallest_scale,
+    smoothing_scale,
 )
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) ->
     if spec["pixel_averaged"]:
         theory *= pixel_window(nside, int(edges[-1]) - 1) ** 2
     chi = cosmology.h * comoving_distance_mpc(nz.mean, theta[0], cosmology.h)
-    scale = smallest_scale(chi, pixel_side(nside))
+    scale = smoothing_scale(chi, pixel_side(nside))
     measured = []
     for path in skies:
         with open_for_reading(path) as file:

@@ -1,1 +1,1 @@
-"""Fisher forecasts, and skies against theory."""
+"""Fisher forecasts, non-linear scales, and tests of skies against theory."""

@@ -1,34 +1,44 @@
-"""Convergence spectra from CAMB's own lensing windows, to check simulators against.
+"""Convergence spectra from CAMB's own lensing windows, used to check simulators.
 
-Nothing here is shared with what simulators are made of (`matter`, `simulators`): not
-the Born sum, not the shells, not how σ_8 is met. The integrals along the line of sight
-are CAMB's, and the non-linear power is halofit (Takahashi et al. 2012).
+The simulators share nothing with this module (`cosmology.matter`, `skies`): not the
+Born sum, the shells or the normalisation to σ_8. CAMB integrates along the line of
+sight, and the non-linear power is halofit (Takahashi et al. 2012).
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import camb
 import numpy as np
 from camb.sources import SplinedSourceWindow
-from numpy.typing import NDArray
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.survey.survey import RedshiftDistribution
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 K_MAX = 10.0  # Mpc⁻¹
-# Above, CAMB takes the Limber approximation; with its default, 100, the integrals over
-# Bessel functions cost five times as much, and are 0.4 % low at their end.
+# CAMB uses the Limber approximation above this multipole. With its default, 100, the
+# integrals over Bessel functions take five times as long, and their largest multipoles
+# are 0.4 % too low.
 LIMBER_FROM = 50
-MARGIN = 200  # CAMB's spectra are wrong at the largest multipoles that it is asked for
-STEPS_OF_NZ = 1000
+MARGIN = 200  # multipoles beyond lmax: CAMB's largest ones are wrong
+N_Z = 1000
 
 
 def lensing_spectra(
-    theta: NDArray, config: CosmologyConfig, nz: RedshiftDistribution, lmax: int
-) -> NDArray:
+    theta: Float[NDArray, " 2"],
+    config: CosmologyConfig,
+    nz: RedshiftDistribution,
+    lmax: int,
+) -> Float[NDArray, "n_bins n_bins n_ell"]:
     """Auto- and cross-spectra of the convergence.
 
-    Within 0.5 % of CAMB's spectra without the Limber approximation, which take minutes.
+    They are within 0.5 % of CAMB's spectra without the Limber approximation, which
+    take minutes.
 
     Parameters
     ----------
@@ -43,7 +53,7 @@ def lensing_spectra(
 
     Returns
     -------
-        Spectra (n_bins, n_bins, lmax + 1); 0 for ℓ < 2.
+        Spectra for ℓ = 0 … lmax; 0 for ℓ < 2.
     """
     omega_m, sigma_8 = (float(value) for value in theta)
     parameters = camb.CAMBparams()
@@ -59,8 +69,8 @@ def lensing_spectra(
     parameters.NonLinear = camb.model.NonLinear_none
     parameters.WantCls = False
     parameters.set_matter_power(redshifts=[0.0], kmax=K_MAX, silent=True)
-    found = camb.get_results(parameters).get_sigma8_0()
-    amplitude *= (sigma_8 / found) ** 2
+    trial_sigma_8 = camb.get_results(parameters).get_sigma8_0()
+    amplitude *= (sigma_8 / trial_sigma_8) ** 2
     parameters.InitPower.set_params(As=amplitude, ns=config.n_s)
     parameters.WantCls = True
     parameters.Want_CMB = False
@@ -76,10 +86,10 @@ def lensing_spectra(
 
 
 def _windows(nz: RedshiftDistribution) -> list[SplinedSourceWindow]:
-    """Tabulate sources of each bin, in steps so fine that splines do not overshoot."""
+    """Tabulate n(z) of each bin finely enough that CAMB's splines do not overshoot."""
     first, last = np.flatnonzero(nz.density.max(axis=0))[[0, -1]]
     start, stop = nz.z[max(first - 1, 0)], nz.z[min(last + 1, len(nz.z) - 1)]
-    z = np.linspace(start, stop, STEPS_OF_NZ)
+    z = np.linspace(start, stop, N_Z)
     z = z[z > 0]
     return [
         SplinedSourceWindow(z=z, W=np.interp(z, nz.z, density), source_type="lensing")

@@ -1,50 +1,67 @@
-r"""Whether simulated skies have the spectra that they should have, and their values.
+r"""Test of the spectra of simulated skies against theory, and one-point statistics.
 
-The error of a spectrum averaged over a band and over :math:`n` skies is, for Gaussian
-fields,
+For Gaussian fields, the variance of a spectrum averaged over a band and over :math:`n`
+skies is
 
 .. math:: \sigma^2 = \frac{\sum_\ell (2\ell + 1)
           \left[C^{ii}_\ell C^{jj}_\ell + (C^{ij}_\ell)^2\right]}
           {n \left[\sum_\ell (2\ell + 1)\right]^2}.
 
-Non-Gaussian skies scatter more. Where the scatter of the skies is larger, it is the
-error that decides.
+Non-Gaussian skies scatter more. Verdicts use the measured scatter of the skies where it
+is larger.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import nside_of
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+    from numpy.typing import NDArray
 
-# What skies may differ by from the theory: halofit claims no more for its matter power
-# (Takahashi et al. 2012, 5 % for k < 1 h/Mpc), and it is a quarter of σ(S_8) of a tile
-# of the default survey.
+# Relative deviation from the theory that is tolerated. It is the accuracy of the matter
+# power of halofit (Takahashi et al. 2012, 5 % for k < 1 h/Mpc), and a quarter of σ(S_8)
+# for a tile of the default survey.
 TOLERANCE = 0.05
-# Probability that any of the bands of skies that are right is said to differ
+# Probability that correct skies differ significantly in at least one band.
 FALSE_ALARM = 0.01
 LOWEST_ELL = 8
 BANDS_PER_OCTAVE = 2
 SCALE_MPC_H = 8.0
-RANGE = (-5.0, 10.0)  # of the histograms, in units of the standard deviation
-HISTOGRAM = np.linspace(*RANGE, 76)
+HISTOGRAM_RANGE = (-5.0, 10.0)  # in units of the standard deviation
+HISTOGRAM_EDGES = np.linspace(*HISTOGRAM_RANGE, 76)
 AGREES, DIFFERS, UNDECIDED = "agrees", "differs", "undecided"
 
 
-def band_edges(nside: int, pixel_averaged: bool) -> NDArray[np.int64]:
-    """First multipoles of bands from ℓ = 8 to 2 nside, and one beyond the last.
+def band_edges(nside: int, pixel_averaged: bool) -> Int[NDArray, " n_edge"]:
+    """Edges of bands in ℓ, half an octave wide, from 8 to 2 nside.
 
-    Maps that are averages over pixels hold aliases of smaller scales too, 0.5 % of the
-    power of the convergence at ℓ = nside and 6 % at 2 nside: their bands end at
-    ℓ = nside.
+    The bands of maps averaged over pixels end at ℓ = nside. Smaller scales are aliased
+    into such maps: 0.5 % of the convergence power at ℓ = nside and 6 % at 2 nside.
+
+    Parameters
+    ----------
+    nside
+        HEALPix nside of the maps.
+    pixel_averaged
+        Whether the values of the maps are averages over pixels.
+
+    Returns
+    -------
+        First multipole of each band, and the last multipole of all plus one.
+
+    Examples
+    --------
+    >>> band_edges(16, pixel_averaged=False)
+    array([ 8, 11, 16, 23, 33])
     """
     last = nside if pixel_averaged else 2 * nside
     bands = round(BANDS_PER_OCTAVE * np.log2(last / LOWEST_ELL))
@@ -52,46 +69,57 @@ def band_edges(nside: int, pixel_averaged: bool) -> NDArray[np.int64]:
     return edges.astype(np.int64)
 
 
-def band_average(spectra: Array, edges: NDArray[np.int64]) -> Array:
-    """Average spectra (…, n_ell) over the modes of each band, to (…, n_band)."""
+def band_average(
+    spectra: Float[NDArray, "*shape n_ell"], edges: Int[NDArray, " n_edge"]
+) -> Float[NDArray, "*shape n_band"]:
+    """Average spectra over the modes of each band, with weights 2ℓ + 1.
+
+    Examples
+    --------
+    >>> band_average(np.array([0.0, 0.0, 1.0, 3.0]), np.array([2, 4]))
+    array([2.16666667])
+    """
     modes = 2 * np.arange(edges[-1]) + 1
     total = np.add.reduceat(modes * spectra[..., : edges[-1]], edges[:-1], axis=-1)
-    average: Array = total / np.add.reduceat(modes, edges[:-1])
-    return average
+    return total / np.add.reduceat(modes, edges[:-1])
 
 
-def cosmic_variance(theory: Array, edges: NDArray[np.int64], n_sky: int) -> Array:
+def cosmic_variance(
+    theory: Float[NDArray, "n_bins n_bins n_ell"],
+    edges: Int[NDArray, " n_edge"],
+    n_sky: int,
+) -> Float[NDArray, "n_bins n_bins n_band"]:
     """Return the standard deviation of band averages of Gaussian skies.
 
     Parameters
     ----------
     theory
-        Spectra (n_bins, n_bins, n_ell).
+        Auto- and cross-spectra.
     edges
-        Bands.
+        Edges of the bands.
     n_sky
-        Number of skies whose mean is taken.
-
-    Returns
-    -------
-        Standard deviations (n_bins, n_bins, n_band).
+        Number of skies that are averaged.
     """
     auto = np.einsum("iil->il", theory)
     variance = auto[:, None] * auto + theory**2
     modes = np.add.reduceat(2 * np.arange(edges[-1]) + 1, edges[:-1])
-    deviation: Array = np.sqrt(band_average(variance, edges) / modes / n_sky)
-    return deviation
+    return np.sqrt(band_average(variance, edges) / modes / n_sky)
 
 
-def smallest_scale(chi_mpc_h: Array, pixel: float) -> float:
-    """Scale in Mpc/h to smooth with: 8, doubled until no bin has it below a pixel.
+def smoothing_scale(chi_mpc_h: Float[NDArray, " n_bins"], pixel: float) -> float:
+    """Smoothing scale in Mpc/h: 8, doubled until every bin resolves it.
 
     Parameters
     ----------
     chi_mpc_h
-        Comoving distance (n_bins,) of each bin.
+        Comoving distance of each bin in Mpc/h.
     pixel
         Side of a pixel in radians.
+
+    Examples
+    --------
+    >>> smoothing_scale(np.array([900.0, 2200.0]), pixel=0.018)
+    64.0
     """
     scale = SCALE_MPC_H
     while scale / chi_mpc_h.max() < pixel:
@@ -100,37 +128,44 @@ def smallest_scale(chi_mpc_h: Array, pixel: float) -> float:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of one sky; smoothings are none and a Gaussian beam.
+class SkyStatistics:
+    """Spectra and one-point statistics of one sky.
+
+    One-point statistics have the unsmoothed maps first, and then the maps smoothed with
+    a Gaussian beam.
 
     Attributes
     ----------
     spectra
-        Band averages (n_bins, n_bins, n_band).
+        Band averages of the auto- and cross-spectra.
     variance, skewness, s_3
-        ⟨κ²⟩, ⟨κ³⟩/⟨κ²⟩^(3/2) and ⟨κ³⟩/⟨κ²⟩², each (2, n_bins).
+        ⟨κ²⟩, ⟨κ³⟩/⟨κ²⟩^(3/2) and ⟨κ³⟩/⟨κ²⟩².
     histogram
-        Density (2, n_bins, n_histogram) of κ in units of its standard deviation.
+        Probability density of κ in units of its standard deviation.
     """
 
-    spectra: Array
-    variance: Array
-    skewness: Array
-    s_3: Array
-    histogram: Array
+    spectra: Float[NDArray, "n_bins n_bins n_band"]
+    variance: Float[NDArray, "2 n_bins"]
+    skewness: Float[NDArray, "2 n_bins"]
+    s_3: Float[NDArray, "2 n_bins"]
+    histogram: Float[NDArray, "2 n_bins n_interval"]
 
 
-def measure(kappa: Array, edges: NDArray[np.int64], fwhm: Array) -> Measured:
+def measure(
+    kappa: Float[NDArray, "n_bins n_pix"],
+    edges: Int[NDArray, " n_edge"],
+    fwhm: Float[NDArray, " n_bins"],
+) -> SkyStatistics:
     """Measure spectra and one-point statistics of a sky.
 
     Parameters
     ----------
     kappa
-        Convergence (n_bins, n_pix) in RING order.
+        Convergence in RING order.
     edges
-        Bands.
+        Edges of the bands.
     fwhm
-        Full width at half maximum (n_bins,) of the beams in radians.
+        Full width at half maximum of the beam of each bin in radians.
     """
     nside = nside_of(kappa.shape[1])
     lmax = harmonics.lmax_of(nside)
@@ -147,35 +182,44 @@ def measure(kappa: Array, edges: NDArray[np.int64], fwhm: Array) -> Measured:
             square = centred * centred
             second, third = square.mean(), (square @ centred) / len(centred)
             centred /= np.sqrt(second)
-            # given as a range: with edges it would cost as much as the transforms
-            counts, _ = np.histogram(centred, len(HISTOGRAM) - 1, RANGE)
-            histograms.append(counts / len(centred) / np.diff(HISTOGRAM))
+            # With the edges instead of a range, histograms are as slow as transforms.
+            counts, _ = np.histogram(centred, len(HISTOGRAM_EDGES) - 1, HISTOGRAM_RANGE)
+            histograms.append(counts / len(centred) / np.diff(HISTOGRAM_EDGES))
             moments.append((second, third / second**1.5, third / second**2))
-    of_maps = np.array(moments).reshape(len(kappa), 2, 3).transpose(2, 1, 0)
-    variance, skewness, s_3 = of_maps
+    variance, skewness, s_3 = (
+        np.array(moments).reshape(len(kappa), 2, 3).transpose(2, 1, 0)
+    )
     densities = np.array(histograms).reshape(len(kappa), 2, -1).swapaxes(0, 1)
-    return Measured(spectra, variance, skewness, s_3, densities)
+    return SkyStatistics(spectra, variance, skewness, s_3, densities)
 
 
 def threshold(n_test: int) -> float:
-    """Return how many σ one of so many exceeds with probability `FALSE_ALARM`."""
+    """Return the number of σ that any of `n_test` deviations exceeds by chance.
+
+    The probability is `FALSE_ALARM` for all of them together (Bonferroni).
+    """
     return float(norm.isf(FALSE_ALARM / (2 * n_test)))
 
 
 def verdict(deviation: float, sigma: float, n_test: int) -> str:
-    """Put a relative deviation into a word.
+    """Compare a relative deviation with the tolerance.
 
     Parameters
     ----------
     deviation, sigma
         Relative deviation from the theory, and its standard error.
     n_test
-        Number of deviations that are judged together.
+        Number of deviations that are tested together.
 
     Returns
     -------
-        `differs` if it is larger than `TOLERANCE` beyond chance, `agrees` if two σ
-        show that it is not, or else `undecided`.
+        `differs` if the deviation exceeds `TOLERANCE` significantly, `agrees` if it is
+        below `TOLERANCE` by at least two σ, else `undecided`.
+
+    Examples
+    --------
+    >>> [verdict(deviation, 0.01, 40) for deviation in (0.0, 0.05, 0.1)]
+    ['agrees', 'undecided', 'differs']
     """
     if abs(deviation) - threshold(n_test) * sigma > TOLERANCE:
         return DIFFERS
@@ -183,40 +227,42 @@ def verdict(deviation: float, sigma: float, n_test: int) -> str:
 
 
 def compare(
-    spectra: Array, theory: Array, edges: NDArray[np.int64]
+    spectra: Float[NDArray, "n_sky n_bins n_bins n_band"],
+    theory: Float[NDArray, "n_bins n_bins n_ell"],
+    edges: Int[NDArray, " n_edge"],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare spectra of skies with those of a theory.
+    """Compare the spectra of skies with theory.
 
     Parameters
     ----------
     spectra
-        Band averages (n_sky, n_bins, n_bins, n_band) of each sky.
+        Band averages of each sky.
     theory
-        Spectra (n_bins, n_bins, n_ell).
+        Auto- and cross-spectra.
     edges
-        Bands.
+        Edges of the bands.
 
     Returns
     -------
     bands, pairs
-        A row for each pair of bins and band, and a row for each pair: the deviation
-        there is that of the amplitude, a mean of the bands weighted by their cosmic
-        variance, and χ² is that of the bands.
+        One row per pair of bins and band, and one row per pair. In the latter, the
+        deviation is that of the amplitude, a mean of the bands weighted by their
+        inverse cosmic variance, and χ² is summed over the bands.
     """
     n_sky, n_bins = spectra.shape[:2]
     expected = band_average(theory, edges)
     sigma = cosmic_variance(theory, edges, n_sky)
-    which = [(i, j) for i in range(n_bins) for j in range(i, n_bins)]
-    n_test = len(which) * (len(edges) - 1)
+    bin_pairs = [(i, j) for i in range(n_bins) for j in range(i, n_bins)]
+    n_test = len(bin_pairs) * (len(edges) - 1)
     bands, pairs = [], []
-    for i, j in which:
+    for i, j in bin_pairs:
         relative = spectra[:, i, j] / expected[i, j] - 1
         cosmic = sigma[i, j] / expected[i, j]
         mean = relative.mean(axis=0)
         error = _standard_error(relative)
         rows = []
         for b, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
-            both = max(cosmic[b], error[b])
+            larger = max(cosmic[b], error[b])
             rows.append(
                 {
                     "bin_i": i + 1,
@@ -229,13 +275,13 @@ def compare(
                     "theory": expected[i, j, b],
                     "cosmic_variance": sigma[i, j, b],
                     "deviation": mean[b],
-                    "deviation_sigma": mean[b] / both,
-                    "verdict": verdict(mean[b], both, n_test),
+                    "deviation_sigma": mean[b] / larger,
+                    "verdict": verdict(mean[b], larger, n_test),
                 }
             )
         weight = cosmic**-2 / (cosmic**-2).sum()
         amplitude = relative @ weight
-        both = max((cosmic**-2).sum() ** -0.5, float(_standard_error(amplitude)))
+        larger = max((cosmic**-2).sum() ** -0.5, float(_standard_error(amplitude)))
         differs = any(row["verdict"] == DIFFERS for row in rows)
         pairs.append(
             {
@@ -244,35 +290,39 @@ def compare(
                 "skies": n_sky,
                 "bands": len(rows),
                 "deviation": amplitude.mean(),
-                "deviation_error": both,
+                "deviation_error": larger,
                 "largest_deviation_sigma": max(
                     (row["deviation_sigma"] for row in rows), key=abs
                 ),
                 "chi2": ((mean / cosmic) ** 2).sum(),
                 "verdict": DIFFERS
                 if differs
-                else verdict(amplitude.mean(), both, len(which)),
+                else verdict(amplitude.mean(), larger, len(bin_pairs)),
             }
         )
         bands += rows
     return pd.DataFrame(bands), pd.DataFrame(pairs)
 
 
-def one_point(skies: list[Measured], scales: list[float], fwhm: Array) -> pd.DataFrame:
-    """Tabulate moments of the convergence, means over skies and their errors.
+def one_point(
+    skies: list[SkyStatistics],
+    scales: list[float],
+    fwhm: Float[NDArray, "n_scale n_bins"],
+) -> pd.DataFrame:
+    """Tabulate moments of the convergence: means over skies and standard errors.
 
     Parameters
     ----------
     skies
-        One for each sky.
+        Statistics of each sky.
     scales
-        Smoothing scales in Mpc/h, 0 for none.
+        Smoothing scales in Mpc/h; 0 is no smoothing.
     fwhm
-        The same in arcmin, shape (n_scales, n_bins).
+        The same scales in arcmin.
 
     Returns
     -------
-        A row for each scale and bin.
+        One row per scale and bin.
     """
     rows = []
     for s, scale in enumerate(scales):
@@ -289,12 +339,12 @@ def one_point(skies: list[Measured], scales: list[float], fwhm: Array) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def histograms(skies: list[Measured], scales: list[float]) -> pd.DataFrame:
-    """Tabulate distributions of κ in units of its standard deviation.
+def histograms(skies: list[SkyStatistics], scales: list[float]) -> pd.DataFrame:
+    """Tabulate the distribution of κ in units of its standard deviation.
 
     Returns
     -------
-        A row for each scale, bin and interval of κ / σ_κ.
+        One row per scale, bin and interval of κ / σ_κ.
     """
     mean = np.mean([sky.histogram for sky in skies], axis=0)
     return pd.DataFrame(
@@ -309,13 +359,14 @@ def histograms(skies: list[Measured], scales: list[float]) -> pd.DataFrame:
             for s, scale in enumerate(scales)
             for b in range(mean.shape[1])
             for low, high, density in zip(
-                HISTOGRAM, HISTOGRAM[1:], mean[s, b], strict=False
+                HISTOGRAM_EDGES, HISTOGRAM_EDGES[1:], mean[s, b], strict=False
             )
         ]
     )
 
 
-def _standard_error(values: Array) -> Array:
-    """Error of the mean over the first axis, of at least two values."""
-    error: Array = np.std(values, axis=0, ddof=1) / np.sqrt(len(values))
-    return error
+def _standard_error(
+    values: Float[NDArray, " n_sky *shape"],
+) -> Float[NDArray, "*shape"]:
+    """Return the standard error of the mean over at least two skies."""
+    return np.std(values, axis=0, ddof=1) / np.sqrt(len(values))

@@ -1,21 +1,21 @@
-r"""The Fisher matrix of a survey whose fields are Gaussian, and what it predicts.
+r"""Fisher forecast for a survey of Gaussian fields.
 
 .. math:: F_{ij} = f_{sky} \sum_\ell \frac{2\ell + 1}{2}
           \mathrm{Tr}\left[C_\ell^{-1} \partial_i C_\ell
           C_\ell^{-1} \partial_j C_\ell\right]
 
-with the spectra and cross-spectra of all bins in the matrix :math:`C_\ell`, noise
-included, and the parameters (Ω_m, S_8); alignment parameters that are sampled are
-marginalised over. The spectra are those that the Gaussian simulator draws from.
+where the matrix :math:`C_\ell` has the auto- and cross-spectra of all bins, including
+noise. The parameters are (Ω_m, S_8); alignment parameters that are sampled are
+marginalised over. The spectra are those of the Gaussian simulator.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, log, pi, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from infoscope.cosmology.boltzmann import matter_of
@@ -39,35 +39,37 @@ from infoscope.skies.shells import (
 )
 from infoscope.survey.survey import ARCMIN2_SKY, RedshiftDistribution
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+    from numpy.typing import NDArray
 
-# Relative step in Ω_m and S_8: CAMB's tables are smooth to a few 1e-4 only, which
-# shows below 1 %, and the curvature of the spectra shows above 8 %.
+# Relative step in Ω_m and S_8. CAMB's tables are smooth to a few 1e-4 only, which
+# matters for steps below 1 %, and the curvature of the spectra matters above 8 %.
 STEP = 0.04
 GRID_SIZE = 256
 MOCKS = 256
-# the information of a posterior depends on a prior, and its mean on all of it
+# The expected information gain is a mean over the whole prior.
 PREDICTED = METRICS[:-1]
 
 
 def convergence_spectra(
     matter: Matter,
     nz: RedshiftDistribution,
-    edges: Array,
+    edges: Float[NDArray, " n_edge"],
     lmax: int,
     a_ia: float = 0.0,
     eta_ia: float = 0.0,
-) -> Array:
-    """Spectra of the sum over shells, alignment included, without noise.
+) -> Float[NDArray, "n_ell n_bins n_bins"]:
+    """Noiseless spectra of the sum over shells, including intrinsic alignment.
 
     Parameters
     ----------
     matter
-        The cosmology.
+        Matter of the cosmology.
     nz
         Redshift distribution of the bins.
     edges
-        Bounds of the shells in comoving Mpc.
+        Edges of the shells in comoving Mpc.
     lmax
         Largest multipole.
     a_ia, eta_ia
@@ -75,15 +77,14 @@ def convergence_spectra(
 
     Returns
     -------
-        Spectra (lmax + 1, n_bins, n_bins).
+        Spectra for ℓ = 0 … lmax.
     """
     weights = born_weights(matter.background, nz, edges)
     if a_ia:
         terms = intrinsic_alignment_weights(matter.background, nz, edges)
         weights += alignment(terms, a_ia, eta_ia, nz.mean)
     shells = np.array(shell_spectra(matter, edges, lmax))
-    spectra: Array = np.einsum("is,sl,js->lij", weights, shells, weights)
-    return spectra
+    return np.einsum("is,sl,js->lij", weights, shells, weights)
 
 
 def spectra_and_derivatives(
@@ -92,33 +93,51 @@ def spectra_and_derivatives(
     shell_width_mpc: float,
     lmax: int,
     intrinsic: IntrinsicAlignment,
-) -> tuple[Array, Array]:
-    """Spectra at the fiducial and their central differences in all parameters.
+) -> tuple[
+    Float[NDArray, "n_ell n_bins n_bins"],
+    Float[NDArray, "n_parameter n_ell n_bins n_bins"],
+]:
+    """Spectra at the fiducial cosmology and their derivatives (central differences).
 
-    Those are (Ω_m, S_8) and then what is sampled of (A_IA, η_IA).
+    Parameters
+    ----------
+    cosmology
+        Fiducial cosmology.
+    nz
+        Redshift distribution of the bins.
+    shell_width_mpc
+        Comoving thickness of a shell in Mpc.
+    lmax
+        Largest multipole.
+    intrinsic
+        Alignment parameters, fixed or sampled.
 
     Returns
     -------
     spectra, derivatives
-        Arrays (lmax + 1, n_bins, n_bins) and (n_parameter, lmax + 1, n_bins, n_bins).
+        Derivatives are with respect to Ω_m, S_8 and the sampled ones of (A_IA, η_IA).
     """
     fiducial = np.array([cosmology.fiducial.omega_m, cosmology.fiducial.sigma_8])
     background = matter_of(fiducial, cosmology).background
     n_edges = len(shell_edges(background, nz, shell_width_mpc))
-    aligned = {
+    fiducial_alignment = {
         "a_ia": fiducial_of(intrinsic.a_ia),
         "eta_ia": fiducial_of(intrinsic.eta_ia),
     }
 
-    def spectra(parameters: Array) -> Array:
+    def spectra(
+        parameters: Float[NDArray, " n_parameter"],
+    ) -> Float[NDArray, "n_ell n_bins n_bins"]:
         omega_m, s_8 = parameters[:2]
         theta = np.array([omega_m, s_8 / sqrt(omega_m / 0.3)])
         matter = matter_of(theta, cosmology)
-        # a shell more or less on one side would be divided by the step
+        # The number of shells is fixed: the difference must not include another shell.
         last = shell_edges(matter.background, nz, shell_width_mpc)[-1]
         edges = np.linspace(0, last, n_edges)
-        varied = dict(zip(intrinsic.sampled, parameters[2:], strict=True))
-        return convergence_spectra(matter, nz, edges, lmax, **(aligned | varied))
+        sampled = dict(zip(intrinsic.sampled, parameters[2:], strict=True))
+        return convergence_spectra(
+            matter, nz, edges, lmax, **(fiducial_alignment | sampled)
+        )
 
     centre = omega_m_s8(fiducial)
     steps = STEP * centre
@@ -132,82 +151,104 @@ def spectra_and_derivatives(
     return spectra(centre), np.array(derivatives)
 
 
-def noise_spectrum(sigma_e: Array, n_gal_arcmin2: Array) -> Array:
-    """Spectrum σ_e² / n_gal of the shape noise, n_gal per steradian, bin by bin."""
+def noise_spectrum(
+    sigma_e: Float[NDArray, "*n_bins"], n_gal_arcmin2: Float[NDArray, "*n_bins"]
+) -> Float[NDArray, "*n_bins"]:
+    """Spectrum σ_e² / n_gal of the shape noise of each bin, with n_gal per steradian.
+
+    Parameters
+    ----------
+    sigma_e
+        Standard deviation of one component of the ellipticity of a galaxy.
+    n_gal_arcmin2
+        Galaxies per arcmin².
+    """
     return sigma_e**2 / (n_gal_arcmin2 * ARCMIN2_SKY / (4 * pi))
 
 
-def modes_of_a_tile(nside: int, tile_nside: int) -> tuple[NDArray, float]:
-    """Multipoles that a tile holds, and the share of the sky that it is.
+def modes_of_a_tile(
+    nside: int, tile_nside: int
+) -> tuple[Int[NDArray, " n_ell"], float]:
+    """Multipoles of a tile, and the fraction of the sky that it covers.
 
-    They begin where f_sky ℓ² = 1, so that exactly one mode is left out, the mean that
-    is subtracted from every tile, and end at the band limit of the maps.
+    The smallest multipole has f_sky ℓ² = 1: exactly one mode is left out, for the mean
+    that is subtracted from every tile. The largest is the band limit of the maps.
 
     Returns
     -------
     ell, f_sky
         Integers from ⌈√n_tile⌉ to 2 nside, and 1 / n_tile.
+
+    Examples
+    --------
+    >>> ell, f_sky = modes_of_a_tile(nside=64, tile_nside=2)
+    >>> int(ell[0]), int(ell[-1]), 1 / f_sky
+    (7, 128, 48.0)
     """
     n_tile = 12 * tile_nside**2
     return np.arange(ceil(sqrt(n_tile)), 2 * nside + 1), 1 / n_tile
 
 
-def fisher_matrix(covariance: Array, derivatives: Array, modes: Array) -> Array:
+def fisher_matrix(
+    covariance: Float[NDArray, "n_ell n_bins n_bins"],
+    derivatives: Float[NDArray, "n_parameter n_ell n_bins n_bins"],
+    modes: Float[NDArray, " n_ell"],
+) -> Float[NDArray, "n_parameter n_parameter"]:
     """Fisher matrix of Gaussian fields.
 
     Parameters
     ----------
     covariance
-        Spectra with noise (n_ell, n_bins, n_bins).
+        Spectra including noise.
     derivatives
-        Their derivatives (n_parameter, n_ell, n_bins, n_bins).
+        Derivatives of the spectra.
     modes
-        Number of modes (n_ell,) of each multipole, f_sky (2ℓ + 1).
-
-    Returns
-    -------
-        The matrix (n_parameter, n_parameter).
+        Number of modes per multipole, f_sky (2ℓ + 1).
     """
     relative = np.linalg.solve(covariance, derivatives)
-    matrix: Array = np.einsum("l,ilab,jlba->ij", modes / 2, relative, relative)
-    return matrix
+    return np.einsum("l,ilab,jlba->ij", modes / 2, relative, relative)
 
 
-def marginalised(matrix: Array, priors: Sequence[Interval]) -> Array:
-    """Fisher matrix of (Ω_m, S_8), marginalised over the parameters after them.
+def marginalised(
+    matrix: Float[NDArray, "n_parameter n_parameter"], priors: Sequence[Interval]
+) -> Float[NDArray, "2 2"]:
+    """Fisher matrix of (Ω_m, S_8), marginalised over all further parameters.
 
     Parameters
     ----------
     matrix
-        Fisher matrix (2 + k, 2 + k).
+        Fisher matrix of all parameters, (Ω_m, S_8) first.
     priors
-        Ranges of the uniform priors of the k others, which count as Gaussians of the
-        same variance.
+        Ranges of the uniform priors of the further parameters. They are replaced by
+        Gaussians of the same variance.
 
-    Returns
-    -------
-        The matrix (2, 2).
+    Examples
+    --------
+    >>> marginalised(np.array([[4.0, 0, 1], [0, 9, 0], [1, 0, 1]]), [(0, 2)])
+    array([[3.75, 0.  ],
+           [0.  , 9.  ]])
     """
-    known = [12 / (high - low) ** 2 for low, high in priors]
-    others = matrix[2:, 2:] + np.diag(known)
-    mixed = matrix[:2, 2:]
-    result: Array = matrix[:2, :2] - mixed @ np.linalg.solve(others, mixed.T)
-    return result
+    prior_information = [12 / (high - low) ** 2 for low, high in priors]
+    nuisance = matrix[2:, 2:] + np.diag(prior_information)
+    cross = matrix[:2, 2:]
+    return matrix[:2, :2] - cross @ np.linalg.solve(nuisance, cross.T)
 
 
-def widths_without_prior(matrix: Array, fiducial: Parameters) -> Array:
-    """Widths of a Gaussian posterior in (Ω_m, S_8), propagated linearly.
+def widths_without_prior(
+    matrix: Float[NDArray, "2 2"], fiducial: Parameters
+) -> Float[NDArray, " n_predicted"]:
+    """Widths of a posterior that is Gaussian in (Ω_m, S_8), in linear propagation.
 
     Parameters
     ----------
     matrix
-        Fisher matrix (2, 2) of (Ω_m, S_8).
+        Fisher matrix of (Ω_m, S_8).
     fiducial
-        Where it is.
+        Maximum of the posterior.
 
     Returns
     -------
-        Metrics (6,) in the order of `PREDICTED`.
+        Metrics in the order of `PREDICTED`.
     """
     omega_m, sigma_8 = fiducial.omega_m, fiducial.sigma_8
     # σ_8 = S_8 √(0.3 / Ω_m)
@@ -220,38 +261,40 @@ def widths_without_prior(matrix: Array, fiducial: Parameters) -> Array:
     return np.array([*np.sqrt(variances), *areas, 1 / areas[0]])
 
 
-def widths_in_prior(matrix: Array, fiducial: Parameters, prior: Prior) -> Array:
-    """Median widths of likelihoods Gaussian in (Ω_m, S_8) times the uniform prior.
+def widths_in_prior(
+    matrix: Float[NDArray, "2 2"], fiducial: Parameters, prior: Prior
+) -> Float[NDArray, " n_predicted"]:
+    """Median widths of posteriors: Gaussian likelihoods times the uniform prior.
 
-    As for the mock observations of a study, the median is one over data: the likelihood
-    of each is highest somewhere else, and where it reaches an edge of the prior the
-    posterior is narrower than one in the middle.
+    The likelihoods are Gaussian in (Ω_m, S_8). As for the mock observations of a study,
+    the median is over data. The maximum of the likelihood scatters between them, and a
+    posterior that an edge of the prior cuts off is narrower than others.
 
     Parameters
     ----------
     matrix
-        Fisher matrix (2, 2) of (Ω_m, S_8).
+        Fisher matrix of (Ω_m, S_8).
     fiducial
-        The truth, about which the maxima of the likelihoods scatter.
+        True parameters, about which the maxima of the likelihoods scatter.
     prior
         Box in (Ω_m, σ_8).
 
     Returns
     -------
-        Metrics (6,) in the order of `PREDICTED`.
+        Metrics in the order of `PREDICTED`.
     """
     grid = Grid.of_prior(prior.model_dump(), GRID_SIZE)
     theta = omega_m_s8(grid.theta)
     truth = omega_m_s8(np.array([fiducial.omega_m, fiducial.sigma_8]))
-    scatter = qmc.MultivariateNormalQMC(truth, np.linalg.inv(matrix), rng=0)
+    maxima = qmc.MultivariateNormalQMC(truth, np.linalg.inv(matrix), rng=0)
 
-    def of_mock(maximum: Array) -> Array:
+    def mock_widths(maximum: Float[NDArray, " 2"]) -> Float[NDArray, " n_metric"]:
         offset = theta - maximum
-        log = -np.einsum("ai,ij,aj->a", offset, matrix, offset) / 2
-        # the maximum may lie far outside of the prior
-        posterior = np.exp(np.maximum(log - log.max(), SMALLEST_LOG))
+        log_likelihood = -np.einsum("ai,ij,aj->a", offset, matrix, offset) / 2
+        # The maximum may lie far outside the prior.
+        log_likelihood -= log_likelihood.max()
+        posterior = np.exp(np.maximum(log_likelihood, SMALLEST_LOG))
         return widths((posterior / posterior.sum())[None], grid)[0]
 
-    mocks = [of_mock(maximum) for maximum in scatter.random(MOCKS)]
-    median: Array = np.median(mocks, axis=0)[: len(PREDICTED)]
-    return median
+    mocks = [mock_widths(maximum) for maximum in maxima.random(MOCKS)]
+    return np.median(mocks, axis=0)[: len(PREDICTED)]

@@ -1,34 +1,43 @@
-r"""Which lengths maps resolve, and where structure becomes non-linear.
+r"""The smallest scale of the maps, and the onset of non-linear structure.
 
-Operations call a length R what is seen at the distance :math:`\chi_s` of the mean
-redshift of a bin under the angle :math:`\theta = R / \chi_s`, which is that of the
-multipole :math:`\ell = \pi / \theta`. What lenses these galaxies is nearer, at
-:math:`\chi_l`, and has the wavenumber :math:`k = \ell / \chi_l`, so that
+Operations take a comoving length R at the mean redshift of a bin, whose distance is
+:math:`\chi_s`. It subtends the angle :math:`\theta = R / \chi_s`, which corresponds to
+the multipole :math:`\ell = \pi / \theta`. The lenses of these galaxies are nearer, at
+:math:`\chi_l`, where this multipole is the wavenumber :math:`k = \ell / \chi_l`. Hence
 
 .. math:: R = \frac{\pi}{k} \frac{\chi_s}{\chi_l} .
 
 Structure is non-linear beyond :math:`k_{nl}`, where the dimensionless linear power is
-one, :math:`k_{nl}^3 P_{lin}(k_{nl}, z_l) / 2 \pi^2 = 1` (Bernardeau et al. 2002, Phys.
-Rep. 367, 1, where the Fourier transform makes it :math:`4 \pi k^3 P`).
+one, :math:`k_{nl}^3 P_{lin}(k_{nl}, z_l) / 2 \pi^2 = 1`.
+
+References
+----------
+Bernardeau et al. 2002, Phys. Rep. 367, 1, who write this power as
+:math:`4 \pi k^3 P` in their convention of the Fourier transform.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
 from infoscope.maps.tiles import pixel_side
 from infoscope.survey.survey import RedshiftDistribution
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 N_CHI = 400
 
 
 def nonlinear_wavenumber(matter: Matter, z: float) -> float:
-    """Wavenumber in Mpc⁻¹ where the dimensionless linear power is 1.
+    """Wavenumber in Mpc⁻¹ at which the dimensionless linear power is 1.
 
-    NaN if it is below 1 everywhere in the table.
+    It is NaN if the power is below 1 in the whole table.
     """
     growth = np.interp(z, matter.background.z, matter.background.growth)
     k = matter.k_mpc
@@ -36,14 +45,16 @@ def nonlinear_wavenumber(matter: Matter, z: float) -> float:
     above = np.flatnonzero(log_delta2 > 0)
     if len(above) == 0:
         return float("nan")
-    around = slice(max(above[0] - 1, 0), above[0] + 1)
-    return float(np.exp(np.interp(0, log_delta2[around], np.log(k[around]))))
+    crossing = slice(max(above[0] - 1, 0), above[0] + 1)
+    return float(np.exp(np.interp(0, log_delta2[crossing], np.log(k[crossing]))))
 
 
-def lens_distance_mpc(background: Background, z: NDArray, density: NDArray) -> float:
-    r"""Mean comoving distance in Mpc of what lenses the galaxies of a bin.
+def lens_distance_mpc(
+    background: Background, z: Float[NDArray, " n_z"], density: Float[NDArray, " n_z"]
+) -> float:
+    r"""Mean comoving distance in Mpc of the lenses of the galaxies of a bin.
 
-    The mean over the lensing kernel
+    The mean is weighted by the lensing kernel
     :math:`q(\chi) \propto \chi (1 + z) \int dz' n(z') (1 - \chi / \chi')`.
 
     Parameters
@@ -51,12 +62,12 @@ def lens_distance_mpc(background: Background, z: NDArray, density: NDArray) -> f
     background
         Distances.
     z, density
-        n(z) of the bin, shapes (n_z,).
+        n(z) of the bin.
     """
     chi_source = np.interp(z, background.z, background.chi_mpc)
     chi = np.linspace(0, chi_source[density > 0][-1], N_CHI + 1)[1:]
-    behind = np.maximum(1 - chi[:, None] / np.maximum(chi_source, 1e-6), 0)
-    efficiency = np.trapezoid(density * behind, z, axis=1)
+    ratio = np.maximum(1 - chi[:, None] / np.maximum(chi_source, 1e-6), 0)
+    efficiency = np.trapezoid(density * ratio, z, axis=1)
     kernel = chi * (1 + background.redshift(chi)) * efficiency
     return float(chi @ kernel / kernel.sum())
 
@@ -64,20 +75,20 @@ def lens_distance_mpc(background: Background, z: NDArray, density: NDArray) -> f
 def scales_of_bins(
     matter: Matter, nz: RedshiftDistribution, nside: int
 ) -> pd.DataFrame:
-    """Tabulate the pixel and the transition to non-linear structure.
+    """Tabulate the pixel size and the onset of non-linear structure.
 
     Parameters
     ----------
     matter
-        Of the fiducial cosmology.
+        Matter of the fiducial cosmology.
     nz
         Redshift distribution of the bins.
     nside
-        Of the maps.
+        HEALPix nside of the maps.
 
     Returns
     -------
-        A row for each bin; lengths are in comoving Mpc/h.
+        One row per bin; lengths in comoving Mpc/h.
     """
     background = matter.background
     rows = []
