@@ -1,1 +1,1 @@
-"""Attribution of the estimates to scales and values."""
+"""Attribution of estimates to scales, values, peaks and voids."""

@@ -1,27 +1,28 @@
-"""Parts of tiles: what of an attribution belongs to scales, values, peaks and voids."""
+"""Decomposition of attributions into scales, values, peaks and voids."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.degradations.operations.filters import LowPass
 from infoscope.survey.survey import Survey
 
-Array = NDArray[np.float32]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Num
+    from numpy.typing import NDArray
 
-# Tiles are also smoothed before their values are looked at: pixels of fine maps are
-# noise, and config/studies cuts ranges from such maps too.
+# Values are taken from tiles and from smoothed tiles. Single pixels of fine maps are
+# dominated by noise, and config/studies selects ranges of smoothed maps too.
 SMOOTHING_MPC_H = (0.0, 8.0)
-# Values in units of the standard deviation of their tile and bin.
+# In units of the standard deviation of the tile and bin.
 VALUE_EDGES = np.concatenate([[-np.inf], np.arange(-4, 4.125, 0.25), [np.inf]])
-# Peaks and voids of the smoothed tile are at least so many standard deviations high.
+# Smallest height of peaks, and depth of voids, of the smoothed tile, in the same units.
 HEIGHT = 2.0
-RINGS = 6  # pixels around them, at most
+RINGS = 6  # largest distance from an extremum, in pixels
 
 
 def survey_of(fields: Mapping[str, Any]) -> Survey:
@@ -36,18 +37,27 @@ class Annuli:
 
     Attributes
     ----------
-    index : (side, side)
-        Annulus of each mode, ordered as `numpy.fft.fft2`; that of the mean is 0.
-    ell : (n_ell,)
-        Mean multipole of each.
+    index
+        Annulus of each mode, ordered as `numpy.fft.fft2`; 0 for the mean.
+    ell
+        Mean multipole of each annulus.
     """
 
-    index: NDArray[np.intp]
-    ell: NDArray[np.float64]
+    index: Int[NDArray, "side side"]
+    ell: Float[NDArray, " n_ell"]
 
     @classmethod
     def of(cls, side: int, pixel: float) -> Annuli:
-        """Annuli of tiles of `side` pixels, whose sides are `pixel` radians."""
+        """Annuli of tiles with `side` × `side` pixels of `pixel` radians.
+
+        Examples
+        --------
+        >>> Annuli.of(side=4, pixel=0.1).index
+        array([[0, 1, 2, 1],
+               [1, 1, 2, 1],
+               [2, 2, 3, 2],
+               [1, 1, 2, 1]])
+        """
         frequency = np.fft.fftfreq(side, 1 / side)
         radius = np.hypot(frequency[:, None], frequency)
         index = np.rint(radius).astype(np.intp)
@@ -55,8 +65,10 @@ class Annuli:
         mean = np.bincount(index.ravel(), radius.ravel()) / count
         return cls(index, mean * 2 * np.pi / (side * pixel))
 
-    def sums(self, modes: NDArray) -> NDArray[np.float64]:
-        """Sum modes (n, side, side, n_bins) in annuli: (n, n_bins, n_ell)."""
+    def sums(
+        self, modes: Float[NDArray, "n side side n_bins"]
+    ) -> Float[NDArray, "n n_bins n_ell"]:
+        """Sum a quantity of the Fourier modes over each annulus."""
         n, _, _, n_bins = modes.shape
         n_ell = len(self.ell)
         rows = np.moveaxis(modes, -1, 1).reshape(n * n_bins, -1)
@@ -65,65 +77,80 @@ class Annuli:
         return sums.reshape(n, n_bins, n_ell)
 
 
-def by_scale(tiles: Array, gradient: Array, annuli: Annuli) -> NDArray[np.float64]:
-    """Parts of the estimates that belong to Fourier modes of the tiles.
+def by_scale(
+    tiles: Float[NDArray, "n side side n_bins"],
+    gradient: Float[NDArray, "n side side n_bins"],
+    annuli: Annuli,
+) -> Float[NDArray, "n n_bins n_ell"]:
+    """Attribute the estimates to Fourier modes of the tiles.
 
-    By Parseval's theorem they sum to the sum over pixels.
+    By Parseval's theorem the attributions have the same sum as those of the pixels.
 
     Parameters
     ----------
-    tiles, gradient : (n, side, side, n_bins)
+    tiles, gradient
         Tiles, and what `path_gradient` returns for them.
     annuli
-        Those of the tiles.
-
-    Returns
-    -------
-        Array (n, n_bins, n_ell).
+        Annuli of the tiles.
     """
     x, g = (np.fft.fft2(maps, axes=(1, 2)) for maps in (tiles, gradient))
     return annuli.sums((x * g.conj()).real) / annuli.index.size
 
 
-def power(maps: Array, annuli: Annuli) -> NDArray[np.float64]:
-    """Power of tiles in annuli, (n, n_bins, n_ell), which sums to that of pixels."""
+def power(
+    maps: Float[NDArray, "n side side n_bins"], annuli: Annuli
+) -> Float[NDArray, "n n_bins n_ell"]:
+    """Power of maps in each annulus; its sum over annuli is Σ x² over pixels."""
     return by_scale(maps, maps, annuli)
 
 
-def smoothed(tiles: Array, scale_mpc_h: float, survey: Survey, annuli: Annuli) -> Array:
-    """Smooth tiles as the operation `lowpass` does, but as if they were periodic."""
+def smoothed(
+    tiles: Float[NDArray, "n side side n_bins"],
+    scale_mpc_h: float,
+    survey: Survey,
+    annuli: Annuli,
+) -> Float[NDArray, "n side side n_bins"]:
+    """Smooth tiles with the transfer function of the operation `lowpass`.
+
+    Unlike the operation, which acts on the sphere, this treats tiles as periodic.
+    """
     if scale_mpc_h == 0:
         return tiles
     transfer = LowPass(scale_mpc_h=scale_mpc_h).lowpass(survey)
-    at = np.minimum(np.rint(annuli.ell).astype(int), transfer.shape[1] - 1)
-    factor = np.moveaxis(transfer[:, at][:, annuli.index], 0, -1)
+    ell = np.minimum(np.rint(annuli.ell).astype(int), transfer.shape[1] - 1)
+    factor = np.moveaxis(transfer[:, ell][:, annuli.index], 0, -1)
     modes = np.fft.fft2(tiles, axes=(1, 2)) * factor
-    smooth: Array = np.fft.ifft2(modes, axes=(1, 2)).real.astype(np.float32)
-    return smooth
+    return np.fft.ifft2(modes, axes=(1, 2)).real.astype(np.float32)
 
 
-def in_sigma(tiles: Array) -> Array:
+def in_sigma(
+    tiles: Float[NDArray, "n side side n_bins"],
+) -> Float[NDArray, "n side side n_bins"]:
     """Values in units of the standard deviation of their tile and bin."""
     sigma = tiles.std(axis=(1, 2), keepdims=True)
     return np.divide(tiles, sigma, out=np.zeros_like(tiles), where=sigma > 0)
 
 
 def by_value(
-    tiles: Array, gradient: Array
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Parts of the estimates that belong to pixels of some value.
+    tiles: Float[NDArray, "n side side n_bins"],
+    gradient: Float[NDArray, "n side side n_bins"],
+) -> tuple[Float[NDArray, "n n_value"], Float[NDArray, "n n_value"]]:
+    """Attribute the estimates to pixels by their value.
 
     Parameters
     ----------
-    tiles, gradient : (n, side, side, n_bins)
-        Tiles, smoothed or not, and gradients along paths to those that are not.
+    tiles
+        Tiles, smoothed or not.
+    gradient
+        Gradients along the paths to the unsmoothed tiles.
 
     Returns
     -------
-    parts : (n, n_value)
-        Sums over the pixels of all bins in intervals of `VALUE_EDGES`.
-    area : (n, n_value)
-        Shares of the pixels.
+    parts
+        Sums over the pixels of all bins whose value is in each interval of
+        `VALUE_EDGES`.
+    area
+        Fractions of the pixels in each interval.
     """
     n, n_value = len(tiles), len(VALUE_EDGES) - 1
     interval = np.searchsorted(VALUE_EDGES, in_sigma(tiles), side="right") - 1
@@ -133,18 +160,26 @@ def by_value(
     return parts.reshape(n, n_value), counts / counts.sum(axis=1, keepdims=True)
 
 
-def extrema(values: Array, rings: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Find peaks and voids that are at least `rings` pixels from the edges.
+def extrema(
+    values: Float[NDArray, "n side side n_bins"], rings: int
+) -> tuple[
+    Bool[NDArray, "n side-2*rings side-2*rings n_bins"],
+    Bool[NDArray, "n side-2*rings side-2*rings n_bins"],
+]:
+    """Find peaks and voids at least `rings` pixels away from the edges.
 
     Parameters
     ----------
-    values : (n, side, side, n_bins)
-        In units of the standard deviation.
+    values
+        Smoothed tiles in units of their standard deviation.
+    rings
+        Width in pixels of the margin that is left out.
 
     Returns
     -------
-        Which of the inner pixels (n, side − 2 rings, side − 2 rings, n_bins) are above
-        all eight neighbours and `HEIGHT`, and which are below them and −`HEIGHT`.
+    peaks, voids
+        Inner pixels above `HEIGHT` and all eight neighbours, and those below −`HEIGHT`
+        and all neighbours.
     """
     inner = _shifted(values, 0, 0, rings)
     peak, void = inner >= HEIGHT, inner <= -HEIGHT
@@ -158,47 +193,60 @@ def extrema(values: Array, rings: int) -> tuple[NDArray[np.bool_], NDArray[np.bo
 
 
 def rings_of(side: int) -> int:
-    """Rings around extrema that tiles have space for."""
+    """Rings around extrema for which tiles of `side` pixels have space.
+
+    Examples
+    --------
+    >>> rings_of(16), rings_of(64)
+    (3, 6)
+    """
     return max(1, min(RINGS, side // 5))
 
 
 def around(
-    parts: Array, chosen: tuple[NDArray[np.bool_], ...], rings: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Stack the parts of pixels around chosen ones.
+    parts: Float[NDArray, "n side side n_bins"],
+    centres: tuple[Bool[NDArray, "n side-2*rings side-2*rings n_bins"], ...],
+    rings: int,
+) -> tuple[
+    Float[NDArray, "n n_kind rings+1"],
+    Float[NDArray, "n n_kind rings+1"],
+]:
+    """Stack the attributions of pixels around peaks and voids.
 
     Parameters
     ----------
-    parts : (n, side, side, n_bins)
-        Part of the estimate that belongs to each pixel.
-    chosen
+    parts
+        Attribution of the estimate to each pixel.
+    centres
         Inner pixels of each kind, see `extrema`.
     rings
         Largest distance in pixels.
 
     Returns
     -------
-    sums : (n, n_kind, rings + 1)
-        Sums over all pixels at a distance, rounded to whole pixels, from a chosen one.
-    pixels : (n, n_kind, rings + 1)
-        How many these are; a pixel counts as often as it is near a chosen one.
+    sums
+        Sums over the pixels at each distance from a centre, rounded to whole pixels.
+    pixels
+        Number of these pixels. A pixel near several centres counts several times.
     """
-    shape = (len(parts), len(chosen), rings + 1)
+    shape = (len(parts), len(centres), rings + 1)
     sums, pixels = np.zeros(shape), np.zeros(shape)
     for dy in range(-rings, rings + 1):
         for dx in range(-rings, rings + 1):
             ring = round(float(np.hypot(dy, dx)))
             if ring > rings:
                 continue
-            there = _shifted(parts, dy, dx, rings)
-            for kind, centre in enumerate(chosen):
-                sums[:, kind, ring] += np.einsum("nyxb,nyxb->n", there, centre)
+            shifted = _shifted(parts, dy, dx, rings)
+            for kind, centre in enumerate(centres):
+                sums[:, kind, ring] += np.einsum("nyxb,nyxb->n", shifted, centre)
                 pixels[:, kind, ring] += centre.sum(axis=(1, 2, 3))
     return sums, pixels
 
 
-def _shifted(maps: NDArray, dy: int, dx: int, margin: int) -> NDArray:
-    """Pixels (dy, dx) away from those that are `margin` pixels from the edges."""
+def _shifted(
+    maps: Num[NDArray, "n side side n_bins"], dy: int, dx: int, margin: int
+) -> Num[NDArray, "n side-2*margin side-2*margin n_bins"]:
+    """Shift maps by (−dy, −dx) pixels and cut off a margin."""
     side = maps.shape[1]
     rows, columns = (slice(margin + d, side - margin + d) for d in (dy, dx))
     return maps[:, rows, columns]

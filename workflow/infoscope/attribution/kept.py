@@ -1,12 +1,12 @@
-"""What degradations keep of the parts of tiles, if they keep parts at all."""
+"""Attributions to the parts of tiles that degradations keep."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES
 from infoscope.degradations.operation import Operation
@@ -24,100 +24,108 @@ from infoscope.degradations.operations.values import (
 )
 from infoscope.survey.survey import Survey
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
-BEYOND = 1e3  # instead of infinitely many standard deviations
+LARGEST_VALUE = 1e3  # in standard deviations, in place of infinity
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """Attributions of an estimator, from its file.
+    """Attributions of an estimator to the parts of tiles, from its file.
 
     Attributes
     ----------
-    ell : (n_ell,)
+    ell
         Multipoles of `by_scale`.
-    by_scale : (n_training, n, n_bins, n_ell)
-        Parts of Fourier modes of each tile.
-    by_value : (n_training, n, n_smoothing, n_value)
-        Parts of pixels of a smoothed tile, in intervals of its values.
-    area : (n, n_smoothing, n_value)
-        Shares of pixels in these intervals.
+    by_scale
+        Attribution to the Fourier modes of each tile.
+    by_value
+        Attribution to the pixels of a tile by their value, for each smoothing.
+    area
+        Fraction of the pixels with these values.
     """
 
-    ell: Array
-    by_scale: Array
-    by_value: Array
-    area: Array
+    ell: Float[NDArray, " n_ell"]
+    by_scale: Float[NDArray, "n_training n n_bins n_ell"]
+    by_value: Float[NDArray, "n_training n n_smoothing n_value"]
+    area: Float[NDArray, "n n_smoothing n_value"]
 
     def kept(
         self, operations: Sequence[Operation], survey: Survey
-    ) -> NDArray[np.float64] | None:
-        """Sum the parts that operations keep of each tile.
+    ) -> Float[NDArray, "n_training n"] | None:
+        """Sum the attributions to the part of each tile that operations keep.
 
         Parameters
         ----------
         operations
-            Of a degradation, beyond those of the reference.
+            Operations of a degradation, without those of the reference.
         survey
-            As it is before them.
+            Survey before these operations.
 
         Returns
         -------
-            Array (n_training, n), or None if operations do more than keep a part.
+            Sum for each training run and tile, or None if the operations do anything
+            but keep a part of a tile.
         """
         transfer = np.ones((survey.n_bins, len(self.ell)))
-        for number, parameters in enumerate(operations):
-            own = transfer_of(parameters, survey, self.ell)
-            if own is None:
+        for number, operation in enumerate(operations):
+            factor = transfer_of(operation, survey, self.ell)
+            if factor is None:
                 last = number == len(operations) - 1
                 smoothing = smoothing_of(operations[:number]) if last else None
                 if smoothing is None:
                     return None
-                return self._of_values(parameters, smoothing)
-            transfer *= own
+                return self._kept_by_mask(operation, smoothing)
+            transfer *= factor
         return np.einsum("tnbl,bl->tn", self.by_scale, transfer)
 
-    def _of_values(self, parameters: Operation, smoothing: int) -> Array | None:
-        """Sum the parts of pixels that a mask keeps."""
+    def _kept_by_mask(
+        self, operation: Operation, smoothing: int
+    ) -> Float[NDArray, "n_training n"] | None:
+        """Sum the attributions to the pixels that a mask keeps; None if it is none."""
         parts, area = self.by_value[:, :, smoothing], self.area[:, smoothing]
-        if not isinstance(parameters, KeepConvergence | RandomMask) or parameters.fill:
+        if not isinstance(operation, KeepConvergence | RandomMask) or operation.fill:
             return None
-        if isinstance(parameters, KeepConvergence):
-            kept: Array = parts @ coverage(parameters, area.mean(axis=0))
-            return kept
-        share: float | Array = parameters.fraction or 0.0
-        if parameters.area_of is not None:
-            share = area @ coverage(parameters.area_of, area.mean(axis=0))
-        random: Array = share * parts.sum(axis=-1)
-        return random
+        if isinstance(operation, KeepConvergence):
+            return parts @ coverage(operation, area.mean(axis=0))
+        fraction: float | Float[NDArray, " n"] = operation.fraction or 0.0
+        if operation.area_of is not None:
+            fraction = area @ coverage(operation.area_of, area.mean(axis=0))
+        return fraction * parts.sum(axis=-1)
 
 
 def transfer_of(
-    parameters: Operation, survey: Survey, ell: Array
-) -> NDArray[np.float64] | None:
-    """Factor (n_bins, n_ell) of each mode, if an operation is a filter, else None."""
-    match parameters:
+    operation: Operation, survey: Survey, ell: Float[NDArray, " n_ell"]
+) -> Float[NDArray, "n_bins n_ell"] | None:
+    """Transfer function of an operation; None if it is not a filter."""
+    match operation:
         case LowPass():
-            transfer = parameters.lowpass(survey)
+            transfer = operation.lowpass(survey)
         case HighPass():
-            transfer = 1 - parameters.lowpass(survey)
+            transfer = 1 - operation.lowpass(survey)
         case BandPass():
-            transfer = parameters.bandpass(survey)
+            transfer = operation.bandpass(survey)
         case BandStop():
-            transfer = 1 - parameters.bandpass(survey)
+            transfer = 1 - operation.bandpass(survey)
         case SelectBins():
-            chosen = np.isin(np.arange(1, survey.n_bins + 1), parameters.bins)
-            return np.repeat(chosen[:, None].astype(float), len(ell), axis=1)
+            selected = np.isin(np.arange(1, survey.n_bins + 1), operation.bins)
+            return np.repeat(selected[:, None].astype(float), len(ell), axis=1)
         case _:
             return None
-    at = np.minimum(np.rint(ell).astype(int), transfer.shape[1] - 1)
-    found: Array = transfer[:, at]
-    return found
+    index = np.minimum(np.rint(ell).astype(int), transfer.shape[1] - 1)
+    return transfer[:, index]
 
 
 def smoothing_of(operations: Sequence[Operation]) -> int | None:
-    """Find the number of the smoothing that operations are, None if it is another."""
+    """Index in `SMOOTHING_MPC_H` of the smoothing by operations; None for any other.
+
+    Examples
+    --------
+    >>> smoothing_of([]), smoothing_of([LowPass(scale_mpc_h=8)])
+    (0, 1)
+    """
     if not operations:
         return SMOOTHING_MPC_H.index(0)
     first = operations[0]
@@ -128,20 +136,27 @@ def smoothing_of(operations: Sequence[Operation]) -> int | None:
     return SMOOTHING_MPC_H.index(first.scale_mpc_h)
 
 
-def coverage(ranges: ConvergenceRanges, area: Array) -> Array:
-    """Share of each interval of values (n_value,) that lies in a union of ranges.
+def coverage(
+    ranges: ConvergenceRanges, area: Float[NDArray, " n_value"]
+) -> Float[NDArray, " n_value"]:
+    """Fraction of each interval of `VALUE_EDGES` that a union of ranges covers.
 
-    `area` are the shares of pixels (n_value,), from which quantiles follow.
+    Parameters
+    ----------
+    ranges
+        Ranges of values, in standard deviations or quantiles.
+    area
+        Fraction of the pixels in each interval, which defines the quantiles.
     """
     if ranges.by == "quantile":
         edges = np.concatenate([[0], np.cumsum(area)])
     else:
-        edges = np.clip(VALUE_EDGES, -BEYOND, BEYOND)
+        edges = np.clip(VALUE_EDGES, -LARGEST_VALUE, LARGEST_VALUE)
     low, high = edges[:-1], edges[1:]
     covered = np.zeros(len(low))
     for start, stop in ranges.ranges:
-        first = -BEYOND if start is None else start
-        last = BEYOND if stop is None else stop
-        overlap = np.minimum(high, last) - np.maximum(low, first)
+        lower = -LARGEST_VALUE if start is None else start
+        upper = LARGEST_VALUE if stop is None else stop
+        overlap = np.minimum(high, upper) - np.maximum(low, lower)
         covered += np.maximum(overlap, 0) / np.maximum(high - low, 1e-12)
     return np.minimum(covered, 1)
