@@ -66,7 +66,7 @@ def test_seed_scatter_is_pooled():
     for row in rows:
         variance = scatter.of(row)
         np.testing.assert_allclose(variance.value, 0.01 / 2)
-        assert (variance.freedom == 2).all()
+        assert (variance.dof == 2).all()
     assert compared(*rows[::-1]).log_error == pytest.approx(0.1)
 
 
@@ -76,8 +76,8 @@ def test_seeds_that_scatter_more_than_all_others_keep_their_own():
     scatter = SeedScatter([*calm, wild])
     np.testing.assert_allclose(scatter.of(calm[0]).value, 2 * 0.01**2 / 2)
     np.testing.assert_allclose(scatter.of(wild).value, 2 * 0.1**2 / 2)
-    assert (scatter.of(wild).freedom == 1).all()
-    assert (scatter.of(calm[0]).freedom == 8).all()
+    assert (scatter.of(wild).dof == 1).all()
+    assert (scatter.of(calm[0]).dof == 8).all()
 
 
 def test_seeds_that_scatter_do_not_hide_each_other():
@@ -96,7 +96,7 @@ def test_seeds_that_scatter_alike_are_rarely_set_apart():
         rows = [measurement(f"cut_{i}", seed_scatter=x) for i, x in
                 enumerate(0.01 * rng.standard_normal(12))]  # fmt: skip
         scatter = SeedScatter(rows)
-        apart += any(scatter.of(row).freedom[0] < 12 for row in rows)
+        apart += any(scatter.of(row).dof[0] < 12 for row in rows)
     # a chance of 1 % for each number of those that are set apart: 3 ± 1.7 and more
     assert apart <= 15
 
@@ -119,10 +119,10 @@ def test_one_seed_has_no_seed_error():
 
 def test_freedom_is_that_of_the_larger_part():
     skies = [measurement("cut"), measurement("reference", sky_scatter=0.2)]
-    assert compared(*skies).freedom == pytest.approx(199)
+    assert compared(*skies).dof == pytest.approx(199)
     seeds = [measurement(name, seed_scatter=0.1, sky_scatter=0.0) for name in "ab"]
     # two variances that are one number, known with two degrees of freedom
-    assert compared(*seeds).freedom == pytest.approx(4)
+    assert compared(*seeds).dof == pytest.approx(4)
 
 
 def ratio(value, error, metric="sigma_s8"):

@@ -152,7 +152,7 @@ def test_a_training_on_several_curves_counts_once():
     twice = measure_curves(rows, [("skies", 2), ("skies", 4), ("steps", 8)])
     assert once.sigma_s8_error[0] == twice.sigma_s8_error[0]
     scatter = SeedScatter([less, whole])
-    assert compare(less, whole, "sigma_s8", scatter).freedom > 2
+    assert compare(less, whole, "sigma_s8", scatter).dof > 2
 
 
 def test_curves_need_a_number_for_each_row():

@@ -1,4 +1,4 @@
-"""Statements about a study, tested: by ratios of widths, or by what a rule costs."""
+"""Tests of claims about a study, by ratios of widths or by the cost of a rule."""
 
 from __future__ import annotations
 
@@ -35,42 +35,51 @@ def judge(
     margin: float,
     seconds: Mapping[str, Sequence[float]],
 ) -> pd.DataFrame:
-    """Tabulate what each claim expects, what was found, and the verdict.
+    """Tabulate the expectation, the measurement and the verdict of each claim.
 
     Parameters
     ----------
     claims
         Claims about these measurements.
     measurements
-        Of a whole study: seeds of all degradations tell how much seeds scatter.
+        Measurements of the whole study. The scatter between seeds is estimated from all
+        of them.
     margin
-        Within 1 + margin a ratio is equivalent.
+        Ratios between 1 / (1 + margin) and 1 + margin are equivalent.
     seconds
-        Of each job, by rule.
+        Run times of the jobs of each rule.
 
     Returns
     -------
-        One row for each comparison, or cost, of each claim.
+        One row per comparison or cost of each claim.
     """
     scatter = SeedScatter(measurements)
-    found = {(m.degradation, m.estimator): m for m in measurements}
+    by_name = {(m.degradation, m.estimator): m for m in measurements}
     rows = []
     for claim in claims:
         if claim.cost is not None:
             tested = [_cost(claim.cost, seconds)]
         else:
-            tested = _comparisons(claim.comparisons, found, margin, scatter)
+            tested = _comparisons(claim.comparisons, by_name, margin, scatter)
         identity: Row = {
             "claim": claim.claim,
             "source": claim.source or "",
-            "claim_verdict": together([str(row["verdict"]) for row in tested]),
+            "claim_verdict": claim_verdict([str(row["verdict"]) for row in tested]),
         }
         rows += [identity | row for row in tested]
     return pd.DataFrame(rows, columns=list(MEANINGS))
 
 
-def together(verdicts: Sequence[str]) -> str:
-    """Verdict on a claim that needs all of its comparisons."""
+def claim_verdict(verdicts: Sequence[str]) -> str:
+    """Combine the verdicts on all comparisons of a claim.
+
+    Examples
+    --------
+    >>> claim_verdict(["supported", "undecided"])
+    'undecided'
+    >>> claim_verdict(["supported", "undecided", "contradicted"])
+    'contradicted'
+    """
     if CONTRADICTED in verdicts:
         return CONTRADICTED
     return SUPPORTED if set(verdicts) == {SUPPORTED} else UNDECIDED
@@ -84,55 +93,61 @@ def p_values(
     Parameters
     ----------
     ratio
-        What was measured.
+        The measured ratio.
     expected
-        What is expected of it.
+        The expectation.
     margin
-        Within 1 + margin a ratio is equivalent where the claim does not say otherwise.
+        Margin of equivalence, if the claim does not set its own.
 
     Returns
     -------
-        Of the hypothesis that what is expected is false, and of the hypothesis that it
-        is true. Where any factor would do, the second is that of a factor that is not
-        equivalent: a ratio that is known to be 1 within the margin contradicts.
+    support, contradict
+        P values of the hypothesis that the expectation is false, and of the hypothesis
+        that it is true. If the claim names no factor, the second one assumes a ratio of
+        1 + margin, so that a ratio shown to be equivalent contradicts the claim.
     """
-    # positive where the posterior is wider
-    log = np.log(ratio.value) * (-1 if ratio.metric in GAINS else 1)
+    # positive if the posterior is wider
+    log_ratio = np.log(ratio.value) * (-1 if ratio.metric in GAINS else 1)
     if expected.expect == EQUIVALENT:
         edge = np.log1p(margin if expected.within is None else expected.within)
-        # both tails, so that the size is right where the error exceeds the margin
-        outside = _tail(abs(log) - edge, ratio) + _tail(abs(log) + edge, ratio)
-        return _tail(edge - abs(log), ratio), min(1.0, outside)
+        size = abs(log_ratio)
+        # Both tails are needed for the right size if the error exceeds the margin.
+        outside = _p_value(size - edge, ratio) + _p_value(size + edge, ratio)
+        return _p_value(edge - size, ratio), min(1.0, outside)
     if expected.expect != WIDER:
-        log = -log
-    least, material = expected.by or 1.0, expected.by or 1 + margin
-    return _tail(log - np.log(least), ratio), _tail(np.log(material) - log, ratio)
+        log_ratio = -log_ratio
+    smallest, material = expected.by or 1.0, expected.by or 1 + margin
+    return (
+        _p_value(log_ratio - np.log(smallest), ratio),
+        _p_value(np.log(material) - log_ratio, ratio),
+    )
 
 
-def _tail(distance: float, ratio: Ratio) -> float:
-    """One-sided p of a distance from the edge of a hypothesis."""
+def _p_value(distance: float, ratio: Ratio) -> float:
+    """One-sided p value of a distance in ln(ratio) from the edge of a hypothesis."""
     if ratio.log_error == 0:
         return float(distance <= 0)
-    return float(t_distribution.sf(distance / ratio.log_error, ratio.freedom))
+    return float(t_distribution.sf(distance / ratio.log_error, ratio.dof))
 
 
 def _comparisons(
     comparisons: Sequence[ComparisonConfig],
-    found: Mapping[tuple[str, str], Measurement],
+    by_name: Mapping[tuple[str, str], Measurement],
     margin: float,
     scatter: SeedScatter,
 ) -> list[Row]:
-    pairs = [tuple(found[key] for key in c.compared) for c in comparisons]
+    """Test all comparisons of a claim."""
+    pairs = [tuple(by_name[key] for key in c.compared) for c in comparisons]
     ratios = [
         compare(one, other, c.metric, scatter)
         for (one, other), c in zip(pairs, comparisons, strict=True)
     ]
     p = np.array(
-        [p_values(*tested, margin) for tested in zip(ratios, comparisons, strict=True)]
+        [p_values(*pair, margin) for pair in zip(ratios, comparisons, strict=True)]
     )
-    # one contradiction is enough, so that each further comparison is another chance
-    shown = np.flatnonzero([not np.isnan(ratio.value) for ratio in ratios])
-    p[shown, 1] = holm(p[shown, 1])
+    # A single contradiction decides the claim: correct for multiple comparisons.
+    tested = np.flatnonzero([not np.isnan(ratio.value) for ratio in ratios])
+    p[tested, 1] = holm(p[tested, 1])
     rows = []
     for i, (comparison, ratio) in enumerate(zip(comparisons, ratios, strict=True)):
         support, contradict = map(float, p[i])
@@ -157,6 +172,7 @@ def _comparisons(
 
 
 def _expected(comparison: ComparisonConfig, margin: float) -> str:
+    """Put the expectation into words."""
     if comparison.expect == EQUIVALENT:
         within = margin if comparison.within is None else comparison.within
         return f"{EQUIVALENT} within {within:g}"
@@ -165,7 +181,7 @@ def _expected(comparison: ComparisonConfig, margin: float) -> str:
 
 
 def _limits(comparison: ComparisonConfig, margin: float) -> Row:
-    """Smallest and largest ratio that is what is expected; nan if there is no limit."""
+    """Smallest and largest expected ratio; nan if there is no limit."""
     if comparison.expect == EQUIVALENT:
         factor = 1 + (margin if comparison.within is None else comparison.within)
         return {"expected_low": 1 / factor, "expected_high": factor}
@@ -176,7 +192,7 @@ def _limits(comparison: ComparisonConfig, margin: float) -> Row:
 
 
 def _verdict(support: float, contradict: float) -> str:
-    """Verdict on one comparison; p values of what is withheld are nan."""
+    """Verdict on one comparison; p values are nan if a width is withheld."""
     if support < SIGNIFICANCE:
         return SUPPORTED
     return CONTRADICTED if contradict < SIGNIFICANCE else UNDECIDED
@@ -185,73 +201,78 @@ def _verdict(support: float, contradict: float) -> str:
 def _notes(
     pair: Sequence[Measurement], scatter: SeedScatter, support: float, contradict: float
 ) -> list[str]:
-    """Say what a reader should know before believing a verdict."""
+    """List caveats of a verdict."""
     notes = []
-    for one in pair:
-        name = f"{one.degradation} / {one.estimator}"
-        if one.calibration == WITHHELD:
+    for measurement in pair:
+        name = f"{measurement.degradation} / {measurement.estimator}"
+        if measurement.calibration == WITHHELD:
             notes.append(f"{name}: {WITHHELD}, the posteriors are not calibrated")
-        if one.training.verdict != TRAINED:
-            notes.append(f"{name}: training {one.training.verdict}")
-        if (scatter.of(one).freedom == 0).any():
-            notes.append(f"{name}: one training, whose scatter is not known")
+        if measurement.training.verdict != TRAINED:
+            notes.append(f"{name}: training {measurement.training.verdict}")
+        if (scatter.of(measurement).dof == 0).any():
+            notes.append(f"{name}: only one training run, scatter unknown")
     if support < SIGNIFICANCE and contradict < SIGNIFICANCE:
         notes.append("the difference is within the margin of equivalence")
     return notes
 
 
 def _cost(cost: CostConfig, seconds: Mapping[str, Sequence[float]]) -> Row:
-    """Share of the seconds of all jobs; a share has no error."""
+    """Test the share of a rule in the run time of all jobs; it has no error."""
     row: Row = {
         "metric": f"cost of {cost.rule}",
         "expected": f"share above {cost.share_above:g}",
         "expected_low": cost.share_above,
         "expected_high": 1.0,
     }
-    missing = [rule for rule, of_jobs in seconds.items() if not of_jobs]
+    missing = [rule for rule, job_seconds in seconds.items() if not job_seconds]
     if missing:
         note = f"no benchmark files of {', '.join(missing)}"
         return row | {"verdict": UNDECIDED, "note": note}
-    own, total = sum(seconds[cost.rule]), sum(map(sum, seconds.values()))
-    jobs = sum(map(len, seconds.values()))
+    rule_seconds, total = sum(seconds[cost.rule]), sum(map(sum, seconds.values()))
+    n_jobs = sum(map(len, seconds.values()))
+    above = rule_seconds > cost.share_above * total
     return row | {
-        "ratio": own / total,
-        "verdict": SUPPORTED if own > cost.share_above * total else CONTRADICTED,
-        "note": f"{len(seconds[cost.rule])} of {jobs} jobs, "
-        f"{own:.0f} of {total:.0f} seconds",
+        "ratio": rule_seconds / total,
+        "verdict": SUPPORTED if above else CONTRADICTED,
+        "note": f"{len(seconds[cost.rule])} of {n_jobs} jobs, "
+        f"{rule_seconds:.0f} of {total:.0f} seconds",
     }
 
 
 MEANINGS = {
-    "claim": "The statement, from the config",
-    "source": "Where it is from",
-    "claim_verdict": f"`{SUPPORTED}` if all comparisons of the claim are, "
-    f"`{CONTRADICTED}` if any is, else `{UNDECIDED}`: this study is not precise enough",
+    "claim": "The claim, from the config",
+    "source": "Source of the claim",
+    "claim_verdict": f"`{SUPPORTED}` if all comparisons of the claim are supported, "
+    f"`{CONTRADICTED}` if any is contradicted, else `{UNDECIDED}`: the study is not "
+    "precise enough",
     "degradation": "Name of the degradation in the config",
     "estimator": "Name of the estimator in the config",
-    "against_degradation": "Degradation of the width that it is compared with",
-    "against_estimator": "Estimator of that width",
-    "metric": "Width that is compared, as in widths.csv, or the cost of a rule",
-    "expected": "What the claim expects: a posterior that is wider or narrower (by "
-    "more than a factor), or a ratio within 1 + a margin and its inverse; or a share",
-    "expected_low": "Smallest ratio that is what is expected; empty if none is",
-    "expected_high": "Largest one, likewise",
-    "ratio": "Width over the other one; of a cost, seconds of the jobs of the rule "
-    "over those of all jobs that lead to posteriors",
+    "against_degradation": "Degradation of the width in the denominator of the ratio",
+    "against_estimator": "Estimator of the width in the denominator of the ratio",
+    "metric": "Metric that is compared, as in widths.csv, or the cost of a rule",
+    "expected": "Expectation of the claim: a posterior that is wider or narrower (by "
+    "more than a factor), a ratio within a margin of 1, or a share of the cost",
+    "expected_low": "Smallest expected ratio; empty if there is no lower limit",
+    "expected_high": "Largest expected ratio; empty if there is no upper limit",
+    "ratio": "Ratio of the two widths; for a cost, run time of the jobs of the rule "
+    "over that of all jobs needed for the posteriors",
     "ratio_error": "Standard error of the ratio, as in widths.csv",
-    "p_support": "One-sided p, by Student's t-test of ln(ratio), if what is expected "
-    "were just false: wider, if the ratio were 1 (or the factor); equivalent, if it "
-    "were at the edge of the margin (two one-sided tests)",
-    "p_contradict": "The same if what is expected were just true: wider, if the ratio "
-    "were 1 + posterior.equivalence (or the factor); equivalent, if it were at the "
-    "edge of the margin. With Holm's correction for the comparisons of the claim, one "
-    "of which is enough to contradict it",
+    "p_support": "One-sided p value of Student's t-test of ln(ratio), for the "
+    "hypothesis that the expectation is just false: a ratio of 1 (or of the factor) if "
+    "`wider` or `narrower` is expected; a ratio at the edge of the margin if "
+    "`equivalent` is expected (two one-sided tests)",
+    "p_contradict": "The same for the hypothesis that the expectation is just true: a "
+    "ratio of 1 + posterior.equivalence (or of the factor) if `wider` is expected, its "
+    "inverse if `narrower` is expected, and a ratio at the edge of the margin if "
+    "`equivalent` is expected. With Holm's correction for the comparisons of the "
+    "claim, because a single one can contradict it",
     "verdict": f"`{SUPPORTED}` if p_support is below {SIGNIFICANCE:g}, else "
-    f"`{CONTRADICTED}` if p_contradict is, else `{UNDECIDED}`; of a cost, by its share",
-    "note": "What to know before believing the verdict",
+    f"`{CONTRADICTED}` if p_contradict is below {SIGNIFICANCE:g}, else "
+    f"`{UNDECIDED}`; for a cost, whether the share is above the expected one",
+    "note": "Caveats of the verdict",
 }
 
 
 def columns() -> pd.DataFrame:
-    """Tabulate all columns and what they mean."""
+    """Tabulate the meaning of all columns."""
     return pd.DataFrame(MEANINGS.items(), columns=["column", "meaning"])

@@ -12,36 +12,38 @@ from infoscope.vocabulary import CostlyRule, Expectation, Metric
 
 
 class Against(Model):
-    """The width that another one is compared with."""
+    """The width in the denominator of a ratio."""
 
     degradation: str = Field("reference", description="Name of a degradation.")
     estimator: str | None = Field(
-        None, description="Name of an estimator; null is the one that is compared."
+        None, description="Name of an estimator; null is that of the comparison."
     )
 
 
 class ComparisonConfig(Model):
-    """What is expected of the ratio of two widths."""
+    """Expectation of the ratio of two widths."""
 
     degradation: str = Field(description="Name of a degradation.")
     estimator: str = Field(description="Name of an estimator.")
-    against: Against = Field(Against(), description="What it is compared with.")
-    metric: Metric = Field(Metric.SIGMA_S8, description="Width that is compared.")
+    against: Against = Field(
+        Against(), description="The width in the denominator of the ratio."
+    )
+    metric: Metric = Field(Metric.SIGMA_S8, description="Metric that is compared.")
     expect: Expectation = Field(
-        description="What the posterior is expected to be. (`narrower`: less of "
-        "`sigma_…` and `area…`, more of `fom` and `information`.)"
+        description="Expected posterior, relative to `against`. Narrower posteriors "
+        "have smaller `sigma_…` and `area…`, and larger `fom` and `information`."
     )
     by: float | None = Field(
         None,
         gt=1,
-        description="Wider, or narrower, by more than this factor; null is any factor.",
+        description="Wider or narrower by more than this factor; null is any factor.",
     )
     within: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="Equivalent within 1 + this and its inverse; null is "
-        "posterior.equivalence.",
+        description="Margin of equivalence: the ratio is between 1 / (1 + within) and "
+        "1 + within; null is posterior.equivalence.",
     )
 
     @property
@@ -56,9 +58,13 @@ class ComparisonConfig(Model):
     @model_validator(mode="after")
     def _consistent(self) -> ComparisonConfig:
         if self.by is not None and self.expect == "equivalent":
-            raise ValueError("by: is for wider and narrower; equivalent has `within`")
+            raise ValueError(
+                "by: is for `wider` and `narrower` only; use `within` for `equivalent`"
+            )
         if self.within is not None and self.expect != "equivalent":
-            raise ValueError("within: is for equivalent; wider and narrower have `by`")
+            raise ValueError(
+                "within: is for `equivalent` only; use `by` for `wider` and `narrower`"
+            )
         if self.compared[0] == self.compared[1]:
             raise ValueError(
                 "against: is the same width; name another degradation or estimator"
@@ -67,29 +73,31 @@ class ComparisonConfig(Model):
 
 
 class CostConfig(Model):
-    """What is expected of the time that one rule takes."""
+    """Expectation of the run time of one rule."""
 
     rule: CostlyRule = Field(description="Name of the rule.")
     share_above: float = Field(
         gt=0,
         lt=1,
-        description="Its jobs are expected to take more than this share of the "
-        "seconds of all jobs that lead to posteriors.",
+        description="The jobs of the rule are expected to take more than this share "
+        "of the run time of all jobs needed for the posteriors.",
     )
 
 
 class Claim(Model):
-    """A statement that the study tests: by comparisons of widths, or by a cost."""
+    """A claim that the study tests, by comparisons of widths or by a cost."""
 
-    claim: str = Field(min_length=1, description="The statement, one sentence.")
-    source: str | None = Field(None, description="Where the statement is from.")
+    claim: str = Field(min_length=1, description="The claim, one sentence.")
+    source: str | None = Field(None, description="Source of the claim.")
     comparisons: list[ComparisonConfig] = Field(
-        [], description="All of them have to hold."
+        [], description="Comparisons of widths, all of which must hold."
     )
-    cost: CostConfig | None = Field(None, description="Instead of comparisons.")
+    cost: CostConfig | None = Field(
+        None, description="Cost of a rule, instead of comparisons."
+    )
 
     @model_validator(mode="after")
     def _tested(self) -> Claim:
         if bool(self.comparisons) == (self.cost is not None):
-            raise ValueError("a claim has either comparisons or a cost")
+            raise ValueError("must have either comparisons or a cost; set one of them")
         return self

@@ -1,16 +1,18 @@
-"""What was measured of one estimator under one degradation."""
+"""Posterior widths and training losses of one estimator under one degradation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.estimators.stopping import verdict
 from infoscope.inference.inference import WITHHELD
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Training:
     validation_error
         Standard error of `validation_nll`.
     final_drop
-        Fall of the validation loss in the last tenth of the steps.
+        Decrease of the validation loss in the last tenth of the steps.
     """
 
     train_nll: float
@@ -34,13 +36,13 @@ class Training:
 
     @property
     def verdict(self) -> str:
-        """Whether the trainings converged."""
+        """Whether the networks are `trained`, `falling` or `overfit`."""
         gap = self.validation_nll - self.train_nll
         return verdict(self.final_drop, gap, self.validation_error)
 
     @property
     def columns(self) -> dict[str, str | float]:
-        """Losses and verdict, as the tables have them."""
+        """Losses and verdict as columns of a table."""
         return vars(self) | {"training_verdict": self.verdict}
 
 
@@ -50,52 +52,50 @@ class Measurement:
 
     Attributes
     ----------
-    degradation, label, estimator, kind
-        Names of the degradation (in the config and in figures) and of the estimator
-        (in the config and its kind).
+    degradation, label
+        Name of the degradation in the config and in figures.
+    estimator, kind
+        Name of the estimator in the config, and its kind.
     width
-        Metrics (n_seed, n_metric) of each seed.
+        Median widths over mock observations, for each seed.
     bootstrap
-        The same for resampled skies (n_seed, n_boot, n_metric), with resamplings that
-        all degradations share.
+        The same for bootstrap resamples of the skies, which all degradations share.
     ensemble, ensemble_bootstrap
-        The same for the mean summary of all seeds, (n_metric,) and (n_boot, n_metric).
+        The same for the mean summary of all seeds.
     calibration
         Verdict on the calibration of the posteriors.
     training
-        How the networks were trained.
+        Losses of the training runs.
     """
 
     degradation: str
     label: str
     estimator: str
     kind: str
-    width: Array
-    bootstrap: Array
-    ensemble: Array
-    ensemble_bootstrap: Array
+    width: Float[NDArray, "n_seed n_metric"]
+    bootstrap: Float[NDArray, "n_seed n_boot n_metric"]
+    ensemble: Float[NDArray, " n_metric"]
+    ensemble_bootstrap: Float[NDArray, "n_boot n_metric"]
     calibration: str
     training: Training
 
     @property
     def n_seeds(self) -> int:
-        """Number of trainings."""
+        """Number of training runs."""
         return len(self.width)
 
     @property
-    def log_width(self) -> Array:
-        """Logarithm (n_metric,) of the mean over seeds; nan if it is withheld."""
-        log: Array = np.log(self.width.mean(axis=0))
+    def log_width(self) -> Float[NDArray, " n_metric"]:
+        """Logarithm of the mean width over seeds; nan if it is withheld."""
+        log = np.log(self.width.mean(axis=0))
         return log if self.calibration != WITHHELD else np.full_like(log, np.nan)
 
     @property
-    def log_bootstrap(self) -> Array:
-        """The same for every resampling, (n_boot, n_metric)."""
-        result: Array = np.log(self.bootstrap.mean(axis=0))
-        return result
+    def log_bootstrap(self) -> Float[NDArray, "n_boot n_metric"]:
+        """Logarithm of the mean width over seeds, for each resample of the skies."""
+        return np.log(self.bootstrap.mean(axis=0))
 
     @property
-    def own_variance(self) -> Array:
-        """Variance (n_metric,) of the logarithm over seeds, of which there are two."""
-        result: Array = np.log(self.width).var(axis=0, ddof=1)
-        return result
+    def seed_variance(self) -> Float[NDArray, " n_metric"]:
+        """Variance of the logarithm of the width over at least two seeds."""
+        return np.log(self.width).var(axis=0, ddof=1)

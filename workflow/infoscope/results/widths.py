@@ -1,12 +1,12 @@
-"""The tables of results: what each degradation costs, and whether to believe it."""
+"""Tables of posterior widths, their ratios to the reference, and diagnostics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
 from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
@@ -25,7 +25,10 @@ from infoscope.results.comparison import (
 from infoscope.results.measurements import Measurement
 from infoscope.vocabulary import REFERENCE
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 Row = dict[str, str | int | float]
 
 PRIOR_LIMITED = 0.7
@@ -34,43 +37,48 @@ MEANINGS = {
     "sigma_s8": "standard deviation of the posterior of S_8 = σ_8 √(Ω_m/0.3)",
     "sigma_omega_m": "standard deviation of the posterior of Ω_m",
     "sigma_sigma8": "standard deviation of the posterior of σ_8",
-    "area68": "area in (Ω_m, σ_8) of the smallest region with 68.3 % of the mass",
-    "area95": "the same with 95.4 %",
+    "area68": "area in (Ω_m, σ_8) of the smallest region with 68.3 % of the posterior "
+    "mass",
+    "area95": "area in (Ω_m, σ_8) of the smallest region with 95.4 % of the posterior "
+    "mass",
     "fom": "figure of merit 1 / area68",
-    "information": "expected information gain in bits, the mean over the prior of the "
+    "information": "expected information gain in bits: the mean over the prior of the "
     "Kullback-Leibler divergence of the posterior from the prior",
 }
 
 
 def measure(
-    measurements: Sequence[Measurement], of_prior: Array, margin: float
+    measurements: Sequence[Measurement],
+    prior_metrics: Float[NDArray, " n_metric"],
+    margin: float,
 ) -> pd.DataFrame:
     """Tabulate widths, their ratios to the reference, errors and verdicts.
 
     Parameters
     ----------
     measurements
-        One for each degradation and estimator.
-    of_prior
-        Metrics (n_metric,) of the prior.
+        One measurement per degradation and estimator.
+    prior_metrics
+        Metrics of the prior.
     margin
-        Within 1 + margin a ratio is equivalent.
+        Ratios between 1 / (1 + margin) and 1 + margin are equivalent.
 
     Returns
     -------
-        One row for each measurement and metric. Widths that are withheld are nan.
+        One row per measurement and metric. Withheld widths are nan.
 
     Raises
     ------
     InfoscopeError
-        If there is no reference.
+        If an estimator has no reference.
     """
     scatter = SeedScatter(measurements)
     references = {m.estimator: m for m in measurements if m.degradation == REFERENCE}
     for measurement in measurements:
         if measurement.estimator not in references:
             raise InfoscopeError(
-                f"{measurement.estimator}: no posterior of the degradation {REFERENCE}"
+                f"{measurement.estimator}: the posterior of the degradation "
+                f"{REFERENCE} is missing; infer it first"
             )
     rows: list[Row] = []
     by_metric = {}
@@ -93,7 +101,7 @@ def measure(
                     "verdict": verdicts[number],
                 }
                 | _ensemble(measurement, metric)
-                | _prior(measurement, metric, of_prior)
+                | _prior(measurement, metric, prior_metrics)
                 | {
                     "calibration": measurement.calibration,
                     "training_verdict": measurement.training.verdict,
@@ -111,14 +119,15 @@ def measure_curves(
     Parameters
     ----------
     measurements
-        One for each row; a training with all may be in several.
+        One measurement per row. The one with the full training budget may be on
+        several curves.
     trained_with
-        For each of them, what the curve varies (cosmologies, skies or steps), and its
-        number.
+        For each measurement, the quantity that the curve varies (cosmologies, skies or
+        steps) and its number.
 
     Returns
     -------
-        One row for each measurement, in their order; errors as in `measure`.
+        One row per measurement, in the same order, with errors as in `measure`.
     """
     scatter = SeedScatter(list(dict.fromkeys(measurements)))
     rows = []
@@ -134,13 +143,13 @@ def measure_curves(
 
 
 def names(measurement: Measurement) -> Row:
-    """Columns that say which measurement a row belongs to."""
+    """Columns that identify a measurement."""
     keys = ("degradation", "label", "estimator", "kind")
     return {key: getattr(measurement, key) for key in keys}
 
 
 def _width(measurement: Measurement, metric: str, scatter: SeedScatter) -> Row:
-    """Mean over seeds and its error."""
+    """Mean width over seeds and its error."""
     i = METRICS.index(metric)
     value = float(np.exp(measurement.log_width[i]))
     seeds = value * float(np.sqrt(scatter.of(measurement).value[i]))
@@ -156,24 +165,27 @@ def _width(measurement: Measurement, metric: str, scatter: SeedScatter) -> Row:
 def _verdicts(
     measurements: Sequence[Measurement], ratios: Sequence[Ratio], margin: float
 ) -> list[str]:
-    """Verdicts on one metric, corrected for the number of degradations."""
-    found = [REFERENCE] * len(ratios)
+    """Verdicts for one metric, corrected for the number of degradations."""
+    verdicts = [REFERENCE] * len(ratios)
     for estimator in dict.fromkeys(m.estimator for m in measurements):
         tested = [
             i
             for i, m in enumerate(measurements)
             if m.estimator == estimator and m.degradation != REFERENCE
         ]
-        shown = [i for i in tested if not np.isnan(ratios[i].value)]
-        adjusted = holm([ratios[i].p_value for i in shown])
-        p_values = dict(zip(shown, adjusted, strict=True))
+        measured = [i for i in tested if not np.isnan(ratios[i].value)]
+        adjusted = holm([ratios[i].p_value for i in measured])
+        p_values = dict(zip(measured, adjusted, strict=True))
         for i in tested:
-            found[i] = ratios[i].verdict(margin, p_values.get(i))
-    return found
+            verdicts[i] = ratios[i].verdict(margin, p_values.get(i))
+    return verdicts
 
 
 def _ensemble(measurement: Measurement, metric: str) -> Row:
-    """Width of the ensemble over that of a single training; errors are of skies."""
+    """Width of the ensemble over the mean one of single training runs.
+
+    The error is the scatter over bootstrap resamples of the skies.
+    """
     i = METRICS.index(metric)
     single = measurement.width[:, i].mean()
     resampled = measurement.bootstrap[:, :, i].mean(axis=0)
@@ -185,31 +197,34 @@ def _ensemble(measurement: Measurement, metric: str) -> Row:
     }
 
 
-def _prior(measurement: Measurement, metric: str, of_prior: Array) -> Row:
-    """How far the prior sets a width; areas are limited where a parameter is.
+def _prior(
+    measurement: Measurement, metric: str, prior_metrics: Float[NDArray, " n_metric"]
+) -> Row:
+    """Width over that of the prior, and whether the prior limits it.
 
-    A Gaussian likelihood in the middle of a uniform prior has 0.7 of the width of the
-    prior where the prior narrows the posterior by 5 %.
+    The prior limits areas if it limits one of the two parameters. Where a Gaussian
+    likelihood in the middle of a uniform prior is narrowed by 5 %, the posterior has
+    0.7 of the width of the prior.
     """
-    if metric == "information":  # the prior has none
+    if metric == "information":  # 0 for the prior
         return {"prior_fraction": np.nan, "prior_limited": False}
-    of_posterior = np.exp(measurement.log_width)
-    by_name = {
-        name: float(of_posterior[i] / of_prior[i])
+    posterior_metrics = np.exp(measurement.log_width)
+    fractions = {
+        name: float(posterior_metrics[i] / prior_metrics[i])
         for i, name in enumerate(METRICS)
         if name != "information"
     }
-    regions = ("sigma_omega_m", "sigma_sigma8")
-    limiting = (metric,) if metric.startswith("sigma") else regions
-    fraction = by_name[metric]
+    parameters = ("sigma_omega_m", "sigma_sigma8")
+    limiting = (metric,) if metric.startswith("sigma") else parameters
+    fraction = fractions[metric]
     return {
         "prior_fraction": 1 / fraction if metric == "fom" else fraction,
-        "prior_limited": max(by_name[name] for name in limiting) > PRIOR_LIMITED,
+        "prior_limited": max(fractions[name] for name in limiting) > PRIOR_LIMITED,
     }
 
 
 def columns() -> pd.DataFrame:
-    """Tabulate table, column and meaning of all columns that are written."""
+    """Tabulate the meaning of all columns of all tables."""
     metrics = "; ".join(f"`{name}`: {meaning}" for name, meaning in MEANINGS.items())
     identity = {
         "degradation": "Name of the degradation in the config",
@@ -219,72 +234,90 @@ def columns() -> pd.DataFrame:
     }
     calibration = (
         f"`{CALIBRATED}`: ranks and coverage of held-out test skies agree with the "
-        f"posteriors; `{CORRECTED}`: they did not, the likelihood was raised to a "
-        f"power, and then they did; `{WITHHELD}`: that did not help"
+        f"posteriors; `{CORRECTED}`: they agree after the likelihood was raised to a "
+        f"power; `{WITHHELD}`: they disagree even after that correction"
     )
     training_verdict = (
-        "`falling`: the validation loss still fell, more steps would help; "
-        "`overfit`: it lies above the training loss, more skies would help"
+        "`falling`: the validation loss was still decreasing, and more steps would "
+        "help; `overfit`: the validation loss is above the training loss, and more "
+        "skies would help; `trained`: neither"
     )
     tables = {
         "widths.csv": identity
         | {
             "metric": metrics,
-            "value": "Median over mock observations (of `information`, mean over the "
-            f"prior), mean over seeds; empty if `calibration` is `{WITHHELD}`",
-            "error": "Standard error of the value: the next two, in quadrature",
-            "error_seeds": "Scatter over trainings, pooled over the degradations of "
-            "the estimator, over the root of their number; with one it is not known, "
-            "and 0",
-            "error_skies": "Scatter over bootstrap resamples of test skies and mocks",
-            "ratio": f"Value over that of the degradation `{REFERENCE}`",
-            "ratio_error": "Standard error of the ratio; skies are resampled in pairs",
-            "p_value": "Two-sided p of Welch's t-test that ln(ratio) is 0",
-            "verdict": f"`{WIDER}` or `{NARROWER}`: that test, with Holm's correction "
+            "value": "Median over mock observations (for `information`, mean over the "
+            f"prior), averaged over seeds; empty if `calibration` is `{WITHHELD}`",
+            "error": "Standard error of `value`: `error_seeds` and `error_skies` added "
+            "in quadrature",
+            "error_seeds": "Standard error from the scatter between training runs, "
+            "which is pooled over the degradations of the estimator; 0 if every "
+            "degradation has one training run only, so that the scatter is unknown",
+            "error_skies": "Standard error from bootstrap resamples of the test skies "
+            "and mock observations",
+            "ratio": f"`value` over that of the degradation `{REFERENCE}`",
+            "ratio_error": "Standard error of `ratio`; both widths use the same "
+            "resamples of the skies",
+            "p_value": "Two-sided p value of Welch's t-test that ln(ratio) is 0",
+            "verdict": f"`{WIDER}` or `{NARROWER}`: this test, with Holm's correction "
             "for the degradations of the estimator and metric, rejects a ratio of 1 at "
             f"{SIGNIFICANCE:.0%}; `{EQUIVALENT}`: it does not, and two one-sided tests "
-            "at the same level put the ratio within the margin "
-            f"posterior.equivalence; else `{UNDECIDED}`",
-            "ensemble_ratio": "Value of the mean summary of all seeds over `value`",
-            "ensemble_ratio_error": "Its standard error (skies)",
-            "prior_fraction": "Value over that of the prior (of `fom`: the inverse)",
-            "prior_limited": f"Whether that is above {PRIOR_LIMITED}, so that the "
-            "prior narrows the posterior; of areas: that of Ω_m or of σ_8",
+            "at the same level show that the ratio is within the margin "
+            f"posterior.equivalence; `{UNDECIDED}`: neither",
+            "ensemble_ratio": "Width for the mean summary of all seeds over the mean "
+            "width of single training runs",
+            "ensemble_ratio_error": "Standard error of `ensemble_ratio`, from "
+            "bootstrap resamples of the skies",
+            "prior_fraction": "`value` over that of the prior (for `fom`: the inverse)",
+            "prior_limited": f"Whether `prior_fraction` is above {PRIOR_LIMITED}, so "
+            "that the prior narrows the posterior; for areas and `fom`, whether that "
+            "of σ(Ω_m) or σ(σ_8) is",
             "calibration": calibration,
             "training_verdict": training_verdict,
-            "n_seeds": "Trainings",
+            "n_seeds": "Number of training runs",
         },
         "mocks.csv": identity
         | {
-            "training": "Number of the seed, or `ensemble`: the mean summary of all",
+            "training": "Number of the training seed, or `ensemble` for the mean "
+            "summary of all seeds",
             "sky": "Number of the fiducial sky",
-            "tile": "Number of the tile, the mock observation, in its sky",
+            "tile": "Number of the tile in the sky; each tile is a mock observation",
         }
-        | {name: f"Of its posterior: {meaning}" for name, meaning in MEANINGS.items()}
-        | {"information": "Divergence of its posterior from the prior, in bits"},
+        | {name: _capitalised(meaning) for name, meaning in MEANINGS.items()}
+        | {
+            "information": "Kullback-Leibler divergence of the posterior from the "
+            "prior, in bits"
+        },
         "diagnostics.csv": identity
         | {
             "train_nll": "Training loss at the best step in nat, mean over seeds",
-            "validation_nll": "The same of the validation skies",
-            "validation_error": "Standard error of validation_nll (skies)",
-            "final_drop": "Fall of validation_nll in the last tenth of the steps",
+            "validation_nll": "Validation loss at the best step in nat, mean over "
+            "seeds",
+            "validation_error": "Standard error of `validation_nll`, from the scatter "
+            "between skies",
+            "final_drop": "Decrease of the validation loss in the last tenth of the "
+            "steps, in nat",
             "training_verdict": training_verdict,
             "calibration": calibration,
-            "calibration_p_value": "p of the largest deviation of any coverage or rank "
-            "curve from the diagonal, if the truth is within 0.02 of it (multiplier "
-            "bootstrap over skies); 0.01 rejects",
-            "power": "Exponent of the likelihood; 1 unless it was corrected",
+            "calibration_p_value": "P value of the most significant deviation of the "
+            "coverage and rank curves from the diagonal, for the hypothesis that the "
+            "true curves are within 0.02 of it (multiplier bootstrap over skies); "
+            "rejected below 0.01",
+            "power": "Power to which the likelihood was raised; 1 without correction",
             "information": "Expected information gain in bits",
-            "score": "Mean log₂ of posterior over prior at the truth; at most the "
-            "mutual information, and less than `information` if overconfident",
-            "marginalised_over": "Nuisance parameters that vary and are not known",
-            "conditioned_on": "Those that are known to have their fiducial values",
+            "score": "Mean log₂ of posterior over prior density at the true "
+            "parameters, in bits; at most the mutual information, and below "
+            "`information` if posteriors are overconfident",
+            "marginalised_over": "Nuisance parameters that the posteriors are "
+            "marginalised over",
+            "conditioned_on": "Nuisance parameters that are fixed to their fiducial "
+            "values",
             "largest_deviation": "Largest deviation of a curve from the diagonal",
-            "largest_deviation_of": "Which curve that is",
-            "coverage68_tarp": "Share of truths in 68 % regions (TARP)",
-            "coverage68_omega_m": "Share of truths in 68 % intervals of Ω_m",
-            "coverage68_s8": "The same of S_8",
-            "coverage68_sigma8": "The same of σ_8",
+            "largest_deviation_of": "Name of this curve",
+            "coverage68_tarp": "Fraction of the true parameters in 68 % regions (TARP)",
+            "coverage68_omega_m": "Fraction of the true Ω_m in 68 % intervals",
+            "coverage68_s8": "Fraction of the true S_8 in 68 % intervals",
+            "coverage68_sigma8": "Fraction of the true σ_8 in 68 % intervals",
         },
     }
     rows = [
@@ -293,3 +326,8 @@ def columns() -> pd.DataFrame:
         for column, meaning in meanings.items()
     ]
     return pd.DataFrame(rows, columns=["table", "column", "meaning"])
+
+
+def _capitalised(text: str) -> str:
+    """Capitalise the first letter only."""
+    return text[:1].upper() + text[1:]
