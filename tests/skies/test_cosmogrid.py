@@ -88,9 +88,12 @@ def test_cosmologies_with_too_few_skies_are_passed_over() -> None:
     ("sizes", "message"),
     [
         # 60 cosmologies: 10 for validation, 50 for train and test
-        (SIZES | {"validation": 11}, "of which 10 are left for grid.validation"),
-        (SIZES | {"test": 43}, "of which 42 are left for grid.test"),
-        (SIZES | {"train": 51}, "of which 50 are left for grid.train"),
+        (
+            SIZES | {"validation": 11},
+            "and 10 of them are available for grid.validation",
+        ),
+        (SIZES | {"test": 43}, "and 42 of them are available for grid.test"),
+        (SIZES | {"train": 51}, "and 50 of them are available for grid.train"),
     ],
 )
 def test_too_few_cosmologies_are_counted(sizes: dict[str, int], message: str) -> None:
@@ -292,7 +295,7 @@ def damaged(root: Path, how: str, name: str = "cosmo_fiducial", perm: int = 1) -
     return path
 
 
-@pytest.mark.parametrize("how", ["truncated", "incomplete", "no HEALPix"])
+@pytest.mark.parametrize("how", ["truncated", "incomplete", "not HEALPix"])
 def test_damaged_file_is_named(own_copy: Path, index, capsys, how: str) -> None:
     path = damaged(own_copy, how)
     code, table = index(at(32, own_copy))
@@ -353,8 +356,8 @@ def test_cosmologies_outside_the_prior_are_left_out(copied: Path, index) -> None
         ),
         (
             {"grid": CI["grid"] | {"train": {"cosmologies": 8, "skies": 3}}},
-            "30 cosmologies inside cosmology.prior have maps, of which 0 are left for "
-            "grid.train (of 3 skies each",
+            "30 cosmologies inside cosmology.prior have maps, and 0 of them are "
+            "available for grid.train (3 skies each",
         ),
         (
             {"survey": {"nside": 64, "tile_nside": 1}},

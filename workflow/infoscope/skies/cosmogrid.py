@@ -1,7 +1,7 @@
-"""CosmoGridV1 on disk: its layout, and the places of its skies in a study.
+"""CosmoGridV1 on disk: its layout, and the assignment of its skies to a study.
 
-Stage-III forecast maps of Kacprzak et al. 2023, arXiv 2209.04662. Local copies have
-gaps in the numbering of cosmologies and of realisations ("perms").
+These are the Stage-III forecast maps of Kacprzak et al. 2023, arXiv 2209.04662. Local
+copies have gaps in the numbering of cosmologies and of realisations ("perms").
 """
 
 from __future__ import annotations
@@ -12,22 +12,26 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import atomic_path
 from infoscope.seeds import seed_of
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 METAINFO = "CosmoGridV1_metainfo.h5"
 N_BINS = 4
-# our data set -> group in a file of maps; both have A_IA = 1 and the sign of NLA inside
+# Data set of this package -> group in a file of maps. The alignment maps have A_IA = 1
+# and include the sign of the NLA model.
 GROUPS = {"kappa": "kg", "kappa_ia": "ia"}
-# our name -> field of the metainfo, and its unit; (Ω_m, σ_8) come first
+# Name in this package -> field of the metainfo, and its unit. (Ω_m, σ_8) come first.
 FIELDS = {
     "omega_m": ("Om", 1.0),
     "sigma_8": ("s8", 1.0),
@@ -39,19 +43,31 @@ FIELDS = {
 NUISANCE = tuple(FIELDS)[2:]
 FIDUCIAL = "cosmo_fiducial"
 GRID_SPLITS = ("train", "validation", "test")
-# validation takes every sixth cosmology, train the others from the front and test from
-# the back: so each can grow without moving the others
-LANE = 6
+# Every sixth cosmology is for validation. Training takes the others from the front, and
+# test takes them from the back: each split can grow without changing the others.
+VALIDATION_STRIDE = 6
 TOLERANCE = 1e-3
 
 
 def name_of(data: str, index: int) -> str:
-    """Name the data set of a bin, counted from 0, in a file of maps."""
+    """Name of the data set of a bin in a file of maps.
+
+    Examples
+    --------
+    >>> name_of("kappa", 0)
+    'kg/stage3_lensing1'
+    """
     return f"{GROUPS[data]}/stage3_lensing{index + 1}"
 
 
 def maps_file(name: str, perm: int, baryons: str) -> str:
-    """Path of a file of maps below the root."""
+    """Path of a file of maps relative to the root.
+
+    Examples
+    --------
+    >>> maps_file("cosmo_000001", 2, "nobaryons").rpartition("/")[0]
+    'stage3_forecast/grid/cosmo_000001/perm_0002'
+    """
     group = "fiducial" if name == FIDUCIAL else "grid"
     folder = f"stage3_forecast/{group}/{name}/perm_{perm:04d}"
     return f"{folder}/projected_probes_maps_{baryons}512.h5"
@@ -64,12 +80,12 @@ class Member:
     Attributes
     ----------
     split
-        Its split.
+        Split of the study.
     cosmology, realisation
-        Number of the cosmology in the split, and of the sky at that cosmology; for
-        the fiducial the number of the sky, and 0.
+        Number of the cosmology in the split, and of the sky of this cosmology. For
+        the fiducial split, the number of the sky, and 0.
     name, perm
-        What CosmoGrid calls them.
+        Cosmology and realisation in CosmoGrid.
     parameters
         Values of `FIELDS`.
     """
@@ -82,20 +98,20 @@ class Member:
     parameters: tuple[float, ...]
 
 
-def read_metainfo(root: Path) -> dict[str, dict[str, NDArray]]:
+def read_metainfo(root: Path) -> dict[str, dict[str, Float[NDArray, " n_field"]]]:
     """Read the parameters of all cosmologies.
 
     Returns
     -------
-        For `grid` and `fiducial`, the values of `FIELDS` by the name of the folder.
+        For `grid` and `fiducial`, the values of `FIELDS` by the name of the cosmology.
 
     Raises
     ------
     InfoscopeError
-        If the file is missing or is not that of CosmoGridV1.
+        If the file is missing or is not the metainfo of CosmoGridV1.
     """
     path = root / METAINFO
-    found: dict[str, dict[str, NDArray]] = {}
+    parameters: dict[str, dict[str, Float[NDArray, " n_field"]]] = {}
     try:
         with h5py.File(path, "r", locking=False) as file:
             for group in ("grid", "fiducial"):
@@ -104,64 +120,78 @@ def read_metainfo(root: Path) -> dict[str, dict[str, NDArray]]:
                     [table[field] * unit for field, unit in FIELDS.values()], axis=1
                 )
                 # CosmoGrid/raw/grid/cosmo_000001/, with or without the last slash
-                names = [_text(path).strip("/") for path in table["path_par"]]
-                found[group] = {
-                    name.rpartition("/")[2]: row
-                    for name, row in zip(names, values, strict=True)
+                folders = [_text(path).strip("/") for path in table["path_par"]]
+                parameters[group] = {
+                    folder.rpartition("/")[2]: row
+                    for folder, row in zip(folders, values, strict=True)
                 }
     except (OSError, KeyError, ValueError, IndexError) as error:
         raise InfoscopeError(
-            f"{path}: cannot be read as the metainfo of CosmoGridV1 ({error})"
+            f"{path}: cannot be read as the metainfo of CosmoGridV1 ({error}); "
+            "copy it again"
         ) from None
-    if FIDUCIAL not in found["fiducial"]:
-        raise InfoscopeError(f"{path}: parameters/fiducial lacks {FIDUCIAL}")
-    return found
+    if FIDUCIAL not in parameters["fiducial"]:
+        raise InfoscopeError(
+            f"{path}: {FIDUCIAL} is missing in parameters/fiducial; copy it again"
+        )
+    return parameters
 
 
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def check_fiducial(cosmology: CosmologyConfig, maps: NDArray) -> None:
-    """Refuse a config whose fiducial is not that of the maps.
+def check_fiducial(
+    cosmology: CosmologyConfig, maps: Float[NDArray, " n_field"]
+) -> None:
+    """Check that the config has the fiducial cosmology of the maps.
 
     Parameters
     ----------
     cosmology
-        That of the config.
+        Cosmology of the config.
     maps
         Values of `FIELDS` of the fiducial maps.
 
     Raises
     ------
     InfoscopeError
-        One line with the right values.
+        If it has another one.
     """
-    right = dict(zip(FIELDS, map(float, maps), strict=True))
-    given = cosmology.fiducial.model_dump() | {
+    expected = dict(zip(FIELDS, map(float, maps), strict=True))
+    config = cosmology.fiducial.model_dump() | {
         key: getattr(cosmology, key) for key in ("h", "omega_b", "n_s")
     }
-    if any(abs(given[key] - right[key]) > TOLERANCE for key in given):
-        fiducial = ", ".join(f"{k}: {right[k]:.6g}" for k in ("omega_m", "sigma_8"))
-        rest = ", ".join(f"{k}: {right[k]:.6g}" for k in ("h", "omega_b", "n_s"))
+    if any(abs(config[key] - expected[key]) > TOLERANCE for key in config):
+        fiducial = ", ".join(f"{k}: {expected[k]:.6g}" for k in ("omega_m", "sigma_8"))
+        rest = ", ".join(f"{k}: {expected[k]:.6g}" for k in ("h", "omega_b", "n_s"))
         raise InfoscopeError(
-            "config: cosmology: is not that of the fiducial maps; set "
+            "config: cosmology: differs from that of the fiducial maps; set "
             f"cosmology: {{fiducial: {{{fiducial}}}, {rest}}}"
         )
 
 
 def perms_on_disk(root: Path, name: str, baryons: str) -> list[int]:
-    """Numbers of the realisations of a cosmology that have a file of maps."""
+    """Realisations of a cosmology that have a file of maps."""
     file = Path(maps_file(name, 0, baryons))
     return sorted(
-        int(found[1])
+        int(match[1])
         for path in (root / file.parent.parent).glob(f"perm_*/{file.name}")
-        if (found := re.fullmatch(r"perm_(\d{4})", path.parent.name))
+        if (match := re.fullmatch(r"perm_(\d{4})", path.parent.name))
     )
 
 
-def inside(prior: Mapping[str, Sequence[float]], parameters: NDArray) -> bool:
-    """Tell whether a cosmology lies in the prior of (Ω_m, σ_8)."""
+def inside(
+    prior: Mapping[str, Sequence[float]], parameters: Float[NDArray, " n_field"]
+) -> bool:
+    """Whether a cosmology lies inside the prior of (Ω_m, σ_8).
+
+    Examples
+    --------
+    >>> prior = {"omega_m": [0.2, 0.4], "sigma_8": [0.6, 1.0]}
+    >>> inside(prior, np.array([0.3, 0.8])), inside(prior, np.array([0.1, 0.8]))
+    (True, False)
+    """
     bounds = (prior["omega_m"], prior["sigma_8"])
     return all(
         low <= value <= high
@@ -176,19 +206,20 @@ def assign(
     seed: int,
     kept: Iterable[Member] = (),
 ) -> list[tuple[str, int, int, str, int]]:
-    """Give every sky of a study a file, so that an extended split moves no other.
+    """Assign a file to every sky of a study.
 
-    Cosmologies are ordered by a hash. Those of validation are every sixth, those of
-    training the others from the front, those of the test from the back. Skies of a
-    cosmology are its realisations in order. What an earlier assignment has chosen
-    stays, so that nothing moves either when a copy of CosmoGrid grows.
+    Cosmologies are ordered by a hash. Every sixth is for validation. Training takes the
+    others from the front, and test takes them from the back, so that extending a split
+    does not change the others. The skies of a cosmology are its realisations in order.
+    Earlier assignments are kept, so that they do not change when a copy of CosmoGrid
+    grows.
 
     Parameters
     ----------
     perms
         Realisations on disk, by cosmology.
     cosmologies, skies
-        Number of cosmologies of each split, and of skies of each cosmology.
+        Number of cosmologies of each split, and of skies per cosmology.
     seed
         Seed of the study.
     kept
@@ -201,13 +232,14 @@ def assign(
     Raises
     ------
     InfoscopeError
-        If there are too few, with their number.
+        If there are too few cosmologies or skies.
     """
     names = sorted(perms, key=lambda name: (seed_of(seed, "cosmogrid", name), name))
-    others = [name for i, name in enumerate(names) if i % LANE != LANE - 1]
+    last = VALIDATION_STRIDE - 1
+    others = [name for i, name in enumerate(names) if i % VALIDATION_STRIDE != last]
     order = {
         "train": others,
-        "validation": names[LANE - 1 :: LANE],
+        "validation": names[last::VALIDATION_STRIDE],
         "test": others[::-1],
     }
     chosen: dict[str, list[str]] = {split: [] for split in GRID_SPLITS}
@@ -220,38 +252,39 @@ def assign(
             used.setdefault(member.name, []).append(member.perm)
     taken = {name for members in chosen.values() for name in members}
     for split, members in chosen.items():
-        wanted = cosmologies[split] - len(members)
-        free = [
+        missing = cosmologies[split] - len(members)
+        available = [
             name
             for name in order[split]
             if name not in taken and len(perms[name]) >= skies[split]
         ]
-        if len(free) < wanted:
+        if len(available) < missing:
             raise InfoscopeError(
-                f"{len(names)} cosmologies inside cosmology.prior have maps, of which "
-                f"{len(members) + len(free)} are left for grid.{split} (of "
-                f"{skies[split]} skies each; every sixth is for validation), but "
-                f"grid.{split}.cosmologies is {cosmologies[split]}; lower it"
+                f"{len(names)} cosmologies inside cosmology.prior have maps, and "
+                f"{len(members) + len(available)} of them are available for "
+                f"grid.{split} ({skies[split]} skies each; every sixth cosmology is "
+                f"for validation), but grid.{split}.cosmologies is "
+                f"{cosmologies[split]}; lower it"
             )
-        members += free[:wanted]
+        members += available[:missing]
         taken.update(members)
     rows = []
     for split, members in chosen.items():
         for i, name in enumerate(members):
-            before = used.get(name, [])[: skies[split]]
-            new = [perm for perm in perms.get(name, ()) if perm not in before]
-            total = [*before, *new][: skies[split]]
-            if len(total) < skies[split]:
+            earlier = used.get(name, [])[: skies[split]]
+            new = [perm for perm in perms.get(name, ()) if perm not in earlier]
+            assigned = [*earlier, *new][: skies[split]]
+            if len(assigned) < skies[split]:
                 raise InfoscopeError(
-                    f"{name}, a cosmology of grid.{split}, has {len(total)} skies on "
-                    f"disk, but grid.{split}.skies is {skies[split]}; lower it"
+                    f"{name}, a cosmology of grid.{split}, has {len(assigned)} skies "
+                    f"on disk, but grid.{split}.skies is {skies[split]}; lower it"
                 )
-            rows += [(split, i, sky, name, perm) for sky, perm in enumerate(total)]
+            rows += [(split, i, sky, name, perm) for sky, perm in enumerate(assigned)]
     return rows
 
 
 def check_maps(path: Path) -> int:
-    """Check that a file holds all maps.
+    """Check that a file has all maps.
 
     Parameters
     ----------
@@ -260,15 +293,15 @@ def check_maps(path: Path) -> int:
 
     Returns
     -------
-        Their nside.
+        HEALPix nside of the maps.
 
     Raises
     ------
     InfoscopeError
-        If it is missing, truncated or lacks a map.
+        If the file is missing or truncated, or lacks a map.
     """
     if not path.is_file():
-        raise InfoscopeError(f"{path}: missing, but a sky of the study; restore it")
+        raise InfoscopeError(f"{path}: is missing, but the study uses it; restore it")
     try:
         with h5py.File(path, "r", locking=False) as file:
             shapes = {
@@ -278,20 +311,22 @@ def check_maps(path: Path) -> int:
             }
     except (OSError, KeyError) as error:
         raise InfoscopeError(
-            f"{path}: is truncated or no file of CosmoGridV1 maps; copy it again "
-            f"({error})"
+            f"{path}: is truncated or not a file of CosmoGridV1 maps ({error}); "
+            "copy it again"
         ) from None
     shape = shapes.pop()
     nside = round((shape[0] / 12) ** 0.5) if len(shape) == 1 else 0
     if shapes or not nside or shape[0] != 12 * nside**2 or nside & (nside - 1):
-        raise InfoscopeError(f"{path}: its maps are no HEALPix maps of one nside")
+        raise InfoscopeError(
+            f"{path}: the maps are not HEALPix maps of the same nside; copy it again"
+        )
     return nside
 
 
 def write_index(
     path: Path, settings: Mapping[str, Any], members: Sequence[Member]
 ) -> None:
-    """Write which file is which sky, and the settings that led to it."""
+    """Write the file of each sky, and the settings of this assignment."""
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         file.write(f"# {json.dumps(settings, sort_keys=True)}\n")
         writer = csv.writer(file, lineterminator="\n")
@@ -303,12 +338,12 @@ def write_index(
 
 
 def read_index(path: Path) -> tuple[dict[str, Any], list[Member]]:
-    """Read what `write_index` has written.
+    """Read the settings and skies of an index file.
 
     Raises
     ------
     InfoscopeError
-        If the file is missing or not complete.
+        If the file is missing or incomplete.
     """
     try:
         with path.open(newline="") as file:

@@ -1,39 +1,41 @@
-"""The grid of cosmologies."""
+"""The cosmologies of each split."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.seeds import seed_of
 
 if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
     from infoscope.cosmology.config import CosmologyConfig
 
 
 def grid(
     config: CosmologyConfig, split: str, start: int, stop: int, seed: int
-) -> NDArray:
+) -> Float[NDArray, "stop-start 2"]:
     """Cosmologies of a split: scrambled Sobol points over the prior.
 
-    The first N points of a longer grid are the grid of N.
+    A longer grid begins with the points of a shorter one.
 
     Parameters
     ----------
     config
-        Prior and fiducial.
+        Prior and fiducial cosmology.
     split
-        `train`, `validation`, `test`, or `fiducial` (the fiducial repeated).
+        `train`, `validation`, `test`, or `fiducial` (the fiducial cosmology repeated).
     start, stop
-        Which points of the sequence.
+        Range of the points in the sequence.
     seed
         Seed of the study.
 
     Returns
     -------
-        Array of shape (stop - start, 2) of (Ω_m, σ_8).
+        (Ω_m, σ_8) of each cosmology.
     """
     if split == "fiducial":
         fiducial = config.fiducial

@@ -1,21 +1,20 @@
-"""Convergence of particle-mesh simulations: a periodic box, seen as a light-cone.
+"""Convergence of particle-mesh simulations: light-cones of a periodic box.
 
-A sky is one box. Light crosses a shell in one time step, and a shell is projected from
-the density that the forces of its step are computed from. Neighbouring shells are seen
-in the same view as long as all of them fit into the box, so that matter is continuous
-and nothing repeats along the line of sight; then the box is turned and shifted at
-random. Matter of different views is uncorrelated, and structures larger than the box
-are missing: both take power from the convergence at low multipoles only.
+Each sky is a simulation of its own box. Light crosses a shell in one time step. The
+shell is projected from the density from which the forces of this step are computed. As
+many successive shells as fit into the box have the same view, so that matter is
+continuous and does not repeat along the line of sight. Then the box is rotated and
+shifted at random. Matter of different views is uncorrelated, and structures larger than
+the box are missing. Both reduce the convergence power, at low multipoles only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
 from infoscope.skies.growth import Growth
@@ -23,6 +22,10 @@ from infoscope.skies.lightcone import directions, random_view, shell
 from infoscope.skies.particles import Particles, linear_density, start, step
 from infoscope.skies.shells import map_weights, shell_edges
 from infoscope.survey.survey import RedshiftDistribution
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
+    from numpy.typing import NDArray
 
 Z_START = 9.0
 
@@ -57,7 +60,7 @@ def skies(
     nz: RedshiftDistribution,
     nside: int,
     generators: Sequence[np.random.Generator],
-) -> Iterator[NDArray]:
+) -> Iterator[Float32[NDArray, "1+n_order n_bins n_pix"]]:
     """Simulate a box for each sky; see `Simulator.skies`."""
     background = matter.background
     edges = shell_edges(background, nz, config.shell_width_mpc)
@@ -87,51 +90,47 @@ def light_cone(
     config: Settings,
     growth: Growth,
     background: Background,
-    edges: NDArray,
+    edges: Float[NDArray, " n_edge"],
     nside: int,
     generator: np.random.Generator,
-) -> Iterator[NDArray]:
-    """Evolve particles, and see a shell in each step that light takes to cross it.
+) -> Iterator[Float32[NDArray, " n_pix"]]:
+    """Evolve particles and project one shell per time step.
 
     Parameters
     ----------
     particles
-        At z = 9; they are consumed.
+        Particles at z = 9. Their buffers are donated and cannot be used again.
     config
-        Mesh, box and early steps.
+        Mesh, box and number of early steps.
     growth, background
-        Of the cosmology.
+        Growth and distances of the cosmology.
     edges
-        Distances in Mpc that bound the shells, from near to far.
+        Comoving distances in Mpc of the edges of the shells, in increasing order.
     nside
-        Resolution.
+        HEALPix nside of the maps.
     generator
-        Draws the views.
+        Random number generator for the views.
 
     Yields
     ------
-        Mean overdensity of each shell (12 nside²,), the farthest first.
+        Mean overdensity of each shell, from far to near.
     """
-    seen = growth.at_redshift(background.redshift(edges[::-1]))
-    early = np.linspace(growth.at_redshift(Z_START), seen[0], config.steps + 1)
+    growth_at_edges = growth.at_redshift(background.redshift(edges[::-1]))
+    early = np.linspace(
+        growth.at_redshift(Z_START), growth_at_edges[0], config.steps + 1
+    )
     for begin, end in zip(early, early[1:], strict=False):
         particles, _ = step(particles, growth, begin, end, config.n_mesh)
-    cells = edges[::-1] * background.h * config.n_mesh / config.box_size_mpc_h
-    shells_of_a_view = max(1, int(config.n_mesh / (cells[0] - cells[1])))
+    edges_in_cells = edges[::-1] * background.h * config.n_mesh / config.box_size_mpc_h
+    shell_width = edges_in_cells[0] - edges_in_cells[1]
+    shells_per_view = max(1, int(config.n_mesh / shell_width))
     pixels = directions(nside)
     for i in range(len(edges) - 1):
-        if i % shells_of_a_view == 0:
-            rotation, place = random_view(generator)
+        if i % shells_per_view == 0:
+            rotation, position = random_view(generator)
             rays = jnp.asarray(pixels @ rotation.T, jnp.float32)
-        particles, delta_k = step(
-            particles, growth, seen[i], seen[i + 1], config.n_mesh
-        )
-        yield np.asarray(
-            shell(
-                delta_k,
-                (cells[i + 1], cells[i]),
-                2 * nside,
-                rays,
-                place * config.n_mesh,
-            )
-        )
+            origin = position * config.n_mesh
+        begin, end = growth_at_edges[i : i + 2]
+        particles, delta_k = step(particles, growth, begin, end, config.n_mesh)
+        far, near = edges_in_cells[i : i + 2]
+        yield np.asarray(shell(delta_k, (near, far), 2 * nside, rays, origin))

@@ -1,29 +1,30 @@
-r"""Particles of a cosmological box: 2LPT start and particle-mesh steps.
+r"""Particles of a cosmological box: 2LPT initial conditions and particle-mesh steps.
 
-Time is the linear growth D, and velocities are dx/dD. A step is drift, kick, drift
-with the coefficients of BullFrog (Rampf, List and Hahn 2024, arXiv 2409.19049),
+The time variable is the linear growth factor D, and velocities are dx/dD. Each step is
+drift, kick, drift with the coefficients of BullFrog (Rampf, List and Hahn 2024,
+arXiv 2409.19049),
 
-.. math:: v_{n+1} = \alpha v_n + (1 - \alpha) \frac{A}{D_{n+1/2}}, \qquad
+.. math:: v_{n+1} = \alpha v_n + \beta A, \qquad
+          \beta = \frac{1 - \alpha}{D_{n+1/2}}, \qquad
           \alpha = \frac{E'_{n+1} - F}{E'_n - F}, \qquad
           F = \frac{e - D_{n+1/2}^2}{D_{n+1/2}},
 
-where A is the force with :math:`\nabla A = -\delta`, primes are derivatives in D and
-:math:`e = E_n + E'_n \Delta D / 2` is where the drift has led. Then a step of any
-length is exact to first order of perturbation theory, and velocities are to second.
+where A is the force with :math:`\nabla A = -\delta`, primes are derivatives with
+respect to D, and :math:`e = E_n + E'_n \Delta D / 2` is E after the first drift. Steps
+of any length are exact to first order of perturbation theory, and their velocities to
+second order.
 
-Lengths are cells of the force mesh.
+Lengths are in cells of the force mesh.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from numpy.typing import NDArray
 
 from infoscope.skies.growth import Growth
 from infoscope.skies.mesh import (
@@ -35,31 +36,34 @@ from infoscope.skies.mesh import (
     wavenumbers,
 )
 
+if TYPE_CHECKING:
+    from jaxtyping import Complex, Float
+    from numpy.typing import NDArray
+
 
 class Particles(NamedTuple):
-    """Positions and velocities dx/dD, each (n_particles, 3), in cells."""
+    """Positions and velocities dx/dD, in cells."""
 
-    position: Array
-    velocity: Array
+    position: Float[jax.Array, "n_particle 3"]
+    velocity: Float[jax.Array, "n_particle 3"]
 
 
 def linear_density(
-    white: NDArray, k_mpc: NDArray, power_mpc3: NDArray, box_mpc: float
-) -> Array:
-    """Modes of the linear overdensity of today.
+    white: Float[NDArray, "n n n"],
+    k_mpc: Float[NDArray, " n_k"],
+    power_mpc3: Float[NDArray, " n_k"],
+    box_mpc: float,
+) -> Complex[jax.Array, "n n n//2+1"]:
+    """Modes of the linear overdensity today.
 
     Parameters
     ----------
     white
-        White noise of unit variance at the particles' lattice, shape (n, n, n).
+        White noise of unit variance on the lattice of the particles.
     k_mpc, power_mpc3
-        Table of the linear power of today, in Mpc⁻¹ and Mpc³.
+        Table of the linear power spectrum today, in Mpc⁻¹ and Mpc³.
     box_mpc
-        Side of the box.
-
-    Returns
-    -------
-        Modes (n, n, n // 2 + 1).
+        Side of the box in comoving Mpc.
     """
     n = len(white)
     k = jnp.sqrt(wavenumber_squared(n)) * (n / box_mpc)
@@ -71,8 +75,10 @@ def linear_density(
 
 
 @jax.jit
-def displacements(delta_k: Array) -> tuple[Array, Array]:
-    r"""First- and second-order displacements of a linear density, 2LPT.
+def displacements(
+    delta_k: Complex[jax.Array, "n n n//2+1"],
+) -> tuple[Float[jax.Array, "n n n 3"], Float[jax.Array, "n n n 3"]]:
+    r"""First- and second-order displacements of a linear density field (2LPT).
 
     .. math:: \psi^{(1)} = -\nabla \phi, \quad \nabla^2 \phi = \delta, \qquad
               \psi^{(2)} = \nabla \nabla^{-2} \sum_{i < j}
@@ -80,31 +86,38 @@ def displacements(delta_k: Array) -> tuple[Array, Array]:
 
     Returns
     -------
-        Two fields (n, n, n, 3), in cells of the lattice.
+    first, second
+        In cells of the lattice.
     """
     n = len(delta_k)
     shape = (n, n, n)
     k, inverse = wavenumbers(n), inverse_laplacian(n)
 
-    def along(modes: Array) -> Array:
-        """Gradient; the highest frequency has none."""
+    def gradient_of(
+        modes: Complex[jax.Array, "n n n//2+1"],
+    ) -> Float[jax.Array, "n n n 3"]:
+        """Gradient without the Nyquist frequency, whose derivative is not real."""
         odd = [jnp.where(jnp.abs(ki) < jnp.pi * (1 - 1e-6), ki, 0) for ki in k]
         return jnp.stack([jnp.fft.irfftn(1j * ki * modes, shape) for ki in odd], -1)
 
     potential = inverse * delta_k
 
-    def tidal(i: int, j: int) -> Array:
+    def tidal(i: int, j: int) -> Float[jax.Array, "n n n"]:
+        """Second derivative of the potential."""
         return jnp.fft.irfftn(-k[i] * k[j] * potential, shape)
 
     x, y, z = (tidal(i, i) for i in range(3))
     source = x * y + y * z + z * x
     for i, j in ((0, 1), (1, 2), (2, 0)):
         source -= tidal(i, j) ** 2
-    return -along(potential), along(inverse * jnp.fft.rfftn(source))
+    first = -gradient_of(potential)
+    return first, gradient_of(inverse * jnp.fft.rfftn(source))
 
 
-def start(delta_k: Array, growth: Growth, d: float, n_mesh: int) -> Particles:
-    """Particles at the time D, from the linear density of today.
+def start(
+    delta_k: Complex[jax.Array, "n n n//2+1"], growth: Growth, d: float, n_mesh: int
+) -> Particles:
+    """Set up particles at time D from the linear density today.
 
     Parameters
     ----------
@@ -113,7 +126,7 @@ def start(delta_k: Array, growth: Growth, d: float, n_mesh: int) -> Particles:
     growth
         Growth of the cosmology.
     d
-        The time.
+        Growth factor D of the initial conditions.
     n_mesh
         Cells of the force mesh along a side.
     """
@@ -130,33 +143,49 @@ def start(delta_k: Array, growth: Growth, d: float, n_mesh: int) -> Particles:
 
 @partial(jax.jit, static_argnames="n_mesh", donate_argnums=0)
 def _step(
-    particles: Particles, drift: Array, keep: Array, pull: Array, n_mesh: int
-) -> tuple[Particles, Array]:
+    particles: Particles,
+    drift: Float[jax.Array, ""],
+    alpha: Float[jax.Array, ""],
+    beta: Float[jax.Array, ""],
+    n_mesh: int,
+) -> tuple[Particles, Complex[jax.Array, "n_mesh n_mesh n_mesh//2+1"]]:
+    """Drift, kick and drift; see the equations of the module."""
     position, velocity = particles
     position += drift * velocity
     delta_k = jnp.fft.rfftn(paint(position, n_mesh))
     potential = jnp.fft.irfftn(inverse_laplacian(n_mesh) * delta_k, (n_mesh,) * 3)
-    velocity = keep * velocity - pull * read(gradient(potential), position)
+    velocity = alpha * velocity - beta * read(gradient(potential), position)
     return Particles(position + drift * velocity, velocity), delta_k
 
 
 def step(
     particles: Particles, growth: Growth, begin: float, end: float, n_mesh: int
-) -> tuple[Particles, Array]:
-    """Advance particles, which are consumed, from one time D to another.
+) -> tuple[Particles, Complex[jax.Array, "n_mesh n_mesh n_mesh//2+1"]]:
+    """Advance particles from one time D to another.
+
+    Parameters
+    ----------
+    particles
+        Particles at the begin. Their buffers are donated and cannot be used again.
+    growth
+        Growth of the cosmology.
+    begin, end
+        Growth factors D of the step.
+    n_mesh
+        Cells of the force mesh along a side.
 
     Returns
     -------
     particles, delta_k
         Particles at the end, and modes of the painted density in the middle of the
-        step, shape (n_mesh, n_mesh, n_mesh // 2 + 1).
+        step.
     """
     drift = (end - begin) / 2
     middle = begin + drift
     e, slope = growth.second_at(begin)
-    force = (e + slope * drift - middle**2) / middle
-    keep = (growth.second_at(end)[1] - force) / (slope - force)
-    pull = (1 - keep) / middle
+    f = (e + slope * drift - middle**2) / middle
+    alpha = (growth.second_at(end)[1] - f) / (slope - f)
+    beta = (1 - alpha) / middle
     return _step(
-        particles, np.float32(drift), np.float32(keep), np.float32(pull), n_mesh=n_mesh
+        particles, np.float32(drift), np.float32(alpha), np.float32(beta), n_mesh=n_mesh
     )

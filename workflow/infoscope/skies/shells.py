@@ -1,44 +1,53 @@
 r"""Convergence as a sum over shells of matter (Born approximation).
 
-The shells are top hats in comoving distance and carry Limber spectra,
+The shells are top hats in comoving distance with Limber spectra,
 
 .. math:: C_\ell = \frac{1}{\Delta\chi^2} \int \frac{d\chi}{\chi^2}
           P\left(\frac{\ell + 1/2}{\chi}, z\right),
 
-which do not correlate shells. Neither approximation is good for one thin shell at
-low ℓ, but their errors cancel in a broad kernel: the convergence spectrum is the
+and are uncorrelated with each other. Both approximations fail for a single thin shell
+at low ℓ, but their errors cancel in a broad kernel: the convergence spectrum is the
 Limber integral over the whole lensing kernel.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.cosmology.matter import Background, Matter
 from infoscope.effects.intrinsic_alignment import expansion
 from infoscope.survey.survey import RedshiftDistribution
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 C1_RHO_CRITICAL = 0.0134  # C̄₁ ρ_crit, e.g. Hikage et al. 2019, arXiv 1809.09148
-STEPS = 16  # quadrature points in a shell
+STEPS = 16  # quadrature points per shell
 
 
 def shell_edges(
     background: Background, nz: RedshiftDistribution, width_mpc: float
-) -> NDArray:
-    """Comoving distances in Mpc that bound the shells, out to the last galaxies."""
+) -> Float[NDArray, " n_edge"]:
+    """Edges of the shells in comoving Mpc, from 0 to the last galaxies."""
     chi_max = np.interp(nz.last_z, background.z, background.chi_mpc)
     return np.linspace(0, chi_max, max(2, round(chi_max / width_mpc)) + 1)
 
 
-def _quadrature(edges: NDArray) -> tuple[NDArray, NDArray]:
-    """Midpoints (n_shell, STEPS) and step (n_shell, 1) of each shell."""
+def _quadrature(
+    edges: Float[NDArray, " n_edge"],
+) -> tuple[Float[NDArray, "n_shell n_step"], Float[NDArray, "n_shell 1"]]:
+    """Midpoints and step of the quadrature over each shell."""
     width = np.diff(edges)[:, None]
     return edges[:-1, None] + width * (np.arange(STEPS) + 0.5) / STEPS, width / STEPS
 
 
-def shell_spectra(matter: Matter, edges: NDArray, lmax: int) -> list[NDArray]:
-    """Limber spectra of the mean overdensity in each shell, ℓ = 0 … lmax."""
+def shell_spectra(
+    matter: Matter, edges: Float[NDArray, " n_edge"], lmax: int
+) -> list[Float[NDArray, " n_ell"]]:
+    """Limber spectra of the mean overdensity in each shell, for ℓ = 0 … lmax."""
     ell = np.arange(lmax + 1)
     spectra = []
     for shell, step in zip(*_quadrature(edges), strict=True):
@@ -50,16 +59,12 @@ def shell_spectra(matter: Matter, edges: NDArray, lmax: int) -> list[NDArray]:
 
 
 def born_weights(
-    background: Background, nz: RedshiftDistribution, edges: NDArray
-) -> NDArray:
+    background: Background, nz: RedshiftDistribution, edges: Float[NDArray, " n_edge"]
+) -> Float[NDArray, "n_bins n_shell"]:
     r"""Lensing kernel of each bin, integrated over each shell.
 
     .. math:: W_b(\chi) = \frac{3}{2} \Omega_m \frac{H_0^2}{c^2} (1 + z) \chi
               \int_\chi^\infty d\chi' n_b(\chi') \frac{\chi' - \chi}{\chi'}
-
-    Returns
-    -------
-        Weights of shape (n_bins, n_shell).
     """
     chi, step = _quadrature(edges)
     source = np.interp(nz.z, background.z, background.chi_mpc)
@@ -72,8 +77,8 @@ def born_weights(
 
 
 def intrinsic_alignment_weights(
-    background: Background, nz: RedshiftDistribution, edges: NDArray
-) -> NDArray:
+    background: Background, nz: RedshiftDistribution, edges: Float[NDArray, " n_edge"]
+) -> Float[NDArray, "n_order n_bins n_shell"]:
     r"""NLA kernel for A_IA = 1, integrated over each shell.
 
     .. math:: W^{IA}_b(\chi) = -\frac{\bar C_1 \rho_{crit} \Omega_m}{D(z)}
@@ -81,7 +86,7 @@ def intrinsic_alignment_weights(
 
     Returns
     -------
-        Weights (n_order, n_bins, n_shell) of the terms of `intrinsic_alignment`.
+        Weights of the terms of `effects.intrinsic_alignment`.
     """
     chi, step = _quadrature(edges)
     z = background.redshift(chi)
@@ -93,9 +98,9 @@ def intrinsic_alignment_weights(
 
 
 def map_weights(
-    background: Background, nz: RedshiftDistribution, edges: NDArray
-) -> NDArray:
-    """Weights (1 + n_order, n_bins, n_shell) of convergence and alignment."""
+    background: Background, nz: RedshiftDistribution, edges: Float[NDArray, " n_edge"]
+) -> Float[NDArray, "1+n_order n_bins n_shell"]:
+    """Weights of the shells in the convergence, and in the alignment terms after it."""
     return np.concatenate(
         [
             born_weights(background, nz, edges)[None],
