@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -238,7 +237,7 @@ def test_a_claim_is_tested_in_one_way():
 
 
 def test_metrics_of_the_config_are_those_of_posteriors():
-    assert get_args(Metric) == METRICS
+    assert tuple(Metric) == METRICS
 
 
 @pytest.mark.parametrize("name", ["config", "studies/claims"])

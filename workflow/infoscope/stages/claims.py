@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from infoscope.files.atomic import atomic_path
 from infoscope.results.claims import columns, judge
@@ -36,7 +36,7 @@ def run(
             read_benchmark(path).seconds
             for path in sorted((benchmarks / rule).glob("*.tsv"))
         ]
-        for rule in get_args(CostlyRule)
+        for rule in CostlyRule
     }
     tables = {
         output.name: judge(claims, measurements, spec["equivalence"], seconds),
