@@ -25,7 +25,7 @@ CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
 CI["survey"]["intrinsic_alignment"] = {"a_ia": 1.0}
 STUDY = parse_study(CI)
 CLEAN = {"noise": "none"}
-UNALIGNED = {"intrinsic_alignment": {"a_ia": 0.0}}
+UNALIGNED: dict = {"effects": {}}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_alignment_is_switched_on_without_simulating_again(
     skies: Path, tmp_path: Path
 ) -> None:
     tiles = [
-        degraded(skies, tmp_path / f"{a}.h5", intrinsic_alignment={"a_ia": a}, **CLEAN)
+        degraded(skies, tmp_path / f"{a}.h5", effects={"intrinsic_alignment": {"a_ia": a}}, **CLEAN)
         for a in (0.0, 1.0, 2.0)
     ]
     assert tiles[0].shape == (2, 12, 16, 16, 4)

@@ -102,7 +102,7 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("name", Operation.registry)
+@pytest.mark.parametrize("name", list(Operation.registry))
 def test_operations_are_pure(sky: Sky, name: str) -> None:
     operation = {"operation": name, **EXAMPLES[name]}
     maps = sky.maps.copy()

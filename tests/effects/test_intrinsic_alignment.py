@@ -10,7 +10,12 @@ import yaml
 
 from infoscope.cli import main
 from infoscope.cosmology.nuisance import Nuisance
-from infoscope.effects.intrinsic_alignment import PIVOT_Z, alignment, expansion
+from infoscope.effects.effect import EFFECTS
+from infoscope.effects.kinds.intrinsic_alignment import (
+    PIVOT_Z,
+    IntrinsicAlignment,
+    expansion,
+)
 from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import (
     collect,
@@ -37,7 +42,8 @@ def test_expansion_converges_to_the_power_of_the_redshift(eta: float) -> None:
     z = MEAN_Z[:, None] + np.linspace(-0.15, 0.15, 7)
     terms = np.stack([expansion(z[b], MEAN_Z)[:, b] for b in range(2)], axis=1)
     exact = 1.5 * ((1 + z) / (1 + PIVOT_Z)) ** eta
-    found = alignment(terms, 1.5, eta, MEAN_Z)
+    aligned = IntrinsicAlignment(a_ia=1.5, eta_ia=eta)
+    found = aligned.apply(np.zeros_like(terms[0]), terms, MEAN_Z)
     # (η ln …)³ / 3! at the edges, and what follows
     log = np.abs(eta * np.log((1 + z) / (1 + MEAN_Z[:, None])))
     remainder = 1.5 * log**3 / 6 * np.exp(log)
@@ -47,7 +53,8 @@ def test_expansion_converges_to_the_power_of_the_redshift(eta: float) -> None:
 
 def test_a_single_term_scales_with_the_mean_redshift() -> None:
     maps = np.ones((1, 2, 5))
-    found = alignment(maps, 2.0, 3.0, MEAN_Z)
+    aligned = IntrinsicAlignment(a_ia=2.0, eta_ia=3.0)
+    found = aligned.apply(np.zeros((2, 5)), maps, MEAN_Z)
     expected = 2 * ((1 + MEAN_Z) / (1 + PIVOT_Z)) ** 3
     np.testing.assert_allclose(found, np.repeat(expected[:, None], 5, 1))
 
@@ -56,11 +63,11 @@ def test_alignment_of_one_degradation() -> None:
     own = {"own": {"intrinsic_alignment": {"a_ia": 1.5}}}
     parsed = parse_study(CI | {"degradations": CI["degradations"] | own})
     spec = specs.degrade(parsed, "own", "test")
-    assert spec["intrinsic_alignment"] == {"a_ia": 1.5, "eta_ia": 0.0}
+    assert spec["effects"] == {"intrinsic_alignment": {"a_ia": 1.5, "eta_ia": 0.0}}
     # what has no such key is degraded as before
     before = specs.degrade(parse_study(CI), "shuffle_pixels", "test")
     assert specs.degrade(parsed, "shuffle_pixels", "test") == before
-    assert before["intrinsic_alignment"] == {"a_ia": 0.0, "eta_ia": 0.0}
+    assert before["effects"] == {}
 
 
 @pytest.mark.parametrize(
@@ -171,12 +178,37 @@ def test_what_does_not_vary_cannot_be_conditioned_on() -> None:
 
 
 def test_draws_are_uniform_over_the_prior() -> None:
-    from infoscope.cosmology.config import IntrinsicAlignment
-    from infoscope.stages.degrade import _alignments
-
-    intrinsic = IntrinsicAlignment(a_ia=SAMPLED)
-    members = [(i, 0) for i in range(2000)]
-    drawn = _alignments(intrinsic, 1, "train", members)
+    intrinsic = IntrinsicAlignment.model_validate({"a_ia": SAMPLED})
+    rngs = [np.random.default_rng(i) for i in range(2000)]
+    fixed = [intrinsic.drawn(rng) for rng in rngs]
+    drawn = np.array([[each.a_ia, each.eta_ia] for each in fixed])
     assert (drawn[:, 1] == 0).all()
     assert drawn[:, 0].mean() == pytest.approx(1, abs=4 * 10 / 12**0.5 / 2000**0.5)
     assert drawn[:, 0].std() == pytest.approx(10 / 12**0.5, rel=0.05)
+
+
+def test_only_terms_that_count_are_used() -> None:
+    assert IntrinsicAlignment().n_used() == 0
+    assert IntrinsicAlignment(eta_ia=2.0).n_used() == 0
+    assert IntrinsicAlignment(a_ia=1.0).n_used() == 1
+    assert IntrinsicAlignment(a_ia=1.0, eta_ia=2.0).n_used() == 3
+
+
+def test_first_page_describes_the_alignment() -> None:
+    assert IntrinsicAlignment().describe() == "none"
+    sampled = IntrinsicAlignment.model_validate({"a_ia": SAMPLED, "eta_ia": 2})
+    assert sampled.describe() == "NLA, A_IA from -4 to 6, η_IA 2"
+
+
+def test_effects_share_no_parameter() -> None:
+    from infoscope.effects.effect import Effect, FixedOrSampled
+
+    before = dict(EFFECTS)
+    with pytest.raises(ValueError, match="intrinsic_alignment also has .* a_ia"):
+
+        class Another(Effect):
+            key = "another"
+            label = "another"
+            a_ia: FixedOrSampled = 0.0
+
+    assert before == EFFECTS

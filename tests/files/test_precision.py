@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.cosmology.config import LARGEST_ALIGNMENT, CosmologyConfig
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import Sky, Survey
-from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.effects.kinds.intrinsic_alignment import LARGEST, IntrinsicAlignment
 from infoscope.files.precision import (
     ALIGNMENT,
     CONVERGENCE,
@@ -175,9 +175,11 @@ def test_rounded_alignment_of_the_largest_amplitude(sky: np.ndarray) -> None:
     kappa, terms = sky[0], sky[1:]
     rounded = stored(terms[None], ALIGNMENT, leading=2)[0]
     mean_z = np.array([0.3, 0.5, 0.75, 0.95])
-    for eta_ia in (-LARGEST_ALIGNMENT, 0.0, LARGEST_ALIGNMENT):
+    for eta_ia in (-LARGEST, 0.0, LARGEST):
         whole, half = (
-            alignment(some, LARGEST_ALIGNMENT, eta_ia, mean_z)
+            IntrinsicAlignment(a_ia=LARGEST, eta_ia=eta_ia).apply(
+                np.zeros_like(kappa), some, mean_z
+            )
             for some in (terms, rounded)
         )
         assert share(half - whole, kappa + whole).max() < NEGLIGIBLE

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoscope.cosmology.config import CosmologyConfig, IntrinsicAlignment
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.survey.survey import read_nz
 from infoscope.theory import fisher
 
@@ -20,7 +20,7 @@ NOISE = fisher.noise_spectrum(0.4, 2.5) * np.eye(len(NZ.density))
 def survey() -> tuple[np.ndarray, np.ndarray]:
     """Spectra with noise of the default survey, and their derivatives."""
     spectra, derivatives = fisher.spectra_and_derivatives(
-        CosmologyConfig(), NZ, 100.0, LMAX, IntrinsicAlignment()
+        CosmologyConfig(), NZ, 100.0, LMAX
     )
     return spectra + NOISE, derivatives
 
@@ -40,7 +40,7 @@ def test_halved_steps_change_little(
     for step in (fisher.STEP, fisher.STEP / 2):
         monkeypatch.setattr(fisher, "STEP", step)
         spectra, derivatives = fisher.spectra_and_derivatives(
-            CosmologyConfig(), NZ, shell_width_mpc, LMAX, IntrinsicAlignment()
+            CosmologyConfig(), NZ, shell_width_mpc, LMAX
         )
         matrices.append(matrix_of(spectra + NOISE, derivatives))
     one, two = matrices

@@ -14,11 +14,10 @@ from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import comoving_distance_mpc
-from infoscope.effects.intrinsic_alignment import PIVOT_Z
+from infoscope.effects.kinds.intrinsic_alignment import PIVOT_Z, IntrinsicAlignment
 from infoscope.skies.fields import gaussian_spectrum
 from infoscope.skies.shells import (
     born_weights,
-    intrinsic_alignment_weights,
     shell_edges,
     shell_spectra,
 )
@@ -188,7 +187,9 @@ def test_alignment_terms_give_the_spectra_of_any_redshift_dependence(
     edges = shell_edges(matter.background, NZ, 100.0)
     power = ((1 + NZ.z) / (1 + PIVOT_Z)) ** eta_ia
     exact = alignment_spectra(matter, edges, a_ia, NZ.density * power)
-    ours = convergence_spectra(matter, NZ, edges, LMAX, a_ia, eta_ia)
+    ours = convergence_spectra(
+        matter, NZ, edges, LMAX, [IntrinsicAlignment(a_ia=a_ia, eta_ia=eta_ia)]
+    )
     for ell in (20, 60, 120):
         scale = np.sqrt(np.outer(np.diag(exact[ell]), np.diag(exact[ell])))
         assert (np.abs(ours[ell] - exact[ell]) < 0.02 * scale).all()
@@ -201,7 +202,7 @@ def alignment_spectra(
     background = matter.background
     weights = born_weights(background, NZ, edges)
     weighted = RedshiftDistribution(NZ.z, density)
-    weights += a_ia * intrinsic_alignment_weights(background, weighted, edges)[0]
+    weights += a_ia * IntrinsicAlignment().weights(background, weighted, edges)[0]
     shells = np.array(shell_spectra(matter, edges, LMAX))
     return np.einsum("is,sl,js->lij", weights, shells, weights)
 
@@ -235,7 +236,7 @@ def test_alignment_is_the_limber_integral() -> None:
     matter = matter_of(THETA, COSMOLOGY)
     edges = shell_edges(matter.background, NZ, 100.0)
     shells = np.array(shell_spectra(matter, edges, LMAX))
-    weights = intrinsic_alignment_weights(matter.background, NZ, edges)[0, 0]
+    weights = IntrinsicAlignment().weights(matter.background, NZ, edges)[0, 0]
     kernel = born_weights(matter.background, NZ, edges)[3]
     for ell in (20, 60, 120):
         k = (ell + 0.5) / chi

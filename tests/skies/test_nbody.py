@@ -10,7 +10,7 @@ import pytest
 
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.config import CosmologyConfig
-from infoscope.effects.intrinsic_alignment import ORDERS
+from infoscope.effects.kinds.intrinsic_alignment import ORDERS
 from infoscope.skies import lightcone, mesh
 from infoscope.skies.growth import Growth
 from infoscope.skies.particles import displacements, linear_density, start, step

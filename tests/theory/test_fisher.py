@@ -12,8 +12,9 @@ import yaml
 
 from infoscope.cli import main
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.cosmology.config import IntrinsicAlignment, Parameters, Prior, Sampled
-from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.cosmology.config import Parameters, Prior
+from infoscope.effects.effect import Sampled
+from infoscope.effects.kinds.intrinsic_alignment import IntrinsicAlignment
 from infoscope.skies import fields
 from infoscope.skies.shells import shell_edges
 from infoscope.skies.simulators.gaussian import Gaussian
@@ -106,14 +107,15 @@ def test_spectra_are_those_that_the_simulator_draws(
     list(simulator.skies(matter, nz, 16, rng))
     shells, weights = drawn[0]
     lensing, terms = weights[0], weights[1:]
-    weights = lensing + alignment(terms, 1.5, -2.0, nz.mean)
+    aligned = IntrinsicAlignment(a_ia=1.5, eta_ia=-2.0)
+    weights = aligned.apply(lensing, terms, nz.mean)
     expected = np.einsum("is,js,sl->lij", weights, weights, shells)
 
     edges = shell_edges(matter.background, nz, 600)
-    ours = fisher.convergence_spectra(matter, nz, edges, 32, 1.5, -2.0)
+    ours = fisher.convergence_spectra(matter, nz, edges, 32, [aligned])
     np.testing.assert_allclose(ours, expected, rtol=1e-8)
     intrinsic = IntrinsicAlignment(a_ia=1.5, eta_ia=Sampled(prior=(-5, 5), fiducial=-2))
-    centred = fisher.spectra_and_derivatives(cosmology, nz, 600, 32, intrinsic)[0]
+    centred = fisher.spectra_and_derivatives(cosmology, nz, 600, 32, [intrinsic])[0]
     np.testing.assert_allclose(centred, expected, rtol=1e-8)
 
 

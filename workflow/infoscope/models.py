@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import (
@@ -41,3 +43,8 @@ def _without_wildcards(path: str) -> str:
 
 # an input file of a rule, whose path Snakemake interprets as a pattern
 InputFile = Annotated[str, AfterValidator(_without_wildcards)]
+
+
+def file_of(model: type[Model]) -> Path:
+    """File that defines a model."""
+    return Path(sys.modules[model.__module__].__file__ or "")

@@ -7,16 +7,14 @@ config, its schema and documentation, costs and figures follow from the registry
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union
 
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from infoscope.models import Model
+from infoscope.models import Model, file_of
 
 T = TypeVar("T", bound="Choice")
 
@@ -50,7 +48,7 @@ class Registry(Generic[T]):
             )
         name = field.default
         other = self.models.get(name)
-        if other is not None and other.file() != model.file():
+        if other is not None and file_of(other) != file_of(model):
             raise ValueError(f"there is already a {self.key} `{name}`; rename it")
         self.models[name] = model
 
@@ -98,11 +96,6 @@ class Choice(Model):
         base = cls.__name__.startswith("_") or cls.__dict__.get("abstract", False)
         if not opens and not base:
             cls.registry.add(cls)
-
-    @classmethod
-    def file(cls) -> Path:
-        """File that defines the model."""
-        return Path(sys.modules[cls.__module__].__file__ or "")
 
     @property
     def name_in_config(self) -> str:

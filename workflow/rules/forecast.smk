@@ -47,7 +47,7 @@ rule forecast_fisher:
         runtime=runtime("forecast_fisher"),
     params:
         spec=literal(specs.fisher(STUDY)),
-        code=specs.code("fisher"),
+        code=specs.fisher_code(STUDY),
     shell:
         "OMP_NUM_THREADS={threads} python -m infoscope fisher"
         " --spec {params.spec:q}"

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import Field
 
-from infoscope.cosmology.config import IntrinsicAlignment
 from infoscope.degradations import operations
 from infoscope.degradations.operation import Operation
-from infoscope.models import Model
+from infoscope.effects.config import DegradationEffects
 from infoscope.vocabulary import Family, NoiseOrder
 
 assert operations  # imported because it registers them
@@ -20,16 +19,13 @@ else:
     AnyOperation = Operation.registry.union()
 
 
-class Degradation(Model):
+class Degradation(DegradationEffects):
     """What is removed from every map before a network is trained on it."""
 
     operations: list[AnyOperation] = Field([], description="Operations, in order.")
     label: str | None = Field(None, description="Name in figures.")
     noise: NoiseOrder | None = Field(
         None, description="Overrides survey.noise for this degradation."
-    )
-    intrinsic_alignment: IntrinsicAlignment | None = Field(
-        None, description="Overrides survey.intrinsic_alignment for this degradation."
     )
 
     @property

@@ -17,6 +17,7 @@ import numpy as np
 
 from infoscope.degradations.sky import Domain, Sky
 from infoscope.errors import InfoscopeError
+from infoscope.models import file_of
 from infoscope.registry import Choice, Registry
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import Family
@@ -103,7 +104,7 @@ def load(path: Path) -> None:
         raise InfoscopeError(
             f"{place}{line}: {type(error).__name__}: {message}"
         ) from None
-    if all(model.file() != file for model in Operation.registry.models.values()):
+    if all(file_of(model) != file for model in Operation.registry.models.values()):
         raise InfoscopeError(
             f"{place}: registers no operation; define a subclass of Operation"
         )

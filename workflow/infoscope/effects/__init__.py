@@ -1,1 +1,1 @@
-"""Systematic effects on the maps, one module each."""
+"""Systematic effects on the maps: what they are, and their keys in the config."""

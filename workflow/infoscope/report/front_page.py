@@ -217,7 +217,7 @@ def facts(spec: Mapping[str, Any]) -> dict[str, str]:
         "bins": f"{len(spec['mean_z'])}, mean redshifts {_list(spec['mean_z'])}",
         "galaxies": f"{_list(survey['n_gal_arcmin2'])} per arcmin² and bin",
         "shape noise": _noise(survey),
-        "alignment": _alignment(survey["intrinsic_alignment"]),
+        **spec["effects"],
         "resolution": f"nside {survey['nside']}, pixels of {pixel:.3g} arcmin, tiles "
         f"of {side} × {side} pixels",
         "simulator": f"{simulator['name']}{shells}",
@@ -244,17 +244,6 @@ def _noise(survey: Mapping[str, Any]) -> str:
     if survey["noise"] == NoiseOrder.NONE:
         return "none"
     return f"σₑ = {_list(survey['sigma_e'])}, added {survey['noise']} operations"
-
-
-def _alignment(alignment: Mapping[str, Any]) -> str:
-    def one(value: Any) -> str:
-        if isinstance(value, Mapping):
-            return f"from {_range(value['prior'])}"
-        return f"{value:g}"
-
-    if alignment["a_ia"] == 0:
-        return "none"
-    return f"NLA, A_IA {one(alignment['a_ia'])}, η_IA {one(alignment['eta_ia'])}"
 
 
 def _list(values: float | Sequence[float]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
-from infoscope.effects.intrinsic_alignment import ORDERS
+from infoscope.effects.config import stored_effects
 from infoscope.files.precision import (
     ALIGNMENT,
     CONVERGENCE,
@@ -186,7 +186,8 @@ class Costs:
     @property
     def _sky_bytes(self) -> int:
         """Bytes of the maps of a sky: convergence and terms of effects."""
-        n_terms = self.study.simulator.maps_on_disk(self.survey.nside, ORDERS)
+        n_terms = sum(effect.n_terms for effect in stored_effects())
+        n_terms = self.study.simulator.maps_on_disk(self.survey.nside, n_terms)
         if n_terms < 0:
             return 0
         return self._values * (CONVERGENCE.itemsize + n_terms * ALIGNMENT.itemsize)

@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoscope.cosmology.matter import Background, Matter
-from infoscope.effects.intrinsic_alignment import expansion
+from infoscope.cosmology.shells import STEPS, quadrature
+from infoscope.effects.config import stored_effects
 from infoscope.survey.survey import RedshiftDistribution
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy.typing import NDArray
-
-C1_RHO_CRITICAL = 0.0134  # C̄₁ ρ_crit, e.g. Hikage et al. 2019, arXiv 1809.09148
-STEPS = 16  # quadrature points per shell
 
 
 def shell_edges(
@@ -36,21 +34,13 @@ def shell_edges(
     return np.linspace(0, chi_max, max(2, round(chi_max / width_mpc)) + 1)
 
 
-def _quadrature(
-    edges: Float[NDArray, " n_edge"],
-) -> tuple[Float[NDArray, "n_shell n_step"], Float[NDArray, "n_shell 1"]]:
-    """Midpoints and step of the quadrature over each shell."""
-    width = np.diff(edges)[:, None]
-    return edges[:-1, None] + width * (np.arange(STEPS) + 0.5) / STEPS, width / STEPS
-
-
 def shell_spectra(
     matter: Matter, edges: Float[NDArray, " n_edge"], lmax: int
 ) -> list[Float[NDArray, " n_ell"]]:
     """Limber spectra of the mean overdensity in each shell, for ℓ = 0 … lmax."""
     ell = np.arange(lmax + 1)
     spectra = []
-    for shell, step in zip(*_quadrature(edges), strict=True):
+    for shell, step in zip(*quadrature(edges), strict=True):
         chi = shell[:, None]
         power = matter.power(matter.background.redshift(chi), (ell + 0.5) / chi)
         spectra.append((power / chi**2).mean(axis=0) / (step[0] * STEPS))
@@ -66,7 +56,7 @@ def born_weights(
     .. math:: W_b(\chi) = \frac{3}{2} \Omega_m \frac{H_0^2}{c^2} (1 + z) \chi
               \int_\chi^\infty d\chi' n_b(\chi') \frac{\chi' - \chi}{\chi'}
     """
-    chi, step = _quadrature(edges)
+    chi, step = quadrature(edges)
     source = np.interp(nz.z, background.z, background.chi_mpc)
     ratio = np.clip(1 - chi[..., None] / np.maximum(source, 1e-6), 0, None)
     efficiency = np.trapezoid(nz.density[:, None, None, :] * ratio, nz.z, axis=-1)
@@ -76,34 +66,12 @@ def born_weights(
     return (kernel * step).sum(-1)
 
 
-def intrinsic_alignment_weights(
-    background: Background, nz: RedshiftDistribution, edges: Float[NDArray, " n_edge"]
-) -> Float[NDArray, "n_order n_bins n_shell"]:
-    r"""NLA kernel for A_IA = 1, integrated over each shell.
-
-    .. math:: W^{IA}_b(\chi) = -\frac{\bar C_1 \rho_{crit} \Omega_m}{D(z)}
-              n_b(z) \frac{dz}{d\chi}
-
-    Returns
-    -------
-        Weights of the terms of `effects.intrinsic_alignment`.
-    """
-    chi, step = _quadrature(edges)
-    z = background.redshift(chi)
-    density = np.array([np.interp(z, nz.z, n, left=0, right=0) for n in nz.density])
-    growth = np.interp(z, background.z, background.growth)
-    dz_dchi = np.interp(z, background.z, background.hubble_mpc)
-    amplitude = -C1_RHO_CRITICAL * background.omega_m / growth
-    return (amplitude * density * dz_dchi * step * expansion(z, nz.mean)).sum(-1)
-
-
 def map_weights(
     background: Background, nz: RedshiftDistribution, edges: Float[NDArray, " n_edge"]
-) -> Float[NDArray, "1+n_order n_bins n_shell"]:
-    """Weights of the shells in the convergence, and in the alignment terms after it."""
-    return np.concatenate(
-        [
-            born_weights(background, nz, edges)[None],
-            intrinsic_alignment_weights(background, nz, edges),
-        ]
-    )
+) -> Float[NDArray, "n_map n_bins n_shell"]:
+    """Weights of the shells in the convergence, and in the terms of effects after it.
+
+    The terms are those of `stored_effects`, in this order.
+    """
+    terms = [effect().weights(background, nz, edges) for effect in stored_effects()]
+    return np.concatenate([born_weights(background, nz, edges)[None], *terms])

@@ -103,7 +103,7 @@ class Simulator(Choice):
         Yields
         ------
             Maps in RING order: the convergence, then the terms of effects in the order
-            of `effects.terms`.
+            of `effects.config.stored_effects`.
         """
         raise NotImplementedError
 
@@ -124,8 +124,11 @@ class Simulator(Choice):
         nside
             Resolution.
         n_terms
-            Terms of effects, see `effects.terms`. −1 stands for no map at all, not even
-            the convergence.
+            Terms of all effects.
+
+        Returns
+        -------
+            The number; −1 if there is no map at all, not even the convergence.
         """
         return n_terms
 

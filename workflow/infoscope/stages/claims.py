@@ -31,7 +31,7 @@ def run(
     """
     claims = [Claim.model_validate(claim) for claim in spec["claims"]]
     measurements = [read(path, spec["labels"]) for path in posteriors]
-    seconds = {
+    seconds: dict[str, list[float]] = {
         rule: [
             read_benchmark(path).seconds
             for path in sorted((benchmarks / rule).glob("*.tsv"))

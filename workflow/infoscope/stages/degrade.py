@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from infoscope.cosmology.config import IntrinsicAlignment, extremes, fiducial_of
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.degradations.config import AnyOperation
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import load
 from infoscope.degradations.sky import Sky
-from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.effects.config import parse_effects
+from infoscope.effects.effect import Effect
 from infoscope.errors import InfoscopeError
 from infoscope.eta import log_progress
 from infoscope.files.hdf5 import (
@@ -32,6 +31,7 @@ from infoscope.files.precision import NOISELESS_TILES, NOISY_TILES, Maps, tiles_
 from infoscope.maps.tiles import nside_of
 from infoscope.seeds import seed_of
 from infoscope.survey.survey import Survey
+from infoscope.vocabulary import Split
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def run(
     Parameters
     ----------
     spec
-        operations, noise, sigma_e, n_gal_arcmin2, intrinsic_alignment, tile_nside,
+        operations, noise, sigma_e, n_gal_arcmin2, effects, tile_nside,
         tiles that are written (null for all), omega_m and h of the fiducial (for
         distances), seed and split.
     skies
@@ -59,7 +59,7 @@ def run(
     operations: list[AnyOperation] = TypeAdapter(list[AnyOperation]).validate_python(
         spec["operations"]
     )
-    intrinsic = IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
+    effects = parse_effects(spec["effects"])
     split, seed = spec["split"], spec["seed"]
     with open_for_reading(skies) as source, create(output, spec) as file:
         maps = Maps.of(source, "kappa")
@@ -78,18 +78,21 @@ def run(
                 source["cosmology"][:], source["realisation"][:], strict=True
             )
         ]
-        aligned = _alignments(intrinsic, seed, split, members)
+        of_skies = [_of_skies(effect, seed, split, members) for effect in effects]
         chosen = slice(None) if spec["tiles"] is None else spec["tiles"]
         content = hashlib.sha256()
         for i, member in enumerate(log_progress(members, n_sky, "skies", log)):
             cosmology, realisation = member
             kappa = maps[i].astype(np.float64)
-            a_ia, eta_ia = aligned[i]
-            if a_ia:
-                # terms beyond the first are only read if they count
-                orders = slice(None if eta_ia else 1)
-                terms = Maps.of(source, "kappa_ia")[i, orders]
-                kappa += alignment(terms, a_ia, eta_ia, survey.mean_z)
+            for effects_of_sky in of_skies:
+                effect = effects_of_sky[i]
+                if effect.n_terms and not (n_used := effect.n_used()):
+                    continue
+                terms = np.empty((0, *kappa.shape))
+                if effect.n_terms:
+                    # only the terms that count are read
+                    terms = Maps.of(source, effect.data_set)[i, :n_used]
+                kappa = effect.apply(kappa, terms, survey.mean_z)
             if not np.isfinite(kappa).all():
                 raise InfoscopeError(
                     f"{skies}: sky {i} has values that are not finite; delete the file "
@@ -124,34 +127,31 @@ def run(
         write(file, "theta", source["theta"][:])
         write(file, "cosmology", source["cosmology"][:])
         write(file, "sky", [seed_of(split, *member) for member in members])
-        write_nuisance(file, read_nuisance(source).joined(_sampled(intrinsic, aligned)))
+        nuisance = read_nuisance(source)
+        for effect, effects_of_sky in zip(effects, of_skies, strict=True):
+            nuisance = nuisance.joined(_sampled(effect, effects_of_sky))
+        write_nuisance(file, nuisance)
         file.attrs["digest"] = content.hexdigest()
 
 
-def _alignments(
-    intrinsic: IntrinsicAlignment,
-    seed: int,
-    split: str,
-    members: Sequence[tuple[int, int]],
-) -> NDArray:
-    """(A_IA, η_IA) of each sky, the same in all degradations, shape (n_sky, 2)."""
-    both = (intrinsic.a_ia, intrinsic.eta_ia)
-    if split == "fiducial":
-        return np.tile([fiducial_of(value) for value in both], (len(members), 1))
-    low, high = np.transpose([extremes(value) for value in both])
-    return np.array(
-        [
-            np.random.default_rng(
-                seed_of(seed, "intrinsic alignment", split, *member)
-            ).uniform(low, high)
-            for member in members
-        ]
+def _of_skies(
+    effect: Effect, seed: int, split: str, members: Sequence[tuple[int, int]]
+) -> list[Effect]:
+    """Fix the parameters of an effect for each sky, the same in all degradations."""
+    if split == Split.FIDUCIAL:
+        return [effect.fixed()] * len(members)
+    name = effect.key.replace("_", " ")
+    return [
+        effect.drawn(np.random.default_rng(seed_of(seed, name, split, *member)))
+        for member in members
+    ]
+
+
+def _sampled(effect: Effect, of_skies: Sequence[Effect]) -> Nuisance:
+    """Collect the sampled parameters of an effect, and their values in each sky."""
+    names = tuple(effect.sampled)
+    values = [[each.values[name] for name in names] for each in of_skies]
+    fiducial = [value.fiducial for value in effect.sampled.values()]
+    return Nuisance(
+        names, np.reshape(values, (len(of_skies), len(names))), np.array(fiducial)
     )
-
-
-def _sampled(intrinsic: IntrinsicAlignment, aligned: NDArray) -> Nuisance:
-    """Those of the columns of `aligned` that are sampled."""
-    sampled = intrinsic.sampled
-    columns = [name in sampled for name in ("a_ia", "eta_ia")]
-    fiducial = [value.fiducial for value in sampled.values()]
-    return Nuisance(tuple(sampled), aligned[:, columns], np.array(fiducial))

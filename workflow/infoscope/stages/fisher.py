@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from infoscope.cosmology.config import CosmologyConfig, IntrinsicAlignment
+from infoscope.cosmology.config import CosmologyConfig
+from infoscope.effects.config import parse_effects
 from infoscope.files.atomic import atomic_path
 from infoscope.survey.survey import read_nz
 from infoscope.theory.fisher import (
@@ -29,7 +30,7 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     Parameters
     ----------
     spec
-        cosmology, shell_width_mpc, nside, tile_nside, intrinsic_alignment, sigma_e (0
+        cosmology, shell_width_mpc, nside, tile_nside, effects, sigma_e (0
         without noise) and n_gal_arcmin2, each a number or one a bin.
     nz_file
         Table of n(z).
@@ -38,9 +39,9 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     """
     cosmology = CosmologyConfig.model_validate(spec["cosmology"])
     ell, f_sky = modes_of_a_tile(spec["nside"], spec["tile_nside"])
-    intrinsic = IntrinsicAlignment.model_validate(spec["intrinsic_alignment"])
+    effects = parse_effects(spec["effects"])
     spectra, derivatives = spectra_and_derivatives(
-        cosmology, read_nz(nz_file), spec["shell_width_mpc"], ell[-1], intrinsic
+        cosmology, read_nz(nz_file), spec["shell_width_mpc"], ell[-1], effects
     )
     noise = noise_spectrum(
         *(np.array(spec[key], float) for key in ("sigma_e", "n_gal_arcmin2"))
@@ -48,7 +49,7 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     covariance = spectra[ell] + noise * np.eye(spectra.shape[1])
     matrix = marginalised(
         fisher_matrix(covariance, derivatives[:, ell], f_sky * (2 * ell + 1)),
-        [sampled.prior for sampled in intrinsic.sampled.values()],
+        [value.prior for effect in effects for value in effect.sampled.values()],
     )
     rows = [
         {

@@ -10,7 +10,7 @@ import numpy as np
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.matter import MatterTable
-from infoscope.effects.intrinsic_alignment import ORDERS
+from infoscope.effects.config import stored_effects
 from infoscope.eta import log_progress
 from infoscope.files.hdf5 import create, describe_skies, open_for_reading
 from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
@@ -35,8 +35,8 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
     matter
         Table of matter over the prior, of `tabulate_matter`.
     output
-        HDF5 file with the `Maps` kappa (n_sky, n_bins, n_pix) and kappa_ia (n_sky,
-        n_order, n_bins, n_pix), the terms of `intrinsic_alignment`.
+        HDF5 file with the `Maps` kappa (n_sky, n_bins, n_pix) and, for each effect that
+        has terms, its data set (n_sky, n_term, n_bins, n_pix).
 
     Raises
     ------
@@ -67,14 +67,18 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
         kappa = Maps.create(
             file, "kappa", CONVERGENCE, (n_sky, *sky_shape), (1, *sky_shape)
         )
-        kappa_ia = Maps.create(
-            file,
-            "kappa_ia",
-            ALIGNMENT,
-            (n_sky, ORDERS, *sky_shape),
-            (1, 1, *sky_shape),
-            leading=2,
-        )
+        effects = stored_effects()
+        terms = [
+            Maps.create(
+                file,
+                effect.data_set,
+                ALIGNMENT,
+                (n_sky, effect.n_terms, *sky_shape),
+                (1, 1, *sky_shape),
+                leading=2,
+            )
+            for effect in effects
+        ]
         rows: list[tuple[float, ...]] = []
         for values, members in log_progress(jobs, len(jobs), "cosmologies", log):
             generators = [
@@ -85,8 +89,10 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
             drawn = simulator.skies(of_cosmology, nz, spec["nside"], generators)
             for (index, sky), sky_maps in zip(members, drawn, strict=True):
                 kappa[len(rows)] = sky_maps[0]
-                for order, term in enumerate(sky_maps[1:]):
-                    kappa_ia[len(rows), order] = term
+                rest = iter(sky_maps[1:])
+                for effect, stored in zip(effects, terms, strict=True):
+                    for number in range(effect.n_terms):
+                        stored[len(rows), number] = next(rest)
                 file.flush()
                 rows.append((*values, index, sky))
         table = np.array(rows)

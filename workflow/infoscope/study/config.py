@@ -23,12 +23,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from infoscope.cosmology.config import (
-    CosmologyConfig,
-    IntrinsicAlignment,
-)
+from infoscope.cosmology.config import CosmologyConfig
 from infoscope.degradations.config import AnyOperation, Degradation
 from infoscope.degradations.operation import Operation, load
+from infoscope.effects.config import SurveyEffects, effects_of
+from infoscope.effects.effect import Effect
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.config import AnyEstimator, TrainingConfig
 from infoscope.estimators.estimator import Estimator
@@ -40,7 +39,7 @@ from infoscope.skies.config import AnySimulator
 from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.survey.config import NzSource, TableNz
 from infoscope.survey.presets import PRESETS
-from infoscope.vocabulary import NoiseOrder
+from infoscope.vocabulary import REFERENCE, NoiseOrder
 
 # no two are the same where upper and lower case are, and log files may join two of them
 NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
@@ -98,7 +97,7 @@ PerBin = Annotated[
 ]
 
 
-class SurveyConfig(Model):
+class SurveyConfig(SurveyEffects):
     """What the survey measures."""
 
     preset: Literal["des_y3_like", "kids_1000_like", "lsst_y1_like"] | None = Field(
@@ -139,9 +138,6 @@ class SurveyConfig(Model):
     noise: NoiseOrder = Field(
         NoiseOrder.BEFORE,
         description="When shape noise is added: before or after operations.",
-    )
-    intrinsic_alignment: IntrinsicAlignment = Field(
-        IntrinsicAlignment(), description="Intrinsic alignment of galaxies."
     )
     base_operations: list[AnyOperation] = Field(
         [],
@@ -214,7 +210,7 @@ class PosteriorConfig(Model):
     condition_on: list[str] = Field(
         [],
         description="Nuisance parameters that are known to have their fiducial values "
-        "(`a_ia` and `eta_ia` if they are sampled; `h`, `omega_b`, `n_s` and `w_0` of "
+        "(parameters of effects that are sampled; `h`, `omega_b`, `n_s` and `w_0` of "
         "CosmoGridV1); all others are marginalised over.",
     )
 
@@ -337,12 +333,17 @@ class Study(Model):
     @property
     def nuisance(self) -> list[str]:
         """Parameters that vary from sky to sky, in some degradation, besides θ."""
-        alignments = [
-            self.survey.intrinsic_alignment,
-            *(own.intrinsic_alignment for own in self.degradations.values()),
-        ]
-        sampled = {name for a in alignments if a is not None for name in a.sampled}
+        sampled = {
+            name
+            for degradation in self.degradations
+            for effect in self.effects(degradation).values()
+            for name in effect.sampled
+        }
         return [*self.simulator.nuisance, *sorted(sampled)]
+
+    def effects(self, degradation: str = REFERENCE) -> dict[str, Effect]:
+        """Effects of a degradation, those of the survey unless it has its own."""
+        return effects_of(self.survey, self.degradations[degradation])
 
     @model_validator(mode="after")
     def _conditions_are_on_what_varies(self) -> Study:

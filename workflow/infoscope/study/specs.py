@@ -20,7 +20,9 @@ import numpy as np
 
 from infoscope.degradations.families import family_of
 from infoscope.degradations.operation import Operation
-from infoscope.registry import Choice
+from infoscope.effects.config import dumped, effects_of, stored_effects
+from infoscope.effects.effect import EFFECTS, Effect
+from infoscope.models import Model, file_of
 from infoscope.study import digests
 from infoscope.study.config import Study
 from infoscope.survey.survey import Survey
@@ -110,7 +112,7 @@ def operations(study: Study, degradation: str) -> list[Operation]:
 
 def operation_files(study: Study, degradation: str) -> list[Path]:
     """Files outside the package that define operations of a degradation."""
-    used = {operation.file() for operation in operations(study, degradation)}
+    used = {file_of(type(operation)) for operation in operations(study, degradation)}
     outside = (file for file in used if not file.is_relative_to(digests.PACKAGE))
     return sorted(Path(os.path.relpath(file)) for file in outside)
 
@@ -128,7 +130,7 @@ def imported(study: Study) -> list[dict[str, Any]]:
         known = [
             operation
             for operation, model in Operation.registry.models.items()
-            if model.file() == path.resolve()
+            if file_of(model) == path.resolve()
         ]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         found.append({"file": name, "sha256": digest, "operations": sorted(known)})
@@ -140,7 +142,6 @@ def degrade(
 ) -> dict[str, Any]:
     """Spec of `degrade_maps`; `tiles` are those that a mask selects."""
     survey, own = study.survey, study.degradations[degradation]
-    alignment = own.intrinsic_alignment or survey.intrinsic_alignment
     return {
         "operations": [
             item.model_dump(mode="json") for item in operations(study, degradation)
@@ -148,7 +149,7 @@ def degrade(
         "noise": own.noise or survey.noise,
         "sigma_e": survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
-        "intrinsic_alignment": alignment.model_dump(mode="json"),
+        "effects": dumped(study.effects(degradation)),
         "tile_nside": survey.tile_nside,
         "tiles": tiles,
         "omega_m": study.cosmology.fiducial.omega_m,
@@ -264,9 +265,13 @@ def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
         "simulator": study.simulator.model_dump(mode="json", exclude={"root"}),
         "caveat": study.simulator.caveat,
         "cosmology": study.cosmology.model_dump(mode="json"),
-        "survey": study.survey.model_dump(mode="json", exclude=survey)
+        "survey": study.survey.model_dump(mode="json", exclude=survey | set(EFFECTS))
         | {"nz": study.survey.nz.kind},
         "grid": study.grid.model_dump(mode="json", exclude={"shard_size"}),
+        "effects": {
+            effect.label: effect.describe()
+            for effect in effects_of(study.survey).values()
+        },
         # as many digits as are shown: the same on all machines
         "mean_z": [round(z, 3) for z in mean_z],
         "tiles": n_tile,
@@ -314,14 +319,11 @@ def _beyond_reference(study: Study, degradation: str) -> list[Operation]:
     None if there are no such operations, or if they are the user's.
     """
     reference, own = study.degradations[REFERENCE], study.degradations[degradation]
-    given = study.survey
-    noise, alignment = (
-        {getattr(each, key) or getattr(given, key) for each in (reference, own)}
-        for key in ("noise", "intrinsic_alignment")
-    )
+    noise = {each.noise or study.survey.noise for each in (reference, own)}
+    same_effects = study.effects(REFERENCE) == study.effects(degradation)
     first, every = operations(study, REFERENCE), operations(study, degradation)
     # what is degraded before there is noise is no part of tiles with noise
-    if len(noise) > 1 or "after" in noise or len(alignment) > 1:
+    if len(noise) > 1 or "after" in noise or not same_effects:
         return []
     if every[: len(first)] != first or operation_files(study, degradation):
         return []
@@ -344,7 +346,7 @@ def fisher(study: Study) -> dict[str, Any]:
         "shell_width_mpc": study.simulator.shell_width,
         "nside": survey.nside,
         "tile_nside": survey.tile_nside,
-        "intrinsic_alignment": survey.intrinsic_alignment.model_dump(mode="json"),
+        "effects": dumped(effects_of(survey)),
         # when noise is added does not matter to the matrix, only whether it is
         "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
@@ -355,7 +357,7 @@ def filters(study: Study) -> dict[str, dict[str, Any]]:
     """Degradations that are one filter, of the survey as it is, with its scales."""
     found = {}
     for name, own in study.degradations.items():
-        if own.noise is not None or own.intrinsic_alignment is not None:
+        if own.noise is not None or effects_of(own):
             continue
         if own.families == [Family.SCALES]:
             scale = own.operations[0].model_dump(mode="json", exclude={"profile"})
@@ -488,7 +490,7 @@ def families(study: Study) -> dict[str, str]:
     return {
         name: family_of(
             own.families,
-            other_survey=own.noise is not None or own.intrinsic_alignment is not None,
+            other_survey=own.noise is not None or bool(effects_of(own)),
         )
         for name, own in study.degradations.items()
     }
@@ -504,20 +506,33 @@ def code(stage: str) -> str:
     return digests.digest(digests.unit(f"stages.{stage}", "run"))
 
 
-def _code_with(stage: str, models: Iterable[type[Choice]]) -> str:
+def fisher_code(study: Study) -> str:
+    """Digest of the code of the forecast: the stage and the effects."""
+    return _code_with("fisher", map(type, active_effects(study)))
+
+
+def active_effects(study: Study, degradation: str = REFERENCE) -> list[Effect]:
+    """Effects of a degradation that are not switched off."""
+    effects = study.effects(degradation).values()
+    return [effect for effect in effects if not effect.is_off]
+
+
+def _code_with(stage: str, models: Iterable[type[Model]]) -> str:
     """Digest of a stage and of what it does with some models of the config."""
-    units = [(model.file(), model.__name__) for model in models]
+    units = [(file_of(model), model.__name__) for model in models]
     return digests.digest(digests.unit(f"stages.{stage}", "run"), *units)
 
 
 def simulate_code(study: Study) -> str:
-    """Digest of the code that makes skies: that of the simulator, and the table's."""
-    return _code_with("simulate", [type(study.simulator)]) + code("matter")
+    """Digest of the code of skies: the simulator, stored effects, and the table."""
+    simulated = _code_with("simulate", [type(study.simulator), *stored_effects()])
+    return simulated + code("matter")
 
 
 def degrade_code(study: Study, degradation: str) -> str:
-    """Digest of the code that makes a degradation: the stage and its operations."""
-    return _code_with("degrade", map(type, operations(study, degradation)))
+    """Digest of the code of a degradation: the stage, its operations and effects."""
+    used = [*operations(study, degradation), *active_effects(study, degradation)]
+    return _code_with("degrade", map(type, used))
 
 
 def train_code(study: Study, estimator: str) -> str:

@@ -5,7 +5,7 @@ r"""Fisher forecast for a survey of Gaussian fields.
           C_\ell^{-1} \partial_j C_\ell\right]
 
 where the matrix :math:`C_\ell` has the auto- and cross-spectra of all bins, including
-noise. The parameters are (Ω_m, S_8); alignment parameters that are sampled are
+noise. The parameters are (Ω_m, S_8); sampled parameters of systematic effects are
 marginalised over. The spectra are those of the Gaussian simulator.
 """
 
@@ -19,24 +19,13 @@ import numpy as np
 from scipy.stats import qmc
 
 from infoscope.cosmology.boltzmann import matter_of
-from infoscope.cosmology.config import (
-    CosmologyConfig,
-    IntrinsicAlignment,
-    Parameters,
-    Prior,
-    fiducial_of,
-)
+from infoscope.cosmology.config import CosmologyConfig, Parameters, Prior
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.effects.intrinsic_alignment import alignment
+from infoscope.effects.effect import Effect
 from infoscope.inference.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
 from infoscope.models import Interval
-from infoscope.skies.shells import (
-    born_weights,
-    intrinsic_alignment_weights,
-    shell_edges,
-    shell_spectra,
-)
+from infoscope.skies.shells import born_weights, shell_edges, shell_spectra
 from infoscope.survey.survey import ARCMIN2_SKY, RedshiftDistribution
 
 if TYPE_CHECKING:
@@ -57,10 +46,9 @@ def convergence_spectra(
     nz: RedshiftDistribution,
     edges: Float[NDArray, " n_edge"],
     lmax: int,
-    a_ia: float = 0.0,
-    eta_ia: float = 0.0,
+    effects: Sequence[Effect] = (),
 ) -> Float[NDArray, "n_ell n_bins n_bins"]:
-    """Noiseless spectra of the sum over shells, including intrinsic alignment.
+    """Noiseless spectra of the sum over shells, with systematic effects.
 
     Parameters
     ----------
@@ -72,17 +60,19 @@ def convergence_spectra(
         Edges of the shells in comoving Mpc.
     lmax
         Largest multipole.
-    a_ia, eta_ia
-        Amplitude and redshift dependence of intrinsic alignment.
+    effects
+        Effects with fixed parameters.
 
     Returns
     -------
         Spectra for ℓ = 0 … lmax.
     """
     weights = born_weights(matter.background, nz, edges)
-    if a_ia:
-        terms = intrinsic_alignment_weights(matter.background, nz, edges)
-        weights += alignment(terms, a_ia, eta_ia, nz.mean)
+    for effect in effects:
+        terms = np.empty((0, *weights.shape))
+        if effect.n_terms:
+            terms = effect.weights(matter.background, nz, edges)
+        weights = effect.apply(weights, terms, nz.mean)
     shells = np.array(shell_spectra(matter, edges, lmax))
     return np.einsum("is,sl,js->lij", weights, shells, weights)
 
@@ -92,7 +82,7 @@ def spectra_and_derivatives(
     nz: RedshiftDistribution,
     shell_width_mpc: float,
     lmax: int,
-    intrinsic: IntrinsicAlignment,
+    effects: Sequence[Effect] = (),
 ) -> tuple[
     Float[NDArray, "n_ell n_bins n_bins"],
     Float[NDArray, "n_parameter n_ell n_bins n_bins"],
@@ -109,20 +99,20 @@ def spectra_and_derivatives(
         Comoving thickness of a shell in Mpc.
     lmax
         Largest multipole.
-    intrinsic
-        Alignment parameters, fixed or sampled.
+    effects
+        Effects whose parameters are fixed or sampled.
 
     Returns
     -------
     spectra, derivatives
-        Derivatives are with respect to Ω_m, S_8 and the sampled ones of (A_IA, η_IA).
+        Derivatives are with respect to Ω_m, S_8 and the sampled parameters of the
+        effects, in their order.
     """
     fiducial = np.array([cosmology.fiducial.omega_m, cosmology.fiducial.sigma_8])
     background = matter_of(fiducial, cosmology).background
     n_edges = len(shell_edges(background, nz, shell_width_mpc))
-    fiducial_alignment = {
-        "a_ia": fiducial_of(intrinsic.a_ia),
-        "eta_ia": fiducial_of(intrinsic.eta_ia),
+    sampled = {
+        name: value for effect in effects for name, value in effect.sampled.items()
     }
 
     def spectra(
@@ -134,16 +124,18 @@ def spectra_and_derivatives(
         # The number of shells is fixed: the difference must not include another shell.
         last = shell_edges(matter.background, nz, shell_width_mpc)[-1]
         edges = np.linspace(0, last, n_edges)
-        sampled = dict(zip(intrinsic.sampled, parameters[2:], strict=True))
-        return convergence_spectra(
-            matter, nz, edges, lmax, **(fiducial_alignment | sampled)
-        )
+        values = dict(zip(sampled, map(float, parameters[2:]), strict=True))
+        fixed = [
+            effect.fixed({name: values[name] for name in effect.sampled})
+            for effect in effects
+        ]
+        return convergence_spectra(matter, nz, edges, lmax, fixed)
 
     centre = omega_m_s8(fiducial)
     steps = STEP * centre
-    if intrinsic.sampled:
-        centre = np.append(centre, [v.fiducial for v in intrinsic.sampled.values()])
-        steps = np.append(steps, np.full(len(intrinsic.sampled), STEP))
+    if sampled:
+        centre = np.append(centre, [value.fiducial for value in sampled.values()])
+        steps = np.append(steps, np.full(len(sampled), STEP))
     derivatives = [
         (spectra(centre + step) - spectra(centre - step)) / (2 * step.sum())
         for step in np.diag(steps)

@@ -1,0 +1,80 @@
+"""Config of the effects: a key of each in `survey` and in degradations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, create_model
+
+from infoscope.effects import kinds
+from infoscope.effects.effect import EFFECTS, Effect
+from infoscope.models import Model
+
+assert kinds  # imported because it registers them
+
+
+def _summary(effect: type[Effect]) -> str:
+    """First sentence of the docstring of an effect."""
+    return (effect.__doc__ or "").partition("\n")[0]
+
+
+if TYPE_CHECKING:
+
+    class SurveyEffects(Model):
+        """All effects of a survey."""
+
+    class DegradationEffects(Model):
+        """Effects that a degradation overrides, or None."""
+
+else:
+    # a survey has every effect, by default switched off
+    SurveyEffects = create_model(
+        "SurveyEffects",
+        __base__=Model,
+        **{
+            key: (effect, Field(effect(), description=_summary(effect)))
+            for key, effect in EFFECTS.items()
+        },
+    )
+    DegradationEffects = create_model(
+        "DegradationEffects",
+        __base__=Model,
+        **{
+            key: (
+                effect | None,
+                Field(
+                    None, description=f"Overrides survey.{key} for this degradation."
+                ),
+            )
+            for key, effect in EFFECTS.items()
+        },
+    )
+
+
+def stored_effects() -> list[type[Effect]]:
+    """List the effects for which skies store maps, in the order of these maps."""
+    return [effect for effect in EFFECTS.values() if effect.n_terms]
+
+
+def effects_of(*models: Model) -> dict[str, Effect]:
+    """Effects by key; those of later models override those of earlier ones."""
+    found: dict[str, Effect] = {}
+    for model in models:
+        for key in EFFECTS:
+            if (effect := getattr(model, key)) is not None:
+                found[key] = effect
+    return found
+
+
+def dumped(effects: dict[str, Effect]) -> dict[str, dict[str, object]]:
+    """Put the effects that are not off into a spec."""
+    return {
+        key: effect.model_dump(mode="json")
+        for key, effect in effects.items()
+        if not effect.is_off
+    }
+
+
+def parse_effects(spec: dict[str, dict[str, object]]) -> list[Effect]:
+    """Read effects from the spec of a job."""
+    return [EFFECTS[key].model_validate(values) for key, values in spec.items()]

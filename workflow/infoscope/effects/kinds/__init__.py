@@ -1,0 +1,5 @@
+"""The effects, one module each."""
+
+from infoscope.registry import import_all
+
+import_all(__name__, __path__)
