@@ -70,7 +70,12 @@ def test_alignment_is_switched_on_without_simulating_again(
     skies: Path, tmp_path: Path
 ) -> None:
     tiles = [
-        degraded(skies, tmp_path / f"{a}.h5", effects={"intrinsic_alignment": {"a_ia": a}}, **CLEAN)
+        degraded(
+            skies,
+            tmp_path / f"{a}.h5",
+            effects={"intrinsic_alignment": {"a_ia": a}},
+            **CLEAN,
+        )
         for a in (0.0, 1.0, 2.0)
     ]
     assert tiles[0].shape == (2, 12, 16, 16, 4)
