@@ -15,7 +15,7 @@ import pytest
 
 from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import atomic_path, atomic_symlink, check_writable
-from infoscope.run.config_snapshot import keep, kept
+from infoscope.run.config_snapshot import load, save
 
 WRITER = """
 import sys, time
@@ -143,7 +143,7 @@ def test_a_config_is_kept_under_a_name_that_says_what_it_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = {"study": "x", "seed": 1}
-    path = keep(config)
-    assert keep(dict(reversed(config.items()))) == path
-    assert keep(config | {"seed": 2}) != path
-    assert kept(path) == config
+    path = save(config)
+    assert save(dict(reversed(config.items()))) == path
+    assert save(config | {"seed": 2}) != path
+    assert load(path) == config

@@ -16,7 +16,7 @@ from infoscope.files.atomic import atomic_path
 FOLDER = Path(".snakemake/infoscope")
 
 
-def keep(config: dict[str, Any]) -> Path:
+def save(config: dict[str, Any]) -> Path:
     """Write a config to a file that has the name of its content."""
     content = json.dumps(config, sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -27,7 +27,7 @@ def keep(config: dict[str, Any]) -> Path:
     return path
 
 
-def kept(path: Path) -> dict[str, Any]:
-    """Read what `keep` wrote."""
+def load(path: Path) -> dict[str, Any]:
+    """Read what `save` wrote."""
     config: dict[str, Any] = json.loads(path.read_text())
     return config
