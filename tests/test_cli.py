@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from infoscope.cli import STAGES, main
+from infoscope.cli import main, stage_names
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write_nuisance
 from infoscope.files.precision import Maps
@@ -37,21 +37,21 @@ def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = specs.canonical(specs.simulate(STUDY, "fiducial", 0))
     table = str(ROOT / "resources/nz/des_like.txt")
     files = ["--nz-file", table, "--matter", matter, "--output", str(output)]
-    assert main(["simulate", "--spec", spec, *files]) == 0
+    assert main(["simulate-skies", "--spec", spec, *files]) == 0
     return output
 
 
 def degraded(skies: Path, output: Path, read: bool = True, **changes) -> np.ndarray:
     spec = specs.degrade(STUDY, "reference", "fiducial") | changes
     files = ["--skies", str(skies), "--operation-files", "--output", str(output)]
-    assert main(["degrade", "--spec", specs.canonical(spec), *files]) == 0
+    assert main(["degrade-maps", "--spec", specs.canonical(spec), *files]) == 0
     with open_for_reading(output) as file:
         return Maps.of(file, "tiles")[:] if read else np.empty(0)
 
 
 def test_every_rule_has_a_subcommand() -> None:
     text = "".join(path.read_text() for path in ROOT.glob("workflow/rules/*.smk"))
-    for stage in STAGES:
+    for stage in stage_names():
         assert f"python -m infoscope {stage}" in text
 
 
@@ -171,7 +171,7 @@ def test_values_that_are_not_finite_name_the_file(
     spec = specs.canonical(specs.degrade(STUDY, "reference", "fiducial"))
     files = ["--skies", str(broken), "--operation-files"]
     files += ["--output", str(tmp_path / "o.h5")]
-    assert main(["degrade", "--spec", spec, *files]) == 2
+    assert main(["degrade-maps", "--spec", spec, *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert f"{broken}: sky 1 has values that are not finite" in error
@@ -188,10 +188,10 @@ def test_damaged_tables_of_matter_are_named(
     spec = specs.canonical(specs.simulate(STUDY, "fiducial", 0))
     files = ["--nz-file", str(ROOT / "resources/nz/des_like.txt")]
     files += ["--matter", str(matter), "--output", str(tmp_path / "o.h5")]
-    assert main(["simulate", "--spec", spec, *files]) == 2
+    assert main(["simulate-skies", "--spec", spec, *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert error.startswith(f"infoscope simulate: {matter}: cannot be read (")
+    assert error.startswith(f"infoscope simulate-skies: {matter}: cannot be read (")
 
 
 def test_ranges_that_keep_nothing_name_the_sky(
@@ -201,7 +201,7 @@ def test_ranges_that_keep_nothing_name_the_sky(
     spec = specs.degrade(STUDY, "reference", "fiducial") | {"operations": [keep]}
     files = ["--skies", str(skies), "--operation-files"]
     files += ["--output", str(tmp_path / "o.h5")]
-    assert main(["degrade", "--spec", specs.canonical(spec), *files]) == 2
+    assert main(["degrade-maps", "--spec", specs.canonical(spec), *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert f"{skies}: sky 0: keep_convergence: ranges [(99.0, None)]" in error
@@ -213,7 +213,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     spec = specs.canonical(specs.degrade(STUDY, "reference", "fiducial"))
     files = ["--skies", str(tmp_path / "absent.h5"), "--operation-files"]
     files += ["--output", str(tmp_path / "o")]
-    assert main(["degrade", "--spec", spec, *files]) == 2
+    assert main(["degrade-maps", "--spec", spec, *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "absent.h5" in error
 
@@ -221,9 +221,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
 WAITING = """
 import sys, time
 from infoscope import cli
-from infoscope.stages import nz
-nz.run = lambda *_, **__: (print("runs", flush=True), time.sleep(600))
-cli.main(["tabulate-nz", "--spec", "{}", "--sources", "--output", "x"])
+from infoscope.stages import tabulate_nz
+
+def run(spec, output):
+    print("runs", flush=True)
+    time.sleep(600)
+
+tabulate_nz.run = run
+cli.main(["tabulate-nz", "--spec", "{}", "--output", "x"])
 """
 
 

@@ -7,15 +7,16 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from infoscope.figures.claims import VERDICTS, plot_claims
+from infoscope.figures.claims import VERDICTS, draw
 from infoscope.figures.markers import family_colour
 from infoscope.results.claims import CONTRADICTED, MEANINGS, SUPPORTED
-from infoscope.stages import plot_ratios
+from infoscope.stages import plot
 
 from .ratios import marked, widths_table
 
 LABELS = {"reference": "reference", "cut": "low $ high", "smooth": "low-pass"}
 FAMILIES = {"reference": "reference", "cut": "values", "smooth": "scales"}
+SPEC = {"labels": LABELS, "families": FAMILIES}
 LONG = "A claim that costs $5 and is so long that it has to be broken, " * 4
 
 
@@ -47,7 +48,7 @@ def diagnostics() -> pd.DataFrame:
 
 
 def drawn(of_widths: pd.DataFrame) -> Figure:
-    figure = plot_claims(claims_table(), of_widths, LABELS, FAMILIES)
+    figure = draw(SPEC, claims_table(), of_widths)
     figure.draw_without_rendering()
     return figure
 
@@ -121,7 +122,7 @@ def test_what_is_withheld_is_written():
     marked(table, "cnn", ["cut"], calibration="withheld")
     claims = claims_table()
     claims.loc[0, ["ratio", "ratio_error"]] = np.nan
-    figure = plot_claims(claims, table, LABELS, FAMILIES)
+    figure = draw(SPEC, claims, table)
     figure.draw_without_rendering()
     (ax,) = figure.axes
     written = [text.xy[1] for text in ax.texts if text.get_text() == "withheld"]
@@ -133,8 +134,9 @@ def test_run_claims(tmp_path: Path, rows: slice):
     claims_table()[rows].to_csv(tmp_path / "claims.csv", index=False)
     diagnostics().to_csv(tmp_path / "diagnostics.csv", index=False)
     output = tmp_path / "figures/claims.png"
-    spec = {"labels": LABELS, "families": FAMILIES}
-    plot_ratios.run_claims(
-        spec, tmp_path / "claims.csv", tmp_path / "diagnostics.csv", output
-    )
+    files = {
+        "table": tmp_path / "claims.csv",
+        "diagnostics": tmp_path / "diagnostics.csv",
+    }
+    plot.run(SPEC, "claims", files, output)
     assert output.exists() and output.with_suffix(".pdf").exists()

@@ -14,11 +14,16 @@ from matplotlib.figure import Figure
 
 from infoscope.degradations.families import HEADINGS
 from infoscope.errors import InfoscopeError
+from infoscope.figures import calibration, learning_curves
 from infoscope.figures.calibration import plot_calibration
 from infoscope.figures.markers import family_colour
-from infoscope.figures.posteriors import Chain, line_styles, plot_triangle
 from infoscope.figures.tiles import Example, plot_tiles
-from infoscope.figures.training import plot_learning_curves
+from infoscope.figures.triangle import (
+    Chain,
+    line_styles,
+    plot_triangle,
+    read_chain,
+)
 from infoscope.inference import getdist_chains as chains
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import to_tiles
@@ -89,7 +94,7 @@ def write_chain(
 
 
 def read_chains(paths: list[Path]) -> list[Chain]:
-    return [plot.read_chain(SPEC, path) for path in paths]
+    return [read_chain(SPEC, path) for path in paths]
 
 
 def write_example(folder: Path, name: str, index: int) -> Path:
@@ -230,7 +235,7 @@ def write_posterior(folder: Path, name: str, estimator: str, verdict: str) -> Pa
 def test_run_calibration_has_two_panels_for_each_posterior(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        plot, "plot_calibration", lambda all: drawn.extend(all) or Figure()
+        calibration, "plot_calibration", lambda all: drawn.extend(all) or Figure()
     )
     verdicts = {"reference": "calibrated", "lowpass_10": "corrected"}
     paths = [
@@ -239,7 +244,7 @@ def test_run_calibration_has_two_panels_for_each_posterior(tmp_path, monkeypatch
         for estimator in ESTIMATORS
     ]
     output = tmp_path / "figures/calibration.png"
-    plot.run_calibration(SPEC, paths, output)
+    plot.run(SPEC, "calibration", {"posteriors": paths}, output)
     assert written(output)
     monkeypatch.undo()
     figure = plot_calibration(drawn)
@@ -258,7 +263,7 @@ def test_run_calibration_has_two_panels_for_each_posterior(tmp_path, monkeypatch
 @pytest.mark.parametrize("degradations", [1, 3])
 def test_learning_curves_have_a_line_for_each_estimator(degradations):
     table = curves_table(degradations)
-    figure = plot_learning_curves(table)
+    figure = learning_curves.draw({}, table)
     figure.draw_without_rendering()
     assert [ax.get_xlabel() for ax in figure.axes] == [
         "Training cosmologies", "Skies of each cosmology", "Gradient steps",
@@ -279,7 +284,7 @@ def test_learning_curves_have_a_line_for_each_estimator(degradations):
 
 def test_learning_curves_without_skies_have_two_panels():
     table = curves_table(1)
-    figure = plot_learning_curves(table[table["axis"] != "skies"])
+    figure = learning_curves.draw({}, table[table["axis"] != "skies"])
     labels = [ax.get_xlabel() for ax in figure.axes]
     assert labels == ["Training cosmologies", "Gradient steps"]
 
@@ -321,7 +326,7 @@ def test_tiles_of_nothing():
 
 def test_style_does_not_leak():
     before = dict(mpl.rcParams)
-    plot_learning_curves(curves_table(1))
+    learning_curves.draw({}, curves_table(1))
     assert dict(mpl.rcParams) == before
 
 
@@ -332,7 +337,7 @@ def test_run_triangle_gives_the_same_bytes_again(tmp_path):
     ]
     outputs = [tmp_path / name / "triangle_cnn.png" for name in ("one", "other")]
     for output in outputs:
-        plot.run_triangle(SPEC, paths, output)
+        plot.run(SPEC, "triangle", {"chains": paths}, output)
         assert written(output)
     for suffix in (".png", ".pdf"):
         one, other = (path.with_suffix(suffix).read_bytes() for path in outputs)
@@ -343,7 +348,7 @@ def test_run_triangle_gives_the_same_bytes_again(tmp_path):
 def test_run_tiles(tmp_path):
     paths = [write_example(tmp_path, name, i) for i, name in enumerate(LABELS)]
     output = tmp_path / "figures" / "tiles.png"
-    plot.run_tiles(SPEC, paths, output)
+    plot.run(SPEC, "tiles", {"examples": paths}, output)
     assert written(output)
 
 
@@ -355,7 +360,7 @@ def test_run_history(tmp_path):
         for seed in range(2)
     ]
     output = tmp_path / "figures" / "history.png"
-    plot.run_history(SPEC, paths, output)
+    plot.run(SPEC, "history", {"histories": paths}, output)
     assert written(output)
 
 
@@ -363,5 +368,5 @@ def test_run_learning_curves(tmp_path):
     table = tmp_path / "learning_curves.csv"
     output = tmp_path / "figures" / "learning_curves.png"
     curves_table(2).to_csv(table, index=False)
-    plot.run_learning_curves(SPEC, table, output)
+    plot.run({}, "learning_curves", {"table": table}, output)
     assert written(output)

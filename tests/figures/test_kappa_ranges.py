@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from matplotlib.axes import Axes
 
-from infoscope.figures.kappa_ranges import Cut, plot_kappa_ranges
+from infoscope.figures.kappa_ranges import Cut, draw
 from infoscope.figures.markers import family_colour
-from infoscope.stages import plot_ratios
+from infoscope.stages import plot
 from infoscope.study import specs
 from infoscope.study.config import Study, parse_study
 
@@ -45,9 +46,12 @@ def study(**noise: str) -> Study:
     return parse_study(config)
 
 
+def spec_of(study: Study) -> dict[str, Any]:
+    return json.loads(specs.canonical(specs.plot_kappa_ranges(study)))
+
+
 def cuts_of(study: Study) -> dict[str, Cut]:
-    spec = json.loads(specs.canonical(specs.plot_kappa_ranges(study)))
-    return {cut["degradation"]: Cut(**cut) for cut in spec["cuts"]}
+    return {cut["degradation"]: Cut(**cut) for cut in spec_of(study)["cuts"]}
 
 
 def test_cuts_have_the_control_and_the_maps_of_the_same_smoothing():
@@ -102,7 +106,7 @@ def points(ax: Axes, row: int) -> set[tuple[float, str, tuple]]:
 
 def test_rows_have_cuts_and_controls_and_the_line_of_their_maps():
     table = widths_table({name: name for name in DEGRADATIONS})
-    figure = plot_kappa_ranges(table, list(cuts_of(study()).values()))
+    figure = draw(spec_of(study()), table)
     figure.draw_without_rendering()
     left, right = figure.axes
     texts = [label.get_text().replace("\n", " ") for label in left.get_yticklabels()]
@@ -132,7 +136,7 @@ def test_caveats_and_what_is_withheld_are_marked():
     # of others there is no caveat to explain
     marked(table, "cnn", ["after"], calibration="corrected")
     withheld(table, "cnn", ["smoothed", "high_control"])
-    figure = plot_kappa_ranges(table, list(cuts_of(study()).values()))
+    figure = draw(spec_of(study()), table)
     figure.draw_without_rendering()
     _, right = figure.axes
     assert ("o", "white") in {(marker, face) for _, marker, face in points(right, 1)}
@@ -144,6 +148,5 @@ def test_caveats_and_what_is_withheld_are_marked():
 def test_run_kappa_ranges(tmp_path: Path):
     table, output = tmp_path / "widths.csv", tmp_path / "kappa_ranges.png"
     widths_table({name: name for name in DEGRADATIONS}).to_csv(table, index=False)
-    spec = json.loads(specs.canonical(specs.plot_kappa_ranges(study())))
-    plot_ratios.run_kappa_ranges(spec, table, output)
+    plot.run(spec_of(study()), "kappa_ranges", {"table": table}, output)
     assert output.exists() and output.with_suffix(".pdf").exists()

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from infoscope.figures import scales
 from infoscope.figures.scales import plot_scales
-from infoscope.stages import plot_ratios
+from infoscope.stages import plot
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 
@@ -101,15 +102,14 @@ def test_multipoles_are_lengths_at_the_mean_distance(tmp_path, monkeypatch):
     SCALES.to_csv(tmp_path / "scales.csv", index=False)
     drawn = []
 
-    def plot(table, scales, filters, margin):
+    def of_known(table, of_bins, filters, margin):
         drawn.append(filters)
-        return plot_scales(table, scales, FILTERS, margin)
+        return plot_scales(table, of_bins, FILTERS, margin)
 
-    monkeypatch.setattr(plot_ratios, "plot_scales", plot)
+    monkeypatch.setattr(scales, "plot_scales", of_known)
     output = tmp_path / "scales.png"
-    plot_ratios.run_scales(
-        spec, tmp_path / "widths.csv", tmp_path / "scales.csv", output
-    )
+    files = {"table": tmp_path / "widths.csv", "scales": tmp_path / "scales.csv"}
+    plot.run(spec, "scales", files, output)
     assert output.exists() and output.with_suffix(".pdf").exists()
     (filters,) = drawn
     length = np.pi / 20 * 1500

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from infoscope.degradations.families import HEADINGS
 from infoscope.figures.markers import estimator_colour, family_colour
-from infoscope.figures.widths import plot_widths
-from infoscope.stages import plot_ratios
+from infoscope.figures.widths import draw
+from infoscope.stages import plot
 
 from .ratios import ESTIMATORS, marked, widths_table, withheld
 
@@ -40,7 +40,7 @@ def fisher_table() -> pd.DataFrame:
 
 
 def drawn(table: pd.DataFrame) -> Figure:
-    return plot_widths(table, fisher_table(), FAMILIES)
+    return draw({"families": FAMILIES}, table, fisher_table())
 
 
 def points(ax: Axes) -> dict[tuple[float, float], dict[str, object]]:
@@ -174,6 +174,7 @@ def test_run_widths(tmp_path: Path):
     output = tmp_path / "figures" / "widths.png"
     widths_table(LABELS).to_csv(table, index=False)
     fisher_table().to_csv(fisher, index=False)
-    plot_ratios.run_widths({"families": FAMILIES}, table, fisher, output)
+    files = {"table": table, "fisher": fisher}
+    plot.run({"families": FAMILIES}, "widths", files, output)
     assert output.read_bytes().startswith(b"\x89PNG")
     assert output.with_suffix(".pdf").read_bytes().startswith(b"%PDF")

@@ -11,7 +11,7 @@ import pytest
 from infoscope.files.hdf5 import create
 from infoscope.inference import getdist_chains as text
 from infoscope.inference.posterior import METRICS, Grid, widths
-from infoscope.stages import chains
+from infoscope.stages import export_chain
 
 PRIOR = {"omega_m": (0.15, 0.45), "sigma_8": (0.5, 1.2)}
 GRID = Grid.of_prior(PRIOR, 96)
@@ -46,7 +46,9 @@ def exported(
         file["samples"] = samples
         file.attrs["calibration"] = calibration
     root = folder / "chains/reference" / name
-    chains.run({"prior": PRIOR}, posterior, root.with_name(f"{name}{text.SUFFIX}"))
+    export_chain.run(
+        {"prior": PRIOR}, posterior, root.with_name(f"{name}{text.SUFFIX}")
+    )
     return root
 
 

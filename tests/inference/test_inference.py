@@ -17,7 +17,7 @@ from infoscope.inference.inference import (
     ensemble,
 )
 from infoscope.inference.posterior import METRICS, Grid
-from infoscope.stages import infer
+from infoscope.stages import infer_posterior
 
 from .test_posterior import PRIOR
 
@@ -154,8 +154,8 @@ def test_stage(tmp_path, seeds):
         write_summaries(tmp_path / f"seed_{seed}/summaries.h5", seed)
         for seed in range(seeds)
     ]
-    infer.run(SPEC, paths, tmp_path / "out.h5")
-    infer.run(SPEC, paths, tmp_path / "again.h5")
+    infer_posterior.run(SPEC, paths, tmp_path / "out.h5")
+    infer_posterior.run(SPEC, paths, tmp_path / "again.h5")
     rows = ["0"] if seeds == 1 else ["0", "1", "ensemble"]
     with h5py.File(tmp_path / "out.h5") as file, h5py.File(tmp_path / "again.h5") as b:
         assert list(file.attrs["training"]) == rows
@@ -182,4 +182,4 @@ def test_stage_names_the_file_that_is_wrong(tmp_path):
     with h5py.File(path, "r+") as file:
         file["test/summary"][0, 0, 0] = np.nan
     with pytest.raises(InfoscopeError, match="seed_0.*not finite"):
-        infer.run(SPEC, [path], tmp_path / "out.h5")
+        infer_posterior.run(SPEC, [path], tmp_path / "out.h5")

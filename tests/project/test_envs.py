@@ -15,7 +15,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from infoscope.cli import STAGES
+from infoscope.cli import figure_names, stage_names
 from infoscope.skies.simulate import MODULES
 from infoscope.study import specs
 
@@ -46,30 +46,37 @@ def env(name: str) -> dict[str, SpecifierSet]:
 
 
 def rules() -> dict[str, tuple[str, list[str]]]:
-    """Environment and stages of each rule; rules that inherit both are left out."""
+    """Environment of each rule, and the modules that its jobs run.
+
+    Rules that take over both from another one are left out.
+    """
     found = {}
+    figures = {}
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
-        for rule in re.split(r"^(?=rule )", path.read_text(), flags=re.M)[1:]:
-            # what follows may be a rule that takes over this one's
-            own = re.split(r"^use rule ", rule, flags=re.M)[0]
-            (name,) = re.findall(r"^rule (\w+):", own)
-            (conda,) = re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"', own)
-            # two files have the rule simulate_skies
-            found[f"{path.stem}.{name}"] = (
-                conda,
-                re.findall(r"python -m infoscope ([a-z-]+)", own),
-            )
-    return found
+        for rule in re.split(r"^(?=(?:use )?rule )", path.read_text(), flags=re.M)[1:]:
+            if name := re.match(r"use rule figure as (\w+) with:", rule):
+                (figure,) = re.findall(r'figure="(\w+)"', rule)
+                figures[f"{path.stem}.{name[1]}"] = ["stages.plot", f"figures.{figure}"]
+            elif name := re.match(r"rule (\w+):", rule):
+                (conda,) = re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"', rule)
+                commands = re.findall(r"python -m infoscope ([a-z-]+)", rule)
+                modules = [f"stages.{name.replace('-', '_')}" for name in commands]
+                # two files have the rule simulate_skies
+                found[f"{path.stem}.{name[1]}"] = (conda, modules)
+    conda, _ = found.pop("figure.figure")
+    return found | {rule: (conda, modules) for rule, modules in figures.items()}
 
 
 @cache
-def imported(stage: str) -> set[str]:
-    """Packages that a stage imports, at once or later, through all of the package."""
-    module, _, _ = STAGES[stage]
+def imported(module: str) -> set[str]:
+    """Packages that a module of the package imports, at once or later, and all of it.
+
+    Those of the command line are included.
+    """
     # no job plans
-    waiting, seen = ["__init__", "__main__", f"stages.{module}"], {"plan"}
-    if module == "simulate":
-        waiting += [f"simulators.{name}" for name in MODULES.values()]
+    waiting, seen = ["__init__", "__main__", module], {"run.plan", "run.status"}
+    if module == "stages.simulate_skies":
+        waiting += [f"skies.{name}" for name in MODULES.values()]
     packages: set[str] = set()
     while waiting:
         name = waiting.pop().strip(".")
@@ -81,12 +88,16 @@ def imported(stage: str) -> set[str]:
         seen.add(name)
         waiting.append(name.rpartition(".")[0])
         tree = Running().visit(ast.parse(existing[0].read_text()))
-        waiting += specs._imports(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 packages |= {alias.name.split(".")[0] for alias in node.names}
             if isinstance(node, ast.ImportFrom):
-                packages.add(str(node.module).split(".")[0])
+                package, _, inside = str(node.module).partition(".")
+                packages.add(package)
+                if package == "infoscope":
+                    # a name may be a module
+                    names = [alias.name for alias in node.names]
+                    waiting += [inside, *(f"{inside}.{name}" for name in names)]
     packages -= {"infoscope", *sys.stdlib_module_names}
     return {PACKAGES.get(package, package) for package in packages}
 
@@ -100,12 +111,15 @@ class Running(ast.NodeTransformer):
 
 
 def needed(rule: str) -> set[str]:
-    _, stages = rules()[rule]
-    return {"python"}.union(*map(imported, stages))
+    _, modules = rules()[rule]
+    return {"python"}.union(*map(imported, modules))
 
 
-def test_every_stage_has_a_rule() -> None:
-    assert {stage for _, stages in rules().values() for stage in stages} == set(STAGES)
+def test_every_stage_and_figure_has_a_rule() -> None:
+    stages = {f"stages.{name.replace('-', '_')}" for name in stage_names()}
+    figures = {f"figures.{name}" for name in figure_names()}
+    run = {module for _, modules in rules().values() for module in modules}
+    assert run == stages | figures
 
 
 @pytest.mark.parametrize("name", ENVS)

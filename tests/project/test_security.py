@@ -19,9 +19,9 @@ from snakemake.common.configfile import load_configfile
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.checkpoints import Checkpoints
+from infoscope.figures import triangle
 from infoscope.files.hdf5 import create, open_for_reading, write_nuisance
 from infoscope.skies import cosmogrid
-from infoscope.stages import plot
 from infoscope.study.checks import refuse_templates
 from infoscope.study.config import parse_study
 from infoscope.survey.footprint import selected_tiles
@@ -92,7 +92,7 @@ def test_what_is_forbidden_is_found(line: str) -> None:
 
 def test_rules_run_commands_only_and_quote_what_has_free_text() -> None:
     quoted = {"spec", "log", "input", "output", "benchmarks", "INDEX", "INDEX_SPEC"}
-    quoted |= {"ROOT"}
+    quoted |= {"ROOT", "files"}
     seen = set()
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         text = path.read_text()
@@ -103,7 +103,7 @@ def test_rules_run_commands_only_and_quote_what_has_free_text() -> None:
                 named = key if kind == "params" else kind
                 seen.add(named)
                 assert bool(suffix) == (named in quoted), f"{path}: {name}"
-    assert seen == quoted | {"code", "index_code", "threads", "resources"}
+    assert seen == quoted | {"code", "figure", "index_code", "threads", "resources"}
 
 
 class Payload:
@@ -138,7 +138,7 @@ def read_all(path: Path) -> None:
 
 
 def read_chain(path: Path) -> None:
-    plot.read_chain({"labels": {}}, path)
+    triangle.read_chain({"labels": {}}, path)
 
 
 def read_checkpoint(path: Path) -> None:
@@ -211,7 +211,7 @@ def test_cache_of_getdist_is_not_read(
     cache = folder / "cnn.py_mcsamples"
     cache.write_bytes(payload)
     spec = {key: {"reference": "reference"} for key in ("labels", "families")}
-    assert plot.read_chain(spec, folder / "cnn.1.txt").samples is not None
+    assert triangle.read_chain(spec, folder / "cnn.1.txt").samples is not None
     assert sorted(path.suffix for path in folder.iterdir()) == [
         ".paramnames", ".py_mcsamples", ".ranges", ".txt",
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from infoscope.report.tables import (
     skies_page,
     widths_page,
 )
-from infoscope.stages import summarise
+from infoscope.stages import summarise_study
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 
@@ -256,11 +256,11 @@ def test_costs_are_read_from_benchmarks(tmp_path: Path) -> None:
     (tmp_path / "train/b.tsv").write_text(head + "1.5\t0:00:01\t-\n")
     (tmp_path / "widths.tsv").write_text(head + "2\t0:00:02\tNA\n")
     (tmp_path / "plot_widths.tsv").write_text(head + "9\t0:00:09\t9\n")
-    costs = summarise.read_costs(tmp_path).set_index("rule")
+    costs = summarise_study.read_costs(tmp_path).set_index("rule")
     assert list(costs.index) == ["train", "widths"]
     assert list(costs.loc["train"]) == [2, 5.0, 100.0]
     assert costs.seconds["widths"] == 2 and np.isnan(costs.memory_mb["widths"])
-    assert summarise.read_costs(tmp_path / "none").empty
+    assert summarise_study.read_costs(tmp_path / "none").empty
 
 
 def test_specs_cannot_end_a_script_of_the_report() -> None:

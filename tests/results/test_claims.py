@@ -14,7 +14,7 @@ from infoscope.inference.posterior import METRICS
 from infoscope.results.claims import columns, judge, p_values
 from infoscope.results.comparison import Ratio
 from infoscope.results.config import Claim, ComparisonConfig
-from infoscope.stages import claims as stage
+from infoscope.stages import measure_claims as stage
 from infoscope.study.config import parse_study
 from infoscope.vocabulary import Metric
 

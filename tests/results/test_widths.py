@@ -9,8 +9,8 @@ from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
 from infoscope.inference.posterior import METRICS
 from infoscope.results.comparison import SeedScatter, compare
 from infoscope.results.widths import measure, measure_curves
-from infoscope.stages import learning_curves
-from infoscope.stages import widths as stage
+from infoscope.stages import measure_learning_curves
+from infoscope.stages import measure_widths as stage
 
 from .test_comparison import TRAINING, measurement
 
@@ -200,7 +200,7 @@ def test_learning_curves_end_with_the_whole_training(tmp_path):
             "power_spectrum": numbers | {"steps": 60, "steps_25": 15, "steps_50": 30},
         },
     }
-    learning_curves.run(spec, less, whole, tmp_path / "learning_curves.csv")
+    measure_learning_curves.run(spec, less, whole, tmp_path / "learning_curves.csv")
     table = pd.read_csv(tmp_path / "learning_curves.csv")
     assert set(table.label) == {"Cut"}
     curves = {

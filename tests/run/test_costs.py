@@ -12,7 +12,7 @@ from infoscope.estimators import batches, training
 from infoscope.estimators.kinds.cnn import CNN
 from infoscope.run.costs import POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.skies.simulators.lognormal import Lognormal
-from infoscope.stages import train
+from infoscope.stages import train_estimator
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 from infoscope.survey.redshifts import redshift_distribution
@@ -48,7 +48,7 @@ def test_every_rule_has_a_cost() -> None:
 def test_sizes_are_those_of_the_modules_that_use_them() -> None:
     assert POOL_BYTES == batches.POOL_BYTES
     assert START_BATCH == training.START_BATCH
-    assert SUMMARISED == train.SUMMARISED
+    assert SUMMARISED == train_estimator.SUMMARISED
 
 
 def test_fine_skies_cost_more_than_their_pixels() -> None:

@@ -24,7 +24,7 @@ from infoscope.skies.shells import (
 from infoscope.skies.simulators.gaussian import Gaussian
 from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.skies.simulators.nbody import NBody
-from infoscope.stages import validate
+from infoscope.stages import validate_skies
 from infoscope.survey.survey import RedshiftDistribution, read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
 from infoscope.theory.fisher import convergence_spectra
@@ -170,7 +170,7 @@ def test_skies_of_another_sigma_8_are_found_out(tmp_path: Path, caplog) -> None:
         caplog.clear()
         caplog.set_level("INFO", "infoscope")
         output = tmp_path / "skies.csv"
-        validate.run(spec | {"pixel_averaged": False}, [path], table, output)
+        validate_skies.run(spec | {"pixel_averaged": False}, [path], table, output)
         assert set(pd.read_csv(tmp_path / "skies_pairs.csv").verdict) == {word}
         assert ("bins 1 and 4 differs from theory" in caplog.text) == (word != "agrees")
         assert f"10 {word}" in caplog.text

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from infoscope.figures import skies as figures_of_skies
+from infoscope.figures import sky_map
 from infoscope.maps.pixel_window import pixel_window
-from infoscope.stages import plot_skies
+from infoscope.stages import plot
 from infoscope.theory import compare_skies as validation
 
 NSIDE = 16
@@ -196,7 +197,7 @@ def test_tables_of_values(skies) -> None:
 
 @pytest.mark.parametrize("factor", [1.0, 1.5])
 def test_figure_has_a_panel_for_each_pair_and_says_what_differs(skies, factor) -> None:
-    figure = figures_of_skies.plot_skies(*tables(skies, factor))
+    figure = figures_of_skies.draw({}, *tables(skies, factor))
     shown = [ax for ax in figure.axes if ax.get_visible()]
     assert len(shown) == 3 + 3
     titles = [ax.get_title("left") for ax in shown[3:]]
@@ -207,14 +208,15 @@ def test_figure_has_a_panel_for_each_pair_and_says_what_differs(skies, factor) -
 
 
 def test_figures_of_one_bin_are_written(skies, tmp_path: Path) -> None:
-    names = ("skies", "skies_pairs", "skies_moments", "skies_histograms")
+    names = ("bands", "pairs", "moments", "histograms")
+    files = {name: tmp_path / f"{name}.csv" for name in names}
     for name, table in zip(names, tables(skies), strict=True):
         alone = table
         for column in {"bin", "bin_i", "bin_j"} & set(table):
             alone = alone[alone[column] == 1]
-        alone.to_csv(tmp_path / f"{name}.csv", index=False)
-    assert len(pd.read_csv(tmp_path / "skies_pairs.csv")) == 1
-    plot_skies.run({}, tmp_path / "skies.csv", tmp_path / "skies.png")
+        alone.to_csv(files[name], index=False)
+    assert len(pd.read_csv(files["pairs"])) == 1
+    plot.run({}, "skies", files, tmp_path / "skies.png")
     for kind in ("png", "pdf"):
         assert (tmp_path / f"skies.{kind}").stat().st_size > 10_000
 
@@ -222,7 +224,7 @@ def test_figures_of_one_bin_are_written(skies, tmp_path: Path) -> None:
 def test_picture_of_the_sphere_shows_the_map_where_it_is() -> None:
     """A hot pole is at the top, and nothing is drawn outside of the ellipse."""
     theta, _ = healpy.pix2ang(NSIDE, np.arange(12 * NSIDE**2))
-    figure = figures_of_skies.plot_sky_map(np.where(theta < 0.3, 1.0, 0.0), "κ")
+    figure = sky_map.plot_sky_map(np.where(theta < 0.3, 1.0, 0.0), "κ")
     picture = figure.axes[0].images[0].get_array()
     height, width = picture.shape
     assert picture[height - 5, width // 2] == 1 and picture[5, width // 2] == 0

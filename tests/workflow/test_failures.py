@@ -218,7 +218,7 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
     assert study.returncode == 1
     (line,) = (line for line in text.splitlines() if "No space left" in line)
     assert line.strip() == (
-        f"infoscope simulate: {targets[0]}: cannot be written (No space left on "
+        f"infoscope simulate-skies: {targets[0]}: cannot be written (No space left on "
         "device): free disk space and run again"
     )
     assert "Traceback" not in text

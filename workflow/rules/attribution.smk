@@ -31,7 +31,7 @@ rule attribute_estimates:
         code=attribute_code,
     shell:
         "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
-        " python -m infoscope attribute"
+        " python -m infoscope attribute-estimates"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --dataset {input.dataset:q}"
@@ -61,6 +61,7 @@ rule compare_attribution:
         f"{RESULTS}/logs/compare_attribution/{{estimator}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/compare_attribution/{{estimator}}.tsv"
+    localrule: True
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -80,7 +81,10 @@ rule compare_attribution:
         " > {log:q} 2>&1"
 
 
-rule plot_attribution:
+TARGETS += expand(rules.compare_attribution.output, estimator=specs.attributed(STUDY))
+
+
+use rule figure as plot_attribution with:
     input:
         shares=rules.compare_attribution.output.shares,
         agreement=rules.compare_attribution.output.agreement,
@@ -96,20 +100,10 @@ rule plot_attribution:
         f"{RESULTS}/logs/plot_attribution/{{estimator}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_attribution/{{estimator}}.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_attribution"),
-        runtime=runtime("plot_attribution"),
+    localrule: True
     params:
-        spec="{}",
-        code=specs.code("plot_attribution"),
-    shell:
-        "python -m infoscope plot-attribution"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --shares {input.shares:q}"
-        " --agreement {input.agreement:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        figure="attribution",
+        code=specs.figure_code("attribution"),
+
+
+TARGETS += expand(rules.plot_attribution.output, estimator=specs.attributed(STUDY))

@@ -56,6 +56,8 @@ shell.prefix(
 )
 
 RESULTS = f"results/{STUDY.study}"
+# what a study consists of; each rule adds its files
+TARGETS = []
 # for the first page of the report
 config["imported"] = specs.imported(STUDY)
 config["summary"] = f"{RESULTS}/report/summary.html"
@@ -123,6 +125,15 @@ def priority_of_degradation(wildcards):
     """Priority: what is begun is finished first, and few data sets are on disk at once."""
     names = list(STUDY.degradations)
     return len(names) - names.index(wildcards.degradation)
+
+
+def named_inputs(wildcards, input):
+    """Options of the command line for the inputs that have a name."""
+    words = []
+    for name, files in input.items():
+        words.append(f"--{name.replace('_', '-')}")
+        words += [files] if isinstance(files, str) else files
+    return words
 
 
 def literal(spec):

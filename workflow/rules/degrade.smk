@@ -25,7 +25,7 @@ rule degrade_maps:
     shell:
         # maps come and go: memory that is kept spares the page faults, a tenth of the time
         "MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000"
-        " OMP_NUM_THREADS={threads} python -m infoscope degrade"
+        " OMP_NUM_THREADS={threads} python -m infoscope degrade-maps"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --skies {input.skies:q}"
@@ -53,12 +53,18 @@ rule collect_dataset:
         runtime=runtime("collect_dataset"),
     params:
         spec="{}",
-        code=specs.code("collect"),
+        code=specs.code("collect_dataset"),
     shell:
-        "python -m infoscope collect"
+        "python -m infoscope collect-dataset"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --shards {input:q}"
         " --example {output.example:q}"
         " --output {output.dataset:q}"
         " > {log:q} 2>&1"
+
+
+# figures need the examples, but a deleted one is noticed only if it is a target
+TARGETS += expand(rules.collect_dataset.output.example, degradation=STUDY.degradations)
+if STUDY.storage.keep_datasets:
+    TARGETS += expand(DATASET_FILE, degradation=STUDY.degradations)

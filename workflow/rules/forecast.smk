@@ -7,6 +7,7 @@ rule tabulate_scales:
         f"{RESULTS}/logs/tabulate_scales.log",
     benchmark:
         f"{RESULTS}/benchmarks/tabulate_scales.tsv"
+    localrule: True
     conda:
         "../../envs/simulate.yaml"
     threads: 1
@@ -15,14 +16,18 @@ rule tabulate_scales:
         runtime=runtime("tabulate_scales"),
     params:
         spec=literal(specs.scales(STUDY)),
-        code=specs.code("scales"),
+        code=specs.code("tabulate_scales"),
     shell:
-        "OMP_NUM_THREADS={threads} python -m infoscope scales"
+        "OMP_NUM_THREADS={threads} python -m infoscope tabulate-scales"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --nz-file {input.nz:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
+
+
+if specs.shows_scales(STUDY):
+    TARGETS += rules.tabulate_scales.output
 
 
 rule forecast_fisher:
@@ -49,9 +54,12 @@ rule forecast_fisher:
         spec=literal(specs.fisher(STUDY)),
         code=specs.fisher_code(STUDY),
     shell:
-        "OMP_NUM_THREADS={threads} python -m infoscope fisher"
+        "OMP_NUM_THREADS={threads} python -m infoscope forecast-fisher"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --nz-file {input.nz:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
+
+
+TARGETS += rules.forecast_fisher.output

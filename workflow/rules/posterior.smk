@@ -15,14 +15,21 @@ rule infer_posterior:
         runtime=runtime("infer_posterior"),
     params:
         spec=infer_spec,
-        code=specs.code("infer"),
+        code=specs.code("infer_posterior"),
     shell:
-        "OMP_NUM_THREADS={threads} python -m infoscope infer"
+        "OMP_NUM_THREADS={threads} python -m infoscope infer-posterior"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --summaries {input:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
+
+
+TARGETS += expand(
+    rules.infer_posterior.output,
+    degradation=STUDY.degradations,
+    estimator=STUDY.estimators,
+)
 
 
 use rule infer_posterior as infer_reduced with:
@@ -34,6 +41,14 @@ use rule infer_posterior as infer_reduced with:
         f"{RESULTS}/logs/infer_reduced/{{degradation}}_{{estimator}}_{{budget}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/infer_reduced/{{degradation}}_{{estimator}}_{{budget}}.tsv"
+
+
+TARGETS += expand(
+    rules.infer_reduced.output,
+    degradation=STUDY.learning_curves.degradations,
+    estimator=STUDY.estimators,
+    budget=specs.budgets(STUDY),
+)
 
 
 rule export_chain:
@@ -48,6 +63,7 @@ rule export_chain:
         f"{RESULTS}/logs/export_chain/{{degradation}}_{{estimator}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/export_chain/{{degradation}}_{{estimator}}.tsv"
+    localrule: True
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -56,7 +72,7 @@ rule export_chain:
         runtime=runtime("export_chain"),
     params:
         spec=literal(specs.chain(STUDY)),
-        code=specs.code("chains"),
+        code=specs.code("export_chain"),
     shell:
         "python -m infoscope export-chain"
         " --spec {params.spec:q}"
@@ -64,6 +80,13 @@ rule export_chain:
         " --posterior {input:q}"
         " --output {output.chain:q}"
         " > {log:q} 2>&1"
+
+
+TARGETS += expand(
+    rules.export_chain.output,
+    degradation=STUDY.degradations,
+    estimator=STUDY.estimators,
+)
 
 
 rule measure_widths:
@@ -92,6 +115,7 @@ rule measure_widths:
         f"{RESULTS}/logs/measure_widths.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_widths.tsv"
+    localrule: True
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -100,15 +124,18 @@ rule measure_widths:
         runtime=runtime("measure_widths"),
     params:
         spec=literal(specs.widths(STUDY)),
-        code=specs.code("widths"),
+        code=specs.code("measure_widths"),
         nuisance=specs.nuisance(STUDY),
     shell:
-        "python -m infoscope widths"
+        "python -m infoscope measure-widths"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --posteriors {input:q}"
         " --output {output.table:q}"
         " > {log:q} 2>&1"
+
+
+TARGETS += rules.measure_widths.output
 
 
 rule measure_claims:
@@ -127,6 +154,7 @@ rule measure_claims:
         f"{RESULTS}/logs/measure_claims.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_claims.tsv"
+    localrule: True
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -135,17 +163,21 @@ rule measure_claims:
         runtime=runtime("measure_claims"),
     params:
         spec=literal(specs.claims(STUDY)),
-        code=specs.code("claims"),
+        code=specs.code("measure_claims"),
         # no input: a deleted benchmark is no reason to train again
         benchmarks=f"{RESULTS}/benchmarks",
     shell:
-        "python -m infoscope claims"
+        "python -m infoscope measure-claims"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --posteriors {input:q}"
         " --benchmarks {params.benchmarks:q}"
         " --output {output.table:q}"
         " > {log:q} 2>&1"
+
+
+if STUDY.claims:
+    TARGETS += rules.measure_claims.output
 
 
 rule measure_learning_curves:
@@ -172,6 +204,7 @@ rule measure_learning_curves:
         f"{RESULTS}/logs/measure_learning_curves.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_learning_curves.tsv"
+    localrule: True
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -180,12 +213,16 @@ rule measure_learning_curves:
         runtime=runtime("measure_learning_curves"),
     params:
         spec=literal(specs.learning_curves(STUDY)),
-        code=specs.code("learning_curves"),
+        code=specs.code("measure_learning_curves"),
     shell:
-        "python -m infoscope learning-curves"
+        "python -m infoscope measure-learning-curves"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --reduced {input.less:q}"
         " --whole {input.whole:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
+
+
+if STUDY.learning_curves.degradations:
+    TARGETS += rules.measure_learning_curves.output

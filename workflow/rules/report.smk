@@ -1,4 +1,4 @@
-rule plot_widths:
+use rule figure as plot_widths with:
     input:
         table=rules.measure_widths.output.table,
         fisher=rules.forecast_fisher.output,
@@ -14,27 +14,18 @@ rule plot_widths:
         f"{RESULTS}/logs/plot_widths.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_widths.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_widths"),
-        runtime=runtime("plot_widths"),
+    localrule: True
     params:
+        figure="widths",
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot_ratios"),
+        code=specs.figure_code("widths"),
         nuisance=specs.nuisance(STUDY),
-    shell:
-        "python -m infoscope plot-widths"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --table {input.table:q}"
-        " --fisher {input.fisher:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
 
 
-rule plot_scales:
+TARGETS += rules.plot_widths.output
+
+
+use rule figure as plot_scales with:
     input:
         table=rules.measure_widths.output.table,
         scales=rules.tabulate_scales.output,
@@ -50,26 +41,18 @@ rule plot_scales:
         f"{RESULTS}/logs/plot_scales.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_scales.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_scales"),
-        runtime=runtime("plot_scales"),
+    localrule: True
     params:
+        figure="scales",
         spec=literal(specs.plot_scales(STUDY)),
-        code=specs.code("plot_ratios"),
-    shell:
-        "python -m infoscope plot-scales"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --table {input.table:q}"
-        " --scales {input.scales:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("scales"),
 
 
-rule plot_kappa_ranges:
+if specs.shows_scales(STUDY):
+    TARGETS += rules.plot_scales.output
+
+
+use rule figure as plot_kappa_ranges with:
     input:
         table=rules.measure_widths.output.table,
     output:
@@ -84,25 +67,18 @@ rule plot_kappa_ranges:
         f"{RESULTS}/logs/plot_kappa_ranges.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_kappa_ranges.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_kappa_ranges"),
-        runtime=runtime("plot_kappa_ranges"),
+    localrule: True
     params:
+        figure="kappa_ranges",
         spec=literal(specs.plot_kappa_ranges(STUDY)),
-        code=specs.code("plot_ratios"),
-    shell:
-        "python -m infoscope plot-kappa-ranges"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --table {input.table:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("kappa_ranges"),
 
 
-rule plot_claims:
+if specs.cuts(STUDY):
+    TARGETS += rules.plot_kappa_ranges.output
+
+
+use rule figure as plot_claims with:
     input:
         table=rules.measure_claims.output.table,
         diagnostics=rules.measure_widths.output.diagnostics,
@@ -118,35 +94,27 @@ rule plot_claims:
         f"{RESULTS}/logs/plot_claims.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_claims.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_claims"),
-        runtime=runtime("plot_claims"),
+    localrule: True
     params:
+        figure="claims",
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot_ratios"),
-    shell:
-        "python -m infoscope plot-claims"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --table {input.table:q}"
-        " --diagnostics {input.diagnostics:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("claims"),
 
 
-rule plot_triangle:
+if STUDY.claims:
+    TARGETS += rules.plot_claims.output
+
+
+use rule figure as plot_triangle with:
     input:
-        chains=expand(
-            rules.export_chain.output.chain,
+        # GetDist finds them beside the chains
+        expand(
+            [rules.export_chain.output.names, rules.export_chain.output.ranges],
             degradation=specs.contours(STUDY),
             allow_missing=True,
         ),
-        # GetDist finds them beside the chains
-        others=expand(
-            [rules.export_chain.output.names, rules.export_chain.output.ranges],
+        chains=expand(
+            rules.export_chain.output.chain,
             degradation=specs.contours(STUDY),
             allow_missing=True,
         ),
@@ -162,27 +130,19 @@ rule plot_triangle:
         f"{RESULTS}/logs/plot_triangle/{{estimator}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_triangle/{{estimator}}.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_triangle"),
-        runtime=runtime("plot_triangle"),
+    localrule: True
     params:
+        figure="triangle",
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot"),
-    shell:
-        "python -m infoscope plot-triangle"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --chains {input.chains:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("triangle"),
 
 
-rule plot_calibration:
+TARGETS += expand(rules.plot_triangle.output, estimator=STUDY.estimators)
+
+
+use rule figure as plot_calibration with:
     input:
-        expand(
+        posteriors=expand(
             rules.infer_posterior.output,
             degradation=STUDY.degradations,
             estimator=STUDY.estimators,
@@ -199,27 +159,21 @@ rule plot_calibration:
         f"{RESULTS}/logs/plot_calibration.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_calibration.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_calibration"),
-        runtime=runtime("plot_calibration"),
+    localrule: True
     params:
+        figure="calibration",
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot"),
-    shell:
-        "python -m infoscope plot-calibration"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --posteriors {input:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("calibration"),
 
 
-rule plot_tiles:
+TARGETS += rules.plot_calibration.output
+
+
+use rule figure as plot_tiles with:
     input:
-        expand(rules.collect_dataset.output.example, degradation=STUDY.degradations),
+        examples=expand(
+            rules.collect_dataset.output.example, degradation=STUDY.degradations
+        ),
     output:
         png=report(
             f"{RESULTS}/figures/tiles.png",
@@ -232,27 +186,19 @@ rule plot_tiles:
         f"{RESULTS}/logs/plot_tiles.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_tiles.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_tiles"),
-        runtime=runtime("plot_tiles"),
+    localrule: True
     params:
+        figure="tiles",
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot"),
-    shell:
-        "python -m infoscope plot-tiles"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --examples {input:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("tiles"),
 
 
-rule plot_history:
+TARGETS += rules.plot_tiles.output
+
+
+use rule figure as plot_history with:
     input:
-        expand(
+        histories=expand(
             rules.train_estimator.output.history,
             degradation=STUDY.degradations,
             estimator=STUDY.estimators,
@@ -270,27 +216,19 @@ rule plot_history:
         f"{RESULTS}/logs/plot_history.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_history.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_history"),
-        runtime=runtime("plot_history"),
+    localrule: True
     params:
+        figure="history",
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot"),
-    shell:
-        "python -m infoscope plot-history"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --histories {input:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("history"),
 
 
-rule plot_learning_curves:
+TARGETS += rules.plot_history.output
+
+
+use rule figure as plot_learning_curves with:
     input:
-        rules.measure_learning_curves.output,
+        table=rules.measure_learning_curves.output,
     output:
         png=report(
             f"{RESULTS}/figures/learning_curves.png",
@@ -303,19 +241,12 @@ rule plot_learning_curves:
         f"{RESULTS}/logs/plot_learning_curves.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_learning_curves.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_learning_curves"),
-        runtime=runtime("plot_learning_curves"),
+    localrule: True
     params:
+        figure="learning_curves",
         spec=literal(specs.plot(STUDY)),
-        code=specs.code("plot"),
-    shell:
-        "python -m infoscope plot-learning-curves"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --table {input:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        code=specs.figure_code("learning_curves"),
+
+
+if STUDY.learning_curves.degradations:
+    TARGETS += rules.plot_learning_curves.output

@@ -13,7 +13,7 @@ rule tabulate_matter:
         runtime=runtime("tabulate_matter"),
     params:
         spec=literal(specs.matter(STUDY)),
-        code=specs.code("matter"),
+        code=specs.code("tabulate_matter"),
     shell:
         "OMP_NUM_THREADS={threads} python -m infoscope tabulate-matter"
         " --spec {params.spec:q}"
@@ -46,7 +46,7 @@ rule simulate_skies:
         code=specs.simulate_code(STUDY),
     shell:
         "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
-        " python -m infoscope simulate"
+        " python -m infoscope simulate-skies"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --nz-file {input.nz:q}"

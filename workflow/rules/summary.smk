@@ -46,6 +46,7 @@ rule summarise_study:
         f"{RESULTS}/logs/summarise_study.log",
     benchmark:
         f"{RESULTS}/benchmarks/summarise_study.tsv"
+    localrule: True
     conda:
         "../../envs/analyse.yaml"
     threads: 1
@@ -59,7 +60,7 @@ rule summarise_study:
         # no input, as of claims
         benchmarks=f"{RESULTS}/benchmarks",
     shell:
-        "python -m infoscope summarise"
+        "python -m infoscope summarise-study"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --widths {input.widths:q}"
@@ -70,3 +71,6 @@ rule summarise_study:
         " --benchmarks {params.benchmarks:q}"
         " --output {output.summary:q}"
         " > {log:q} 2>&1"
+
+
+TARGETS += rules.summarise_study.output

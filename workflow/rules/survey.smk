@@ -7,6 +7,7 @@ rule tabulate_nz:
         f"{RESULTS}/logs/tabulate_nz.log",
     benchmark:
         f"{RESULTS}/benchmarks/tabulate_nz.tsv"
+    localrule: True
     conda:
         "../../envs/simulate.yaml"
     threads: 1
@@ -15,7 +16,7 @@ rule tabulate_nz:
         runtime=runtime("tabulate_nz"),
     params:
         spec=literal(specs.nz(STUDY)),
-        code=specs.code("nz"),
+        code=specs.code("tabulate_nz"),
     shell:
         "python -m infoscope tabulate-nz"
         " --spec {params.spec:q}"

@@ -25,12 +25,20 @@ rule train_estimator:
         code=train_code,
     shell:
         "INFOSCOPE_GPUS={resources.gpu} NPROC={threads} OMP_NUM_THREADS={threads}"
-        " python -m infoscope train"
+        " python -m infoscope train-estimator"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --dataset {input.dataset:q}"
         " --output {output.summaries:q}"
         " > {log:q} 2>&1"
+
+
+TARGETS += expand(
+    rules.train_estimator.output,
+    degradation=STUDY.degradations,
+    estimator=STUDY.estimators,
+    seed=range(STUDY.training.seeds),
+)
 
 
 use rule train_estimator as train_reduced with:
@@ -45,3 +53,12 @@ use rule train_estimator as train_reduced with:
     params:
         spec=budget_spec,
         code=train_code,
+
+
+TARGETS += expand(
+    rules.train_reduced.output,
+    degradation=STUDY.learning_curves.degradations,
+    estimator=STUDY.estimators,
+    budget=specs.budgets(STUDY),
+    seed=range(STUDY.training.seeds),
+)

@@ -31,9 +31,9 @@ rule validate_skies:
         runtime=runtime("validate_skies"),
     params:
         spec=literal(specs.validate(STUDY)),
-        code=specs.code("validate"),
+        code=specs.code("validate_skies"),
     shell:
-        "OMP_NUM_THREADS={threads} python -m infoscope validate"
+        "OMP_NUM_THREADS={threads} python -m infoscope validate-skies"
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --skies {input.skies:q}"
@@ -42,15 +42,15 @@ rule validate_skies:
         " > {log:q} 2>&1"
 
 
-rule plot_skies:
+TARGETS += rules.validate_skies.output
+
+
+use rule figure as plot_skies with:
     input:
         bands=rules.validate_skies.output.bands,
-        # the stage finds them beside the first
-        others=[
-            rules.validate_skies.output.pairs,
-            rules.validate_skies.output.moments,
-            rules.validate_skies.output.histograms,
-        ],
+        pairs=rules.validate_skies.output.pairs,
+        moments=rules.validate_skies.output.moments,
+        histograms=rules.validate_skies.output.histograms,
     output:
         png=report(
             f"{RESULTS}/figures/skies.png",
@@ -63,27 +63,18 @@ rule plot_skies:
         f"{RESULTS}/logs/plot_skies.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_skies.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb("plot_skies"),
-        runtime=runtime("plot_skies"),
+    localrule: True
     params:
-        spec="{}",
-        code=specs.code("plot_skies"),
-    shell:
-        "python -m infoscope plot-skies"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --bands {input.bands:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        figure="skies",
+        code=specs.figure_code("skies"),
 
 
-rule plot_sky_map:
+TARGETS += rules.plot_skies.output
+
+
+use rule figure as plot_sky_map with:
     input:
-        FIDUCIAL_SKIES[0],
+        skies=FIDUCIAL_SKIES[0],
     output:
         png=report(
             f"{RESULTS}/figures/sky_map.png",
@@ -96,19 +87,13 @@ rule plot_sky_map:
         f"{RESULTS}/logs/plot_sky_map.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_sky_map.tsv"
-    conda:
-        "../../envs/plot.yaml"
-    threads: 1
+    localrule: True
     resources:
         mem_mb=mem_mb("plot_sky_map"),
         runtime=runtime("plot_sky_map"),
     params:
-        spec="{}",
-        code=specs.code("plot_skies"),
-    shell:
-        "python -m infoscope plot-sky-map"
-        " --spec {params.spec:q}"
-        " --code {params.code}"
-        " --skies {input:q}"
-        " --output {output.png:q}"
-        " > {log:q} 2>&1"
+        figure="sky_map",
+        code=specs.figure_code("sky_map"),
+
+
+TARGETS += rules.plot_sky_map.output

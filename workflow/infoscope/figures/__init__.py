@@ -1,1 +1,1 @@
-"""The figures."""
+"""Figures: a module with a function `draw` each, and what they share."""

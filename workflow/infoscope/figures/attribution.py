@@ -1,7 +1,8 @@
-"""Figure of attribution beside ablation: a pure function from tables to a Figure."""
+"""Figure of attribution beside ablation."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,23 +23,27 @@ WIDTH, ABOVE, ROW = 7.2, 2.5, 0.25  # inches
 
 
 @styled
-def plot_attribution(shares: pd.DataFrame, agreement: pd.DataFrame) -> Figure:
-    """Plot where the response of an estimate comes from, and what ablation says.
+def draw(
+    spec: Mapping[str, Any], shares: pd.DataFrame, agreement: pd.DataFrame
+) -> Figure:
+    """Plot the parts of the response of an estimate, beside ablation.
 
     Parameters
     ----------
+    spec
+        Not used.
     shares
         Rows of shares.csv.
     agreement
-        Rows of agreement.csv, of which there may be none.
+        Rows of agreement.csv; there may be none.
 
     Returns
     -------
-        Above, shares of the response by scale and by value, and the response of a pixel
-        by its distance from peaks and voids, over that of all pixels. Below, a row for
-        each degradation that keeps a part of the tiles: the share of the response that
-        it keeps, and the information that a new network finds in it. Hollow squares
-        are trainings that did not converge.
+        Above, shares of the response by scale and by value, and the response per pixel
+        by distance from peaks and voids, divided by the mean over all pixels. Below, a
+        row for each degradation that keeps a part of the tiles: the share of the
+        response that it keeps, and the share of the information that a new network
+        finds in it. Hollow squares are networks that are not fully trained.
     """
     below = 0.35 if agreement.empty else 1.3 + ROW * len(agreement)
     figure = Figure(figsize=(WIDTH, ABOVE + below), layout="constrained")
@@ -96,7 +101,7 @@ def _draw_values(ax: Axes, rows: pd.DataFrame) -> None:
 
 
 def _draw_extrema(ax: Axes, shares: pd.DataFrame) -> None:
-    """Draw the response of a pixel against its distance from extrema."""
+    """Draw the response per pixel against the distance from extrema."""
     for name, label, marker, colour in (
         ("peak", "Peaks > 2 σ", "^", PEAKS),
         ("void", "Voids < −2 σ", "v", VOIDS),
@@ -114,13 +119,13 @@ def _draw_extrema(ax: Axes, shares: pd.DataFrame) -> None:
 
 
 def _leave_space(ax: Axes) -> None:
-    """Make space for a legend above."""
+    """Leave space for a legend at the top."""
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.25 * (high - low))
 
 
 def _draw_agreement(figure: Any, rows: pd.DataFrame) -> None:
-    """Draw what degradations keep of the response, and of the information."""
+    """Draw the shares of response and information that degradations keep."""
     figure.suptitle(verdict(rows), fontsize=9)
     if rows.empty:
         return
@@ -167,7 +172,7 @@ def _draw_agreement(figure: Any, rows: pd.DataFrame) -> None:
 
 
 def verdict(rows: pd.DataFrame) -> str:
-    """Say in words whether attribution and ablation agree."""
+    """State in words whether attribution and ablation agree."""
     if rows.empty:
         return "Not compared: no degradation with a width keeps a part of the tiles"
     first = rows.iloc[0]

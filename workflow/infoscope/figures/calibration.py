@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from infoscope.figures.layout import Blocks
 from infoscope.figures.markers import estimator_label, family_colour, wrapped
 from infoscope.figures.style import colorblind, styled
+from infoscope.files.hdf5 import open_for_reading
 
-FloatArray = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What held-out test skies say about the posteriors of an estimator.
+    """Calibration of the posteriors of an estimator on held-out test skies.
 
     Attributes
     ----------
@@ -30,14 +33,14 @@ class Calibration:
     estimator
         Name of the estimator.
     verdict
-        How the posteriors were calibrated.
+        `calibrated`, `corrected` or `withheld`.
     level
-        Credibilities (n_level,).
+        Credibilities.
     coverage, error
-        Share of truths (n_training, n_level, n_curve) inside regions of these
-        credibilities, by `calibration.CURVES`, and standard errors.
+        Share of true parameters inside regions of these credibilities, for each of
+        `calibration.CURVES`, and its standard error.
     ranks
-        Densities (n_training, n_bin, n_parameter) of ranks of the truth.
+        Histograms of the rank of the true parameter, as densities.
     """
 
     degradation: str
@@ -45,10 +48,40 @@ class Calibration:
     family: str
     estimator: str
     verdict: str
-    level: FloatArray
-    coverage: FloatArray
-    error: FloatArray
-    ranks: FloatArray
+    level: Float[NDArray, " n_level"]
+    coverage: Float[NDArray, "n_training n_level n_curve"]
+    error: Float[NDArray, "n_training n_level n_curve"]
+    ranks: Float[NDArray, "n_training n_bin n_parameter"]
+
+
+def draw(spec: Mapping[str, Any], posteriors: Sequence[Path]) -> Figure:
+    """Plot coverage and ranks on test skies, see `plot_calibration`.
+
+    Parameters
+    ----------
+    spec
+        `labels` and `families` of the degradations.
+    posteriors
+        Outputs of `infer_posterior`, in the order of the rows.
+    """
+    return plot_calibration([read_calibration(spec, path) for path in posteriors])
+
+
+def read_calibration(spec: Mapping[str, Any], path: Path) -> Calibration:
+    """Read how a posterior is calibrated; `spec` is that of `draw`."""
+    with open_for_reading(path) as file:
+        degradation = str(file.attrs["degradation"])
+        return Calibration(
+            degradation=degradation,
+            label=spec["labels"][degradation],
+            family=spec["families"][degradation],
+            estimator=str(file.attrs["estimator"]),
+            verdict=str(file.attrs["calibration"]),
+            level=file["level"][:],
+            coverage=file["coverage"][:],
+            error=file["coverage_error"][:],
+            ranks=file["ranks"][:],
+        )
 
 
 @styled
@@ -58,13 +91,13 @@ def plot_calibration(calibrations: Sequence[Calibration]) -> Figure:
     Parameters
     ----------
     calibrations
-        One for each degradation and estimator.
+        One per degradation and estimator.
 
     Returns
     -------
-        A row for each degradation and two panels for each estimator: coverage minus
-        credibility, with a band of two standard errors about 0, and histograms of
-        ranks. All curves are means over trainings. Titles have the colours of families.
+        A row per degradation and two panels per estimator: coverage minus credibility,
+        with a band of two standard errors around 0, and histograms of ranks. All curves
+        are means over training runs. Titles have the colours of families.
     """
     degradations = list(dict.fromkeys(c.degradation for c in calibrations))
     estimators = list(dict.fromkeys(c.estimator for c in calibrations))
@@ -99,7 +132,7 @@ def plot_calibration(calibrations: Sequence[Calibration]) -> Figure:
 
 
 def _curves() -> dict[str, Any]:
-    """Colours of TARP and the intervals; ranks have those of their intervals."""
+    """Colours of TARP and of the parameters, the same for intervals and ranks."""
     colours = [(0.0, 0.0, 0.0), *colorblind(3)]
     return dict(zip(("TARP", "Ωₘ", "S₈", "σ₈"), colours, strict=True))
 
@@ -127,7 +160,7 @@ def _draw_calibration(left: Axes, right: Axes, calibration: Calibration) -> None
 
 
 def _share_limits(panels: Sequence[Axes]) -> None:
-    """Put 0 into the middle of all panels of an estimator."""
+    """Centre all panels of an estimator on 0."""
     limit = max(0.06, *(np.abs(ax.get_ylim()).max() for ax in panels))
     for ax in panels:
         ax.set_ylim(-limit, limit)

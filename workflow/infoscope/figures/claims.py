@@ -1,4 +1,4 @@
-"""Figure of claims: what was found beside what they expect."""
+"""Figure of claims: measured ratios beside the expected ranges."""
 
 from __future__ import annotations
 
@@ -32,35 +32,33 @@ from infoscope.inference.getdist_chains import WITHHELD
 
 LINE, GAP = 0.16, 0.12  # inches: of a line of text, and around a row
 EXPECTED: dict[str, Any] = {"color": "#D8EEE4", "lw": 0}
-# those of `claims`, which imports too much to be imported here
+# those of `results.claims`, which imports too much to be imported here
 VERDICTS = {"supported": "#00704F", "contradicted": "#B84A00"}
 UNDECIDED_COLOUR = "0.4"
-LONG = 38  # letters of a line beside a row
+LONG = 38  # characters in a line beside a row
 
 
 @styled
-def plot_claims(
-    table: pd.DataFrame,
-    diagnostics: pd.DataFrame,
-    labels: Mapping[str, str],
-    family: Mapping[str, str],
+def draw(
+    spec: Mapping[str, Any], table: pd.DataFrame, diagnostics: pd.DataFrame
 ) -> Figure:
     """Plot ratios beside the ranges that claims expect, with verdicts.
 
     Parameters
     ----------
+    spec
+        `labels` and `families` of the degradations.
     table
         Rows of claims.csv.
     diagnostics
-        Rows of diagnostics.csv.
-    labels, family
-        Label and family of each degradation.
+        Rows of diagnostics.csv: the caveats of the widths that are compared.
 
     Returns
     -------
-        A row for each comparison, or cost, below its claim. Marks are those of the
-        figure of widths, where a caveat is one of either width.
+        A row for each comparison, or cost, below its claim. Markers are those of the
+        figure of widths. A ratio has the caveats of both of its widths.
     """
+    labels, family = spec["labels"], spec["families"]
     table = table.reset_index(drop=True)
     table["text"] = [_text(row, labels) for _, row in table.iterrows()]
     estimators = estimators_of(diagnostics)
@@ -75,7 +73,7 @@ def plot_claims(
         said = ax.text(
             0.01, top, text, transform=edge, va="top", fontsize=8.5, parse_math=False
         )
-        # it runs across the figure, and makes no room for itself
+        # the text spans the figure and must not shrink the axes
         said.set_in_layout(False)
         _write_verdict(ax, top, table["claim_verdict"][first], "top", "bold")
     for place, (_, row) in zip(places, table.iterrows(), strict=True):
@@ -99,7 +97,7 @@ def plot_claims(
 
 
 def _text(row: pd.Series, labels: Mapping[str, str]) -> str:
-    """Say what is compared, in lines that are not too long."""
+    """Describe a comparison in lines that are not too long."""
     if pd.isna(row["degradation"]):
         return str(row["metric"])
     one, other = labels[row["degradation"]], labels[row["against_degradation"]]
@@ -123,13 +121,13 @@ def _places(
 
     Returns
     -------
-        By the first row of each claim, where its text begins, and the text; places of
-        all rows; and where the last one ends.
+        For the first row of each claim, the place of its text, and the text; the places
+        of all rows; and the end of the last row.
     """
     headings: dict[int, tuple[float, str]] = {}
     places: list[float] = []
     end = 0.0
-    # the same words twice are two claims only where others are between them
+    # consecutive rows with the same text belong to one claim
     new = table["claim"] != table["claim"].shift()
     for i, (_, row) in enumerate(table.iterrows()):
         if new.iloc[i]:
@@ -143,7 +141,7 @@ def _places(
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Range of the axis: all ratios with their errors, and finite ends of ranges."""
+    """Limits of the axis: all ratios with errors, and the finite ends of ranges."""
     ends = table[["expected_low", "expected_high", "ratio"]].to_numpy(float)
     error = table["ratio_error"].fillna(0)
     far = [table["ratio"] / (1 + error / table["ratio"]), table["ratio"] + error]
@@ -153,7 +151,7 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def _caveats(table: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
-    """Add the verdicts on training and calibration, the worse one of both widths."""
+    """Add the verdicts on training and calibration, the worse of the two widths."""
     found = diagnostics.set_index(["degradation", "estimator"])
     rows = []
     for _, row in table.iterrows():
@@ -177,7 +175,7 @@ def _caveats(table: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_expected(ax: Axes, place: float, row: pd.Series) -> None:
-    """Shade what is expected."""
+    """Shade the expected range."""
     low, high = ax.get_xlim()
     if not np.isnan(row["expected_low"]):
         low = row["expected_low"]
@@ -193,7 +191,7 @@ def _draw_found(
     estimators: list[str],
     family: Mapping[str, str],
 ) -> None:
-    """Draw ratios; those of costs have no estimator."""
+    """Draw ratios; the ratio of a cost has no estimator."""
     for i, (_, row) in enumerate(table.iterrows()):
         part, place = table.iloc[[i]], places.iloc[[i]]
         if pd.isna(row["degradation"]):

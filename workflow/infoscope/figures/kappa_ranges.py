@@ -1,8 +1,8 @@
-"""Figure of ranges of κ: which of its values hold the information."""
+"""Figure of ranges of κ: which values of κ hold the information."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,13 @@ class Cut:
     degradation
         Its name.
     ranges
-        Lower and upper end of each range, None if there is none.
+        Lower and upper end of each range; None is unbounded.
     by
-        Whether they are those of κ / σ (`sigma`), or quantiles (`quantile`).
+        Whether the ends are values of κ / σ (`sigma`) or quantiles (`quantile`).
     control
-        Degradation with a random mask of the same area, if there is one.
+        Degradation with a random mask of the same area, or None.
     uncut
-        Degradation that has all but the cut, if there is one.
+        Degradation without the cut and otherwise the same, or None.
     """
 
     degradation: str
@@ -62,7 +62,7 @@ class Cut:
     uncut: str | None
 
     def kept(self) -> Iterator[tuple[float, float]]:
-        """Ranges of κ / σ; those of quantiles are of a Gaussian."""
+        """Ranges of κ / σ; quantiles are those of a Gaussian."""
         for low, high in self.ranges:
             if self.by == "quantile":
                 low, high = norm.ppf([low or 0, 1 if high is None else high])
@@ -70,21 +70,23 @@ class Cut:
 
 
 @styled
-def plot_kappa_ranges(table: pd.DataFrame, cuts: Sequence[Cut]) -> Figure:
+def draw(spec: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     """Plot ratios of widths for ranges of the convergence beside their controls.
 
     Parameters
     ----------
+    spec
+        `cuts`, see `specs.cuts`, in the order of their rows. Cuts with the same `uncut`
+        are drawn together.
     table
         Rows of widths.csv.
-    cuts
-        In the order of their rows; those with the same `uncut` are put together.
 
     Returns
     -------
-        Two panels: what is kept of the values, and the ratio to the reference. Cuts are
-        grouped by what they are cut from, whose own width is a line beside them.
+        Two panels: the values that are kept, and the ratio to the reference. Cuts are
+        grouped by the degradation that they cut, whose own width is a line beside them.
     """
+    cuts = [Cut(**cut) for cut in spec["cuts"]]
     shown = table[table["metric"] == "sigma_s8"]
     names = dict(zip(table["degradation"], table["label"], strict=True))
     used = {cut.degradation for cut in cuts} | {cut.control for cut in cuts}
@@ -131,7 +133,7 @@ def plot_kappa_ranges(table: pd.DataFrame, cuts: Sequence[Cut]) -> Figure:
 
 
 def _draw_range(ax: Axes, place: int, cut: Cut) -> None:
-    """Draw a Gaussian distribution, and fill what is kept of it."""
+    """Draw a Gaussian distribution and fill the part that is kept."""
     base = place + 0.38
     top = base - 0.76 * np.exp(-(KAPPA**2) / 2)
     ax.fill_between(KAPPA, base, top, color="0.9", lw=0)
@@ -148,7 +150,7 @@ def _draw_range(ax: Axes, place: int, cut: Cut) -> None:
 
 
 def _draw_row(ax: Axes, place: int, cut: Cut, table: pd.DataFrame) -> None:
-    """Draw the widths of a cut, of its control and of what is not cut."""
+    """Draw the widths of a cut, of its control and of the uncut degradation."""
     estimators = estimators_of(table)
     members = [(cut.degradation, Family.VALUES)]
     if cut.control:
@@ -163,7 +165,7 @@ def _draw_row(ax: Axes, place: int, cut: Cut, table: pd.DataFrame) -> None:
             draw_points(ax, part, part["ratio"], y, number=i, colour=colour)
             write_withheld(ax, part, y, colour=colour, text=WITHHELD)
     if cut.uncut == REFERENCE:
-        # which has a line
+        # the reference has a line of its own
         return
     uncut = table[table["degradation"] == cut.uncut]
     for i, estimator in enumerate(estimators):

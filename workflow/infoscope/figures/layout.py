@@ -1,4 +1,4 @@
-"""Panels of many degradations: rows of them, in two blocks where they are many."""
+"""Layout of panels: a row per degradation, in two blocks if there are many."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MANY = 8
 
 @dataclass(frozen=True)
 class Blocks:
-    """Where the panels of degradations are.
+    """Places of the panels of degradations.
 
     Attributes
     ----------
     number
-        Of degradations.
+        Number of degradations.
     width
-        Panels of a degradation, side by side.
+        Number of panels of a degradation, side by side.
     """
 
     number: int
@@ -29,16 +29,16 @@ class Blocks:
 
     @property
     def blocks(self) -> int:
-        """Blocks side by side."""
+        """Number of blocks, side by side."""
         return 2 if self.number > MANY else 1
 
     @property
     def rows(self) -> int:
-        """Rows of a block."""
+        """Number of rows of a block."""
         return ceil(self.number / self.blocks)
 
     def subplots(self, figure: Figure) -> list[list[Axes]]:
-        """Make the panels of each degradation; those of a block share their axes."""
+        """Create the panels of each degradation; columns share their axes."""
         axes = figure.subplots(
             self.rows,
             self.blocks * self.width,
@@ -66,6 +66,6 @@ class Blocks:
         for last in range(self.rows, self.rows * self.blocks + 1, self.rows):
             lowest = panels[min(last, self.number) - 1]
             for ax in lowest:
-                # of a shared axis, only the last row has labels
+                # with shared axes, matplotlib labels only the last row
                 ax.tick_params(labelbottom=True)
             yield lowest

@@ -1,10 +1,10 @@
-"""Marks of figures: colours of families, markers of estimators, looks of caveats."""
+"""Markers of figures: colours of families, shapes of estimators, styles of caveats."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,15 @@ from matplotlib.ticker import (
     NullFormatter,
     StrMethodFormatter,
 )
-from numpy.typing import NDArray
 
 from infoscope.estimators.stopping import TRAINED
 from infoscope.figures.style import colorblind
 from infoscope.inference.getdist_chains import WITHHELD
 from infoscope.vocabulary import Family
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
 Colour = tuple[float, float, float]
 
@@ -35,7 +38,7 @@ ESTIMATORS = {
     "deeplss": "DeepLSS",
     "power_spectrum": "Power spectrum",
 }
-# a number is that of a colour of the palette
+# a number is the index of a colour in the palette
 OF_FAMILY: dict[str, int | str] = {
     Family.REFERENCE: "black",
     Family.SCALES: 0,
@@ -61,14 +64,14 @@ def family_colour(family: str) -> Colour:
 
 
 def estimator_colour(colour: Colour, number: int) -> Colour:
-    """Shade of a colour for an estimator, by its number."""
+    """Shade of a colour for the estimator with this number."""
     pale = PALENESS[number % len(PALENESS)]
     red, green, blue = (value + pale * (1 - value) for value in colour)
     return red, green, blue
 
 
 def estimator_marker(number: int) -> str:
-    """Marker of an estimator, by its number."""
+    """Marker of the estimator with this number."""
     return MARKERS[number % len(MARKERS)]
 
 
@@ -92,22 +95,22 @@ def draw_points(
     colour: Colour,
     error: str = "xerr",
 ) -> None:
-    """Draw ratios with their errors, and mark what is wrong with them.
+    """Draw ratios with their errors, and mark caveats.
 
     Parameters
     ----------
     ax
-        Where.
+        Axes to draw in.
     table
-        Columns ratio_error, convergence and calibration.
+        Columns ratio_error, training_verdict and calibration.
     x, y
-        Places, with the index of the table; those of what is withheld are nan.
+        Coordinates, with the index of the table; withheld ratios are nan.
     number
-        Of the estimator.
+        Number of the estimator.
     colour
-        Of the family.
+        Colour of the family.
     error
-        Which of the two is the ratio: `xerr`, or `yerr`.
+        `xerr` if x is the ratio, or `yerr`.
     """
     shade, marker = estimator_colour(colour, number), estimator_marker(number)
     errors: dict[str, Any] = {error: table["ratio_error"]}
@@ -126,20 +129,20 @@ def draw_points(
 def write_withheld(
     ax: Axes, table: pd.DataFrame, y: pd.Series, *, colour: Colour, text: str
 ) -> None:
-    """Write beside 1, in the rows of a figure, that a ratio is withheld.
+    """Label the rows of withheld ratios, beside the ratio 1.
 
     Parameters
     ----------
     ax
-        Where.
+        Axes to draw in.
     table
         Column calibration.
     y
-        Places, with the index of the table.
+        Places of the rows, with the index of the table.
     colour
-        Of the family.
+        Colour of the family.
     text
-        What is written.
+        The label.
     """
     for place in y[table["calibration"] == WITHHELD]:
         ax.annotate(
@@ -162,7 +165,7 @@ def marker_style(colour: Any, hollow: bool, edged: bool) -> dict[str, Any]:
 
 
 def estimator_handles(estimators: Sequence[str]) -> list[Line2D]:
-    """Entries of a legend for the markers and shades of estimators."""
+    """Legend entries for the markers and shades of estimators."""
     return [
         Line2D(
             [], [], ls="none", marker=estimator_marker(i), label=estimator_label(name),
@@ -173,7 +176,7 @@ def estimator_handles(estimators: Sequence[str]) -> list[Line2D]:
 
 
 def caveat_handles(table: pd.DataFrame) -> list[Line2D]:
-    """Entries of a legend for the caveats that a table has."""
+    """Legend entries for the caveats that occur in a table."""
     caveats = {
         "Not fully trained": (True, False, table["training_verdict"] != TRAINED),
         "Corrected": (False, True, table["calibration"] == CORRECTED),
@@ -198,7 +201,7 @@ def estimators_of(table: pd.DataFrame) -> list[str]:
 
 
 def logarithmic_ratios(ax: Axes) -> None:
-    """Make a horizontal axis of ratios logarithmic, with numbers that can be read."""
+    """Make a horizontal axis of ratios logarithmic, with readable numbers."""
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(FixedLocator(RATIOS))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -206,6 +209,6 @@ def logarithmic_ratios(ax: Axes) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def offsets(number: int, height: float = 0.6) -> NDArray[np.float64]:
-    """Distances from the middle of a row for so many marks in it."""
+def offsets(number: int, height: float = 0.6) -> Float[NDArray, " number"]:
+    """Distances of markers from the middle of their row."""
     return height * ((np.arange(number) + 0.5) / number - 0.5)

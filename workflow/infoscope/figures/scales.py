@@ -1,4 +1,4 @@
-"""Figure of scales: which of them hold the information."""
+"""Figure of scales: which scales hold the information."""
 
 from __future__ import annotations
 
@@ -41,6 +41,28 @@ MARGIN: dict[str, Any] = {"color": "0.85", "lw": 0}
 APART = 0.12  # of estimators, in ln R
 
 
+def draw(spec: Mapping[str, Any], table: pd.DataFrame, scales: pd.DataFrame) -> Figure:
+    """Plot ratios of widths against the scale of filters, see `plot_scales`.
+
+    Parameters
+    ----------
+    spec
+        `filters`: the degradations that are one filter, see `specs.filters`; and
+        `equivalence`, the margin within which ratios are equivalent.
+    table
+        Rows of widths.csv.
+    scales
+        Rows of scales.csv.
+    """
+    # a multipole is a length at the mean distance of the bins
+    distance = scales["chi_mpc_h"].mean()
+    filters = {}
+    for name, given in spec["filters"].items():
+        ends = given["scale_mpc_h"] or [np.pi / ell * distance for ell in given["ell"]]
+        filters[name] = (given["operation"], min(ends), max(ends))
+    return plot_scales(table, scales, filters, spec["equivalence"])
+
+
 @styled
 def plot_scales(
     table: pd.DataFrame,
@@ -57,16 +79,16 @@ def plot_scales(
     scales
         Rows of scales.csv.
     filters
-        Name of the operation, and smallest and largest scale in Mpc/h, of each
-        degradation that is one filter.
+        For each degradation that is one filter, the name of the operation, and its
+        smallest and largest scale in Mpc/h.
     margin
-        Within 1 + margin a ratio is equivalent.
+        Ratios up to 1 + margin are equivalent.
 
     Returns
     -------
-        A panel for each kind of filter. Marks are those of the figure of widths; what
-        no bin or not every bin resolves is hatched, and the range of the bins where
-        structure becomes non-linear is shaded.
+        A panel for each kind of filter. Markers are those of the figure of widths.
+        Scales that no bin or not every bin resolves are hatched. The scales at which
+        structure becomes non-linear are shaded, from the first to the last bin.
     """
     shown = table[(table["metric"] == "sigma_s8") & table["degradation"].isin(filters)]
     kinds = {name: kind for name, (kind, _, _) in filters.items()}
@@ -75,7 +97,7 @@ def plot_scales(
         for group, title in TITLES.items()
         if not set(group).isdisjoint(kinds.values())
     }
-    # short legends of three columns need some width
+    # legends of three columns need some width
     width = max(4.5, 0.6 + 2.3 * len(panels))
     figure = Figure(figsize=(width, 3.9), layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
@@ -130,7 +152,7 @@ def _handles(
 
 
 def _draw_background(ax: Axes, scales: pd.DataFrame, margin: float) -> None:
-    """Draw what a reader compares with: 1, the pixel and the transition."""
+    """Draw the ratio 1, the pixel scale and the transition to non-linear scales."""
     low, high = ax.get_xlim()
     ax.axhspan(1 / (1 + margin), 1 + margin, zorder=0, **MARGIN)
     ax.axhline(1, color=GREY, lw=0.9, ls="--", zorder=1)
@@ -139,7 +161,7 @@ def _draw_background(ax: Axes, scales: pd.DataFrame, margin: float) -> None:
         ax.axvspan(transition.min(), transition.max(), zorder=-1, **NONLINEAR)
     nearest, farthest = scales["pixel_mpc_h"].min(), scales["pixel_mpc_h"].max()
     ax.axvspan(low, farthest, zorder=0, **PIXEL)
-    # where no bin resolves anything, it is hatched twice
+    # scales that no bin resolves are hatched twice
     ax.axvspan(low, nearest, zorder=0, **PIXEL | {"hatch": "\\\\\\\\"})
     ax.set_xlim(low, high)
 
@@ -151,7 +173,7 @@ def _draw_filters(
     number: int,
     apart: float,
 ) -> None:
-    """Draw the filters of one panel for one estimator, by its number."""
+    """Draw the filters of one panel for the estimator with this number."""
     colour = family_colour(Family.SCALES)
     shade = estimator_colour(colour, number)
     of_rows = [filters[name] for name in part["degradation"]]

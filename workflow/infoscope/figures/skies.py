@@ -1,33 +1,30 @@
-"""Figures of simulated skies: pure functions from tables and maps to a Figure."""
+"""Figure of simulated skies: their spectra and values, compared with theory."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import healpy
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from infoscope.figures.style import colorblind, styled
-from infoscope.maps.tiles import nside_of
 from infoscope.theory.compare_skies import DIFFERS, TOLERANCE
 
 WRONG = "#D55E00"
 BAND: dict[str, Any] = {"color": "0.85", "lw": 0}
 TOLERATED: dict[str, Any] = {"color": "0.5", "ls": ":", "lw": 0.8}
 LOWEST_DENSITY = 3e-6
-PIXELS_ACROSS = 1600  # of a picture of the sphere
 
 
 @styled
-def plot_skies(
+def draw(
+    spec: Mapping[str, Any],
     bands: pd.DataFrame,
     pairs: pd.DataFrame,
     moments: pd.DataFrame,
@@ -37,15 +34,17 @@ def plot_skies(
 
     Parameters
     ----------
+    spec
+        Not used.
     bands, pairs, moments, histograms
         Rows of skies.csv, skies_pairs.csv, skies_moments.csv and
         skies_histograms.csv.
 
     Returns
     -------
-        Above, spectra of each bin with their theory and distributions of κ / σ; below,
-        a panel for each pair of bins with the deviation of the spectrum. Pairs that
-        differ are drawn in another colour.
+        Above, the spectrum of each bin with its theory, and distributions of κ / σ.
+        Below, a panel per pair of bins with the relative deviation of the spectrum.
+        Pairs that differ from theory have another colour.
     """
     n_bins = int(bands["bin_j"].max())
     heights = [2.4, 0.8 + 0.95 * n_bins]
@@ -68,7 +67,7 @@ def plot_skies(
 
 
 def _draw_spectra(ax: Axes, bands: pd.DataFrame, palette: list[Any]) -> None:
-    """Draw the auto-spectra of all bins over their theory."""
+    """Draw the auto-spectra of all bins and their theory."""
     for b, colour in enumerate(palette, start=1):
         part = bands[(bands["bin_i"] == b) & (bands["bin_j"] == b)]
         scale = part["ell"] * (part["ell"] + 1) / (2 * np.pi)
@@ -98,7 +97,7 @@ def _draw_distribution(
     x = np.linspace(-5, 5, 201)
     ax.plot(x, norm.pdf(x), color="black", lw=0.8, ls="--", zorder=0)
     filled = histograms[histograms["density"] > LOWEST_DENSITY]
-    # the legend lies beside the tail of a Gaussian, however short the distributions are
+    # leave space for the legend beside the tail of the Gaussian
     low, high = filled["low"].min(), max(filled["high"].max(), 9)
     ax.set(yscale="log", ylim=(LOWEST_DENSITY, 1), xlim=(low, high))
     ax.set_xlabel("Convergence κ / σ$_κ$")
@@ -115,7 +114,7 @@ def _draw_distribution(
 def _draw_deviations(
     figure: SubFigure, bands: pd.DataFrame, pairs: pd.DataFrame, n_bins: int
 ) -> None:
-    """Draw a triangle of panels: how far spectra lie from theory, in per cent."""
+    """Draw a triangle of panels: deviation of spectra from theory, in per cent."""
     axes: Any = figure.subplots(n_bins, n_bins, sharex=True, sharey=True, squeeze=False)
     good = colorblind(1)[0]
     limit = 100 * max(2 * TOLERANCE, min(1.1 * bands["deviation"].abs().max(), 1))
@@ -166,39 +165,3 @@ def _draw_deviations(
         handles=handles, loc="upper right", fontsize=8, alignment="left",
         title=f"{pairs['skies'].iloc[0]} skies against CAMB, halofit",
     )  # fmt: skip
-
-
-@styled
-def plot_sky_map(kappa: NDArray, label: str) -> Figure:
-    """Draw a map of the full sphere in Mollweide's projection.
-
-    Parameters
-    ----------
-    kappa
-        Convergence (n_pix,) in RING order.
-    label
-        What it is.
-
-    Returns
-    -------
-        The figure, with colours to three standard deviations.
-    """
-    nside = nside_of(len(kappa))
-    projection = healpy.projector.MollweideProj(xsize=PIXELS_ACROSS)
-    picture = projection.projmap(kappa, lambda *v: healpy.vec2pix(nside, *v))
-    limit = 3 * kappa.std()
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-    ax = figure.subplots()
-    image = ax.imshow(
-        np.ma.masked_invalid(picture), extent=projection.get_extent(), origin="lower",
-        vmin=-limit, vmax=limit, interpolation="antialiased",
-    )  # fmt: skip
-    angle = np.linspace(0, 2 * np.pi, 400)
-    ax.plot(2 * np.cos(angle), np.sin(angle), color="0.3", lw=0.8)
-    ax.set_axis_off()
-    ax.set(xlim=(-2.01, 2.01), ylim=(-1.01, 1.01))
-    figure.colorbar(
-        image, ax=ax, location="bottom", shrink=0.5, aspect=35, pad=0.02, extend="both",
-        label=label,
-    ).locator = MaxNLocator(5)  # fmt: skip
-    return figure

@@ -1,4 +1,4 @@
-"""The style of all figures, and how they are written."""
+"""The style of all figures, and writing them to files."""
 
 from __future__ import annotations
 

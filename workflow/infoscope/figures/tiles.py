@@ -1,48 +1,54 @@
-"""Figure of tiles: what each degradation leaves of one sky."""
+"""Figure of tiles: one tile of one sky under each degradation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from infoscope.errors import InfoscopeError
 from infoscope.estimators.binned_spectra import annulus_edges, binned_spectra
 from infoscope.figures.markers import family_colour, wrapped
 from infoscope.figures.style import styled
+from infoscope.files.hdf5 import open_for_reading
+from infoscope.vocabulary import REFERENCE
 
-FloatArray = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
-MANY = 18  # from here on, rows are longer
+MANY = 18  # more tiles than this have longer rows
 
 
 @dataclass(frozen=True)
 class Example:
-    """What a degradation makes of one sky, in one redshift bin.
+    """One sky under one degradation, in one redshift bin.
 
     Attributes
     ----------
     label, family
         Label and family of the degradation.
     tiles
-        Convergence of all tiles of the sky, shape (n_tile, side, side).
+        Convergence of all tiles of the sky.
     """
 
     label: str
     family: str
-    tiles: FloatArray
+    tiles: Float[NDArray, "n_tile side side"]
 
     @property
     def sigma(self) -> float:
         """Standard deviation of all pixels."""
         return float(self.tiles.std()) or 1.0
 
-    def spectrum(self) -> tuple[FloatArray, FloatArray]:
+    def spectrum(
+        self,
+    ) -> tuple[Float[NDArray, " n_ell"], Float[NDArray, " n_ell"]]:
         """Multipoles and angular power spectrum, averaged over the tiles."""
         n_tile, side, _ = self.tiles.shape
         n_ell = side // 2
@@ -52,11 +58,33 @@ class Example:
         ell = np.sqrt(np.pi * n_tile) * (edges[1:] + edges[:-1]) / 2
         return ell, power * 4 * np.pi / self.tiles.size
 
-    def histogram(self) -> tuple[FloatArray, FloatArray]:
-        """Density of the pixels in units of σ, and the edges of its bins."""
+    def histogram(
+        self,
+    ) -> tuple[Float[NDArray, " n_value"], Float[NDArray, " n_value+1"]]:
+        """Probability density of the pixels in units of σ, and edges of its bins."""
         return np.histogram(
             self.tiles / self.sigma, bins=np.linspace(-5, 5, 61), density=True
         )
+
+
+def draw(spec: Mapping[str, Any], examples: Sequence[Path]) -> Figure:
+    """Show the same tile under each degradation, see `plot_tiles`.
+
+    Parameters
+    ----------
+    spec
+        `labels` and `families` of the degradations.
+    examples
+        Files {degradation}.h5 of `collect_dataset`, in the order of the gallery.
+    """
+    shown = []
+    # the others are compared with the reference, wherever the config has it
+    for path in sorted(examples, key=lambda path: path.stem != REFERENCE):
+        with open_for_reading(path) as file:
+            tiles = np.asarray(file["tiles"], dtype=float)
+        label, family = (spec[key][path.stem] for key in ("labels", "families"))
+        shown.append(Example(label, family, tiles))
+    return plot_tiles(shown)
 
 
 @styled
@@ -66,14 +94,14 @@ def plot_tiles(examples: Sequence[Example]) -> Figure:
     Parameters
     ----------
     examples
-        One for each degradation; the first is the reference, drawn in grey in the
+        One per degradation. The first is the reference, which is drawn in grey in the
         small panels of the others.
 
     Returns
     -------
-        The figure; tiles and histograms are in units of σ, the standard deviation of
-        the pixels, which is written below each tile. Titles and curves have the
-        colours of families.
+        A tile per degradation, with its power spectrum and histogram. Tiles and
+        histograms are in units of σ, the standard deviation of the pixels, which is
+        given below each tile. Titles and curves have the colours of families.
     """
     if not examples:
         raise InfoscopeError("no tiles to draw")

@@ -31,7 +31,7 @@ from infoscope.figures.style import styled
 from infoscope.vocabulary import REFERENCE, Family
 
 FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
-FAR = 4  # a ratio beyond which the axis is logarithmic
+FAR = 4  # the axis is logarithmic if a ratio exceeds this
 ROW = 0.25  # inches, for up to two estimators
 PANELS = {
     "sigma_s8": "σ(S₈) / σ(S₈) of the reference",
@@ -40,29 +40,28 @@ PANELS = {
 
 
 @styled
-def plot_widths(
-    table: pd.DataFrame, fisher: pd.DataFrame, family: Mapping[str, str]
-) -> Figure:
+def draw(spec: Mapping[str, Any], table: pd.DataFrame, fisher: pd.DataFrame) -> Figure:
     """Plot how much wider posteriors get under each degradation.
 
     Parameters
     ----------
+    spec
+        `families` of the degradations.
     table
-        Rows of widths.csv, one for each degradation, estimator and metric.
+        Rows of widths.csv, one per degradation, estimator and metric.
     fisher
-        Rows of fisher.csv: the one with the prior is drawn.
-    family
-        Family of each degradation.
+        Rows of fisher.csv. The row that includes the prior is drawn.
 
     Returns
     -------
-        Two panels, with rows grouped by family: σ(S₈) and the area of the 68 % region,
-        both divided by those of the reference of the same estimator, on a logarithmic
-        axis where ratios exceed `FAR`. Hollow markers are trainings that did not
-        converge, black edges are posteriors whose calibration was corrected, and those
-        that are withheld are written. Dotted lines are the Fisher matrix over the same
-        references, whose estimators are marked above them.
+        Two panels: σ(S₈) and the area of the 68 % region, divided by those of the
+        reference of the same estimator. Rows are grouped by family. The axis is
+        logarithmic where ratios exceed `FAR`. Hollow markers are estimators that are
+        not fully trained, black edges are corrected posteriors, and withheld widths
+        are labelled. Dotted lines are the Fisher forecast divided by the width of the
+        reference of each estimator, whose marker is above the line.
     """
+    family = spec["families"]
     forecast = fisher[fisher["prior"] == "box"].iloc[0]
     names = dict(zip(table["degradation"], table["label"], strict=True))
     rows, headings = _places(list(names), family)
@@ -107,7 +106,7 @@ def plot_widths(
 def _places(
     names: list[str], family: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Rows of degradations, and of headings of families; the reference needs none."""
+    """Rows of degradations and of family headings; the reference has no heading."""
     rows: dict[str, int] = {}
     headings: dict[str, int] = {}
     for group in Family:
@@ -136,7 +135,7 @@ def _draw_ratios(
 
 
 def _draw_fisher(ax: Axes, table: pd.DataFrame, forecast: float) -> None:
-    """Draw the forecast over the reference of each estimator."""
+    """Draw the forecast divided by the reference of each estimator."""
     references = table[table["degradation"] == REFERENCE]
     widths = dict(zip(references["estimator"], references["value"], strict=True))
     for i, estimator in enumerate(estimators_of(table)):

@@ -63,12 +63,15 @@ class Cost:
     memory_mb
         Largest memory, in 10⁶ bytes.
     size
-        Bytes of the files that it leaves.
+        Bytes of its output files.
+    files
+        Number of its output files.
     """
 
     seconds: float
     memory_mb: float
     size: float = 0.0
+    files: int = 1
 
     @property
     def requested_minutes(self) -> int:
@@ -79,6 +82,10 @@ class Cost:
     def requested_mb(self) -> int:
         """Memory that is asked for at the first attempt."""
         return SNAKEMAKE_MB + 100 * ceil(MEMORY_FACTOR * self.memory_mb / 100)
+
+
+# A job that reads and writes small files, most of it the time to import libraries.
+DEFAULT = Cost(5, 300)
 
 
 def transform_seconds(nside: int) -> float:
@@ -100,7 +107,8 @@ class _Training:
 class Costs:
     """Costs of the jobs of a study.
 
-    There is a method for each rule, which takes the wildcards of a job.
+    A rule whose jobs cost more than `DEFAULT` has a method with its name, which takes
+    the wildcards of a job.
 
     Attributes
     ----------
@@ -129,9 +137,9 @@ class Costs:
         return cls(study, survey_of(study, nz), max(2, n_shells), n_tile)
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
-        """Cost of a job."""
-        method: Callable[..., Cost] = getattr(self, rule)
-        return method(**wildcards)
+        """Cost of a job: `DEFAULT` if there is no method for its rule."""
+        method: Callable[..., Cost] | None = getattr(self, rule, None)
+        return DEFAULT if method is None else method(**wildcards)
 
     def on_gpu(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
         """Cost of a training whose steps a GPU makes."""
@@ -168,10 +176,6 @@ class Costs:
         return self._skies(split) * self.n_tile
 
     # the survey
-
-    def tabulate_nz(self) -> Cost:
-        """Read or compute n(z)."""
-        return Cost(0.5, 100)
 
     def tabulate_matter(self) -> Cost:
         """Run CAMB at the nodes of the table."""
@@ -211,7 +215,7 @@ class Costs:
         nside, n_bins = self.survey.nside, self.survey.n_bins
         of_sky = 2 * n_bins * transform_seconds(nside) + 1e-7 * self._values
         seconds = 6 + self._skies("fiducial") * of_sky
-        return Cost(seconds, 300 + 5 * self._sky_mb)
+        return Cost(seconds, 300 + 5 * self._sky_mb, files=4)
 
     # data sets
 
@@ -273,7 +277,7 @@ class Costs:
 
     def collect_dataset(self, degradation: str) -> Cost:
         """Refer to shards."""
-        return Cost(0.5 + 0.003 * len(specs.all_shards(self.study)), 120)
+        return Cost(0.5 + 0.003 * len(specs.all_shards(self.study)), 120, files=2)
 
     # estimators
 
@@ -289,7 +293,7 @@ class Costs:
         )
         memory_mb = 550 + self._training_bytes(degradation, estimator) / MB
         size = 2 * FLOAT * sum(map(self._tiles, SUMMARISED))
-        return Cost(seconds, memory_mb, size)
+        return Cost(seconds, memory_mb, size, files=3)
 
     train_reduced = train_estimator
 
@@ -353,27 +357,7 @@ class Costs:
 
     infer_reduced = infer_posterior
 
-    def export_chain(self, degradation: str, estimator: str) -> Cost:
-        """Write samples as text."""
-        return Cost(0.5, 100, 6e5)
-
-    # tables and figures
-
-    @property
-    def _posteriors(self) -> int:
-        return len(self.study.degradations) * len(self.study.estimators)
-
-    def measure_widths(self) -> Cost:
-        """Tabulate all posteriors."""
-        return Cost(1.5 + 0.05 * self._posteriors, 200, 1e5 * self._posteriors)
-
-    def measure_claims(self) -> Cost:
-        """Test the claims of the config."""
-        return Cost(1.5 + 0.05 * self._posteriors, 200)
-
-    def summarise_study(self) -> Cost:
-        """Write tables as pages, and read all benchmark files."""
-        return Cost(1.5 + 0.01 * self._posteriors, 200, 5e3 * self._posteriors)
+    # attribution
 
     def attribute_estimates(self, estimator: str) -> Cost:
         """Compute gradients of tiles at points along paths, for each training."""
@@ -393,62 +377,7 @@ class Costs:
         size = 4 * tiles * seeds * (2 * side * n_bins + 100)
         return Cost(seconds, memory_mb, size)
 
-    def compare_attribution(self, estimator: str) -> Cost:
-        """Tabulate responses, and compare them with widths."""
-        return Cost(3, 250)
-
-    def measure_learning_curves(self) -> Cost:
-        """Tabulate trainings with less."""
-        return Cost(1.5 + 0.05 * self._posteriors, 200)
-
-    def plot_widths(self) -> Cost:
-        """Draw all ratios."""
-        return Cost(3 + 0.05 * self._posteriors, 250)
-
-    def tabulate_scales(self) -> Cost:
-        """Run CAMB at the fiducial."""
-        return Cost(4, 200)
-
-    def plot_scales(self) -> Cost:
-        """Draw the ratios of filters."""
-        return Cost(3 + 0.05 * self._posteriors, 250)
-
-    def plot_kappa_ranges(self) -> Cost:
-        """Draw the ratios of ranges of the convergence."""
-        return Cost(3 + 0.05 * self._posteriors, 250)
-
-    def plot_claims(self) -> Cost:
-        """Draw what was found beside what claims expect."""
-        return Cost(3 + 0.1 * len(self.study.claims), 250)
-
-    def plot_triangle(self, estimator: str) -> Cost:
-        """Draw the chains of chosen degradations."""
-        return Cost(3 + 0.3 * len(specs.contours(self.study)), 300)
-
-    def plot_calibration(self) -> Cost:
-        """Draw panels of each posterior."""
-        return Cost(3 + 0.3 * self._posteriors, 250)
-
-    def plot_tiles(self) -> Cost:
-        """Draw a row for each degradation."""
-        return Cost(3 + 0.5 * len(self.study.degradations), 250)
-
-    def plot_history(self) -> Cost:
-        """Draw a line for each training."""
-        trainings = self._posteriors * self.study.training.seeds
-        return Cost(3 + 0.02 * trainings, 250)
-
-    def plot_learning_curves(self) -> Cost:
-        """Draw widths against what there was less of."""
-        return Cost(3, 250)
-
-    def plot_attribution(self, estimator: str) -> Cost:
-        """Draw shares of the response, and those that degradations keep."""
-        return Cost(4, 250)
-
-    def plot_skies(self) -> Cost:
-        """Draw spectra and histograms of the fiducial skies."""
-        return Cost(8, 300)
+    # figures
 
     def plot_sky_map(self) -> Cost:
         """Draw one map."""

@@ -506,9 +506,16 @@ def code(stage: str) -> str:
     return digests.digest(digests.unit(f"stages.{stage}", "run"))
 
 
+@cache
+def figure_code(figure: str) -> str:
+    """Digest of the code that draws a figure: its own, and that of all figures."""
+    own = digests.unit(f"figures.{figure}", "draw")
+    return digests.digest(digests.unit("stages.plot", "run"), own)
+
+
 def fisher_code(study: Study) -> str:
     """Digest of the code of the forecast: the stage and the effects."""
-    return _code_with("fisher", map(type, active_effects(study)))
+    return _code_with("forecast_fisher", map(type, active_effects(study)))
 
 
 def active_effects(study: Study, degradation: str = REFERENCE) -> list[Effect]:
@@ -525,28 +532,28 @@ def _code_with(stage: str, models: Iterable[type[Model]]) -> str:
 
 def simulate_code(study: Study) -> str:
     """Digest of the code of skies: the simulator, stored effects, and the table."""
-    simulated = _code_with("simulate", [type(study.simulator), *stored_effects()])
-    return simulated + code("matter")
+    simulated = _code_with("simulate_skies", [type(study.simulator), *stored_effects()])
+    return simulated + code("tabulate_matter")
 
 
 def degrade_code(study: Study, degradation: str) -> str:
     """Digest of the code of a degradation: the stage, its operations and effects."""
     used = [*operations(study, degradation), *active_effects(study, degradation)]
-    return _code_with("degrade", map(type, used))
+    return _code_with("degrade_maps", map(type, used))
 
 
 def train_code(study: Study, estimator: str) -> str:
     """Digest of the code of a training run: the stage and the estimator."""
-    return _code_with("train", [type(study.estimators[estimator])])
+    return _code_with("train_estimator", [type(study.estimators[estimator])])
 
 
 def summarise_code() -> str:
     """Digest of the code and the templates that write the pages of the report."""
     files = sorted((digests.PACKAGE / "report/templates").iterdir())
     templates = hashlib.sha256(b"".join(file.read_bytes() for file in files))
-    return code("summarise") + templates.hexdigest()[:16]
+    return code("summarise_study") + templates.hexdigest()[:16]
 
 
 def attribute_code(study: Study, estimator: str) -> str:
     """Digest of the code that attributes estimates of an estimator."""
-    return _code_with("attribute", [type(study.estimators[estimator])])
+    return _code_with("attribute_estimates", [type(study.estimators[estimator])])

@@ -26,9 +26,9 @@ def run(
     diagnostics: Path,
     fisher: Path,
     pairs: Path,
-    claims: list[Path],
     benchmarks: Path,
     output: Path,
+    claims: Path | None = None,
 ) -> None:
     """Write the pages.
 
@@ -38,18 +38,18 @@ def run(
         Summary of the study from `specs.summarise`.
     widths, diagnostics, fisher, pairs
         Tables of results.
-    claims
-        claims.csv, if the study has claims.
     benchmarks
         Folder with Snakemake's benchmark files, {rule}.tsv and {rule}/*.tsv, as they
         are now.
     output
         summary.html, a part of a page. Beside it are written widths.html,
         diagnostics.html, claims.html, fisher.html and skies_pairs.html.
+    claims
+        claims.csv, if the study has claims.
     """
     of_widths, of_fisher = read_table(widths), read_table(fisher)
     of_pairs = read_table(pairs)
-    of_claims = read_table(claims[0]) if claims else pd.DataFrame()
+    of_claims = read_table(claims) if claims else pd.DataFrame()
     pages = {
         output.name: first_page(
             spec, of_widths, of_claims, of_fisher, of_pairs, read_costs(benchmarks)

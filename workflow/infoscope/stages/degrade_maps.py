@@ -37,7 +37,10 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    spec: dict[str, Any], skies: Path, operation_files: Sequence[Path], output: Path
+    spec: dict[str, Any],
+    skies: Path,
+    output: Path,
+    operation_files: Sequence[Path] = (),
 ) -> None:
     """Degrade every sky of a shard, one at a time.
 
@@ -49,10 +52,10 @@ def run(
         distances), seed and split.
     skies
         Shard of skies.
-    operation_files
-        Files that define operations of the user.
     output
         HDF5 file with the `Maps` tiles (n_sky, n_tile, side, side, n_bins).
+    operation_files
+        Files that define operations of the user.
     """
     for path in operation_files:
         load(path)

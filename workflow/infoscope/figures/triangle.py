@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from getdist import MCSamples
 from getdist import plots as getdist_plots
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
+from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.figures.markers import (
     estimator_colour,
     estimator_label,
@@ -21,7 +24,17 @@ from infoscope.figures.markers import (
     wrapped,
 )
 from infoscope.figures.style import styled
+from infoscope.inference.getdist_chains import (
+    LABELS,
+    SUFFIX,
+    WITHHELD,
+    read_calibration,
+)
 from infoscope.vocabulary import Family
+
+# Standard deviations. 68 % areas are right to 4 %, also where the prior cuts a
+# posterior; with the width that GetDist chooses, some are 30 % too large.
+SMOOTHING = 0.3
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 TRIANGLE_WIDTH = 5.5
@@ -44,7 +57,7 @@ class Chain:
     degradation, label, family
         Name, label and family of the degradation.
     calibration
-        How the posterior was calibrated; what is not "calibrated" is said.
+        `calibrated`, `corrected` or `withheld`.
     samples
         The samples, or None if they are withheld.
     """
@@ -57,9 +70,39 @@ class Chain:
 
     @property
     def legend(self) -> str:
-        """Label, and what a reader has to know of the calibration."""
+        """Label, with a note on the calibration if there is one."""
         notes = {"corrected": " (corrected)", "withheld": ": withheld (miscalibrated)"}
         return self.label + notes.get(self.calibration, "")
+
+
+def draw(spec: Mapping[str, Any], chains: Sequence[Path]) -> Figure:
+    """Plot the posteriors of one estimator, see `plot_triangle`.
+
+    Parameters
+    ----------
+    spec
+        `fiducial` cosmology; `labels` and `families` of the degradations.
+    chains
+        Chains {degradation}/{estimator}.1.txt, in the order of the legend.
+    """
+    fiducial = np.array([spec["fiducial"][name] for name in ("omega_m", "sigma_8")])
+    truth = dict(zip(LABELS, (*fiducial, omega_m_s8(fiducial)[1]), strict=True))
+    estimator = chains[0].name.removesuffix(SUFFIX)
+    return plot_triangle([read_chain(spec, path) for path in chains], estimator, truth)
+
+
+def read_chain(spec: Mapping[str, Any], path: Path) -> Chain:
+    """Read a chain and its calibration; a withheld chain has no samples."""
+    name = path.parent.name
+    calibration = read_calibration(path)
+    samples = None
+    if calibration != WITHHELD:
+        # not loadMCSamples, which would keep a copy
+        root = str(path).removesuffix(SUFFIX)
+        samples = MCSamples(root=root, settings={"smooth_scale_2D": SMOOTHING})
+        samples.readChains([str(path)])
+    label, family = (spec[key][name] for key in ("labels", "families"))
+    return Chain(name, label, family, calibration, samples)
 
 
 @styled
@@ -71,7 +114,7 @@ def plot_triangle(
     Parameters
     ----------
     chains
-        One for each degradation; what is withheld is in the legend only.
+        One per degradation. Withheld posteriors appear in the legend only.
     estimator
         Name of the estimator, the title of the legend.
     truth
@@ -80,8 +123,8 @@ def plot_triangle(
     Returns
     -------
         68 % regions below the diagonal, and marginal densities on it. A degradation
-        has the colour of its family, and the same line in the figures of all
-        estimators; the reference is thick.
+        has the colour of its family, and the same line style in the figures of all
+        estimators. The reference has a thicker line.
     """
     lines = line_styles([chain.family for chain in chains])
     drawn = [
@@ -112,7 +155,7 @@ def plot_triangle(
         handles.append(Line2D([], [], label=wrapped(chain.legend), **shown))
     handles.append(Line2D([], [], label="Truth", **TRUTH_LINE))
     _add_legend(figure, plotter.gridspec, handles, estimator_label(estimator))
-    # GetDist makes figures with pyplot, which would keep them
+    # GetDist creates figures with pyplot, which would keep them open
     plt.close(figure)
     return figure
 
@@ -120,7 +163,7 @@ def plot_triangle(
 def _add_legend(
     figure: Figure, panels: GridSpec, handles: list[Line2D], title: str
 ) -> None:
-    """Put a legend into the free corner of a triangle, or beside it if it is long."""
+    """Put the legend into the free corner of the triangle, or beside it if long."""
     legend = figure.legend(handles=handles, title=title, **CORNER)
     figure.draw_without_rendering()
     width, height = figure.get_size_inches()
@@ -144,9 +187,9 @@ def _add_legend(
 
 
 def line_styles(of_family: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a line for each degradation, by its family: the first one is solid.
+    """Line style of each degradation, by family; the first of a family is solid.
 
-    Members of a family have dashes, then shades and widths of their own.
+    Members of a family differ by dashes, then by shade and width.
     """
     lines = []
     for i, family in enumerate(of_family):

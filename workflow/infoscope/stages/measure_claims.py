@@ -9,7 +9,7 @@ from infoscope.files.atomic import atomic_path
 from infoscope.results.claims import columns, judge
 from infoscope.results.config import Claim
 from infoscope.run.benchmark_files import read_benchmark
-from infoscope.stages.widths import read
+from infoscope.stages.measure_widths import read
 from infoscope.vocabulary import CostlyRule
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from infoscope.cli import main
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.files.hdf5 import write_nuisance
-from infoscope.stages import attribute, train
+from infoscope.stages import attribute_estimates, train_estimator
 from infoscope.study import specs
 from infoscope.study.checks import checked_study, survey_of_reference
 from infoscope.vocabulary import Split
@@ -68,10 +68,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = []
     for seed in range(2):
         output = folder / f"{seed}" / "summaries.h5"
-        train.run(specs.train(STUDY, "reference", "network", seed), data, output)
+        train_estimator.run(
+            specs.train(STUDY, "reference", "network", seed), data, output
+        )
         weights.append(output.with_name("weights.msgpack"))
     spec = specs.attribute(STUDY, "network", SURVEY)
-    attribute.run(spec, data, weights, folder / "network.h5")
+    attribute_estimates.run(spec, data, weights, folder / "network.h5")
     return folder
 
 
@@ -105,12 +107,12 @@ def test_estimates_are_those_of_the_training(folder: Path) -> None:
 
 
 def test_tiles_are_spread_over_skies() -> None:
-    sky, tile = attribute.chosen_tiles((100, 48), 256)
+    sky, tile = attribute_estimates.chosen_tiles((100, 48), 256)
     assert np.bincount(sky).tolist() == [2] * 100
     assert len({*zip(sky, tile, strict=True)}) == 200 and len(set(tile)) == 48
-    sky, tile = attribute.chosen_tiles((100, 48), 10)
+    sky, tile = attribute_estimates.chosen_tiles((100, 48), 10)
     assert len(set(sky)) == 10 and sky.max() == 99
-    sky, tile = attribute.chosen_tiles((3, 12), 256)
+    sky, tile = attribute_estimates.chosen_tiles((3, 12), 256)
     assert len({*zip(sky, tile, strict=True)}) == 36
 
 

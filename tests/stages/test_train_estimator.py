@@ -17,7 +17,7 @@ from infoscope.cli import main
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.estimators import checkpoints
 from infoscope.files.hdf5 import write_nuisance
-from infoscope.stages import train
+from infoscope.stages import train_estimator
 from infoscope.study import specs
 from infoscope.study.config import parse_study
 from infoscope.vocabulary import Split
@@ -67,9 +67,9 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(train.logger, "info", stop)
+        patched.setattr(train_estimator.logger, "info", stop)
         with pytest.raises(KeyboardInterrupt):
-            train.run(SPEC, write(tmp_path / "data.h5"), output)
+            train_estimator.run(SPEC, write(tmp_path / "data.h5"), output)
     assert kept(output) and not output.exists()
     return output
 
@@ -91,7 +91,7 @@ def test_only_the_first_skies_of_the_first_cosmologies_are_used(
 
         def used(cosmologies: int, skies: int) -> list[int]:
             limits = {"cosmologies": cosmologies, "skies": skies}
-            return list(train.used_skies(group, limits))
+            return list(train_estimator.used_skies(group, limits))
 
         assert used(9, 9) == list(range(11))
         assert used(9, 1) == [0, 3, 6, 10]
@@ -104,13 +104,13 @@ def test_a_training_with_less_sees_less(
 ) -> None:
     caplog.set_level("INFO", "infoscope")
     spec = SPEC | {"skies": {"cosmologies": 4, "skies": 1}}
-    train.run(spec, write(tmp_path / "data.h5"), tmp_path / "summaries.h5")
+    train_estimator.run(spec, write(tmp_path / "data.h5"), tmp_path / "summaries.h5")
     assert "4 training skies, 12 validation skies of 3 tiles" in lines(caplog)[0]
 
 
 def test_losses_are_recorded(tmp_path: Path) -> None:
     output = tmp_path / "summaries.h5"
-    train.run(SPEC, write(tmp_path / "data.h5"), output)
+    train_estimator.run(SPEC, write(tmp_path / "data.h5"), output)
     history = pd.read_csv(tmp_path / "history.csv")
     best = history.loc[history.validation_nll.idxmin()]
     with h5py.File(output) as file:
@@ -129,7 +129,7 @@ def test_an_interrupted_training_goes_on(
     # left by a training that was asked for before
     shutil.copytree(kept(interrupted)[0], interrupted.with_name(".checkpoint-old"))
     caplog.set_level("INFO", "infoscope")
-    train.run(SPEC, interrupted.parents[1] / "data.h5", interrupted)
+    train_estimator.run(SPEC, interrupted.parents[1] / "data.h5", interrupted)
     assert "goes on from the checkpoint at step 30" in lines(caplog)
     assert interrupted.exists() and not kept(interrupted)
 
@@ -151,7 +151,7 @@ def test_a_checkpoint_of_another_training_is_not_used(
     else:
         write(dataset, "another")
     caplog.set_level("INFO", "infoscope")
-    train.run(spec, dataset, interrupted)
+    train_estimator.run(spec, dataset, interrupted)
     assert not any("goes on" in line for line in lines(caplog))
     assert "step 10/40" in " ".join(lines(caplog))
     assert not kept(interrupted)
@@ -202,7 +202,7 @@ def test_a_checkpoint_that_cannot_be_read_is_thrown_away(
 ) -> None:
     dataset = interrupted.parents[1] / "data.h5"
     whole = interrupted.parents[1] / "whole" / "summaries.h5"
-    train.run(SPEC, dataset, whole)
+    train_estimator.run(SPEC, dataset, whole)
     (folder,) = kept(interrupted)
     if how == "of another network":
         (step,) = folder.glob("[0-9]*")
@@ -217,7 +217,7 @@ def test_a_checkpoint_that_cannot_be_read_is_thrown_away(
             )
     caplog.set_level("INFO", "infoscope")
     caplog.clear()
-    train.run(SPEC, dataset, interrupted)
+    train_estimator.run(SPEC, dataset, interrupted)
     said = [line for line in lines(caplog) if "cannot be read and is thrown" in line]
     assert len(said) == 1 and "\n" not in said[0]
     assert not any("goes on" in line for line in lines(caplog))
@@ -240,7 +240,7 @@ def test_a_checkpoint_that_cannot_be_written_ends_no_training(
     disk = tmp_path / "disk"
     # enough for the results, but not for a network beside them
     mount(disk, "-t", "tmpfs", "-o", "size=64k", "tmpfs")
-    train.run(SPEC, dataset, disk / "summaries.h5")
+    train_estimator.run(SPEC, dataset, disk / "summaries.h5")
     said = [line for line in lines(caplog) if "warning: no checkpoint" in line]
     assert len(said) == 4
     assert sorted(path.name for path in disk.iterdir()) == [

@@ -7,7 +7,7 @@ from typing import Any
 
 from infoscope.files.atomic import atomic_path
 from infoscope.results.widths import measure_curves
-from infoscope.stages.widths import read
+from infoscope.stages.measure_widths import read
 
 
 def run(

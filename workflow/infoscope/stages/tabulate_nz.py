@@ -10,17 +10,17 @@ from infoscope.files.atomic import atomic_path
 from infoscope.survey.redshifts import redshift_distribution, write_nz
 
 
-def run(spec: dict[str, Any], sources: Sequence[Path], output: Path) -> None:
+def run(spec: dict[str, Any], output: Path, sources: Sequence[Path] = ()) -> None:
     """Write the table that all other rules read.
 
     Parameters
     ----------
     spec
         `survey.nz` of the config without its files.
-    sources
-        Its files.
     output
         Text file with the columns z, n_1, n_2 ….
+    sources
+        Its files.
     """
     nz = redshift_distribution(spec, sources)
     with atomic_path(output) as temporary:
