@@ -10,7 +10,7 @@ import pytest
 
 from infoscope.estimators import batches, training
 from infoscope.estimators.kinds.cnn import CNN
-from infoscope.run.costs import POOL_BYTES, START_BATCH, SUMMARISED, Costs
+from infoscope.run.costs import DEFAULT, POOL_BYTES, START_BATCH, SUMMARISED, Costs
 from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.stages import train_estimator
 from infoscope.study import specs
@@ -36,13 +36,25 @@ def degraded(*operations: dict[str, Any], **config: Any) -> Costs:
 
 def test_every_rule_has_a_cost() -> None:
     text = "".join(path.read_text() for path in RULES.glob("*.smk"))
-    rules = re.findall(r"^rule (\w+):", text, re.M)
-    rules += re.findall(r"^use rule \w+ as (\w+) with:", text, re.M)
-    assert len(set(rules)) > 20
-    assert [rule for rule in rules if not callable(getattr(Costs, rule, None))] == []
-    for word in ("mem_mb", "runtime"):
-        asked = set(re.findall(rf'{word}={word}\("(\w+)"\)', text))
-        assert asked == {rule for rule in rules if not rule.endswith("_with_less")}
+    rules = {}
+    for rule in re.split(r"^(?=(?:use )?rule )", text, flags=re.M)[1:]:
+        name = re.match(r"(?:use rule \w+ as|rule) (\w+)", rule)[1]
+        rules[name] = rule
+        # what another rule asks for is enough for some
+        asked = re.findall(r'(mem_mb|runtime)=\1\("(\w+)"\)', rule)
+        own = [("mem_mb", name), ("runtime", name)]
+        assert asked == own or (asked == [] and rule.startswith("use rule"))
+    assert len(rules) > 20
+    local = {name for name, rule in rules.items() if "    localrule: True\n" in rule}
+    known = {rule for rule in rules if callable(getattr(Costs, rule, None))}
+    # small tables and most figures cost little
+    assert set(rules) - known <= local | {"figure"}
+    assert known & local == {"plot_sky_map"}
+
+
+def test_small_jobs_have_a_default_cost() -> None:
+    assert costs().job("plot_triangle", {"estimator": "cnn"}) == DEFAULT
+    assert costs().job("plot_sky_map", {}).memory_mb > DEFAULT.memory_mb
 
 
 def test_sizes_are_those_of_the_modules_that_use_them() -> None:

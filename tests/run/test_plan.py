@@ -62,6 +62,12 @@ def test_totals_are_sums_over_all_jobs(tmp_path: Path) -> None:
     assert row.memory_mb == max(cost.memory_mb for cost in expected)
 
 
+def test_local_rules_are_left_out_in_a_remark(tmp_path: Path) -> None:
+    text = plan(written(tmp_path, CI))
+    assert "\ntrain_estimator " in text and "plot_" not in text
+    assert text.count("\nTables and figures, which take seconds each, ") == 1
+
+
 def test_trainings_take_gpus_only_where_there_are_some() -> None:
     costs = read(STAGE3)
     for gpu in (False, True):

@@ -86,6 +86,22 @@ def test_time_left_follows_what_finished_jobs_took(
     assert len(said) == 2
 
 
+def test_rules_that_are_not_listed_cost_the_same_for_all_wildcards(
+    tmp_path: Path, clock: list[float], said: list[str]
+) -> None:
+    listener = Listener(
+        path=tmp_path / "progress.json",
+        expected=lambda rule, _: {"plot": 5.0}.get(rule, 20.0),
+        all_jobs=lambda: iter([("simulate", {"shard": "0"})]),
+        say=said.append,
+    )
+    tell(listener, "run_info", stats={"simulate": 3, "plot": 2, "all": 1, "total": 6})
+    begin(listener, 0, "plot")
+    assert listener.run is not None
+    expected = {rule: pace.expected for rule, pace in listener.run.paces.items()}
+    assert expected == {"simulate": 60.0, "plot": 10.0}
+
+
 def test_a_rule_has_a_speed_of_its_own_once_it_is_known() -> None:
     paces = {
         "simulate": RuleProgress(4, 80.0, 4, 80.0, took=80.0),

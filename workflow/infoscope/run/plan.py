@@ -106,7 +106,7 @@ def plan(
 def table(
     costs: Costs, gpu: bool = False, levels: Mapping[str, float] | None = None
 ) -> list[Row]:
-    """Costs of all rules of a study, in the order of the work.
+    """Costs of the rules of a study that are not local, in the order of the work.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def table(
             Row(
                 rule=rule,
                 jobs=len(members),
-                files=sum(job.outputs + RECORDS for job in members),
+                files=sum(cost.files + RECORDS for cost in found),
                 seconds=level * sum(cost.seconds for cost in found),
                 longest=level * max(cost.seconds for cost in found),
                 memory_mb=max(cost.memory_mb for cost in found),
@@ -274,5 +274,6 @@ def _remarks(
         )
     if any(row.rule not in levels and not row.gpu for row in rows):
         lines.append("Other rates are those of one core of an AMD EPYC (docs/cost.md).")
+    lines.append("Tables and figures, which take seconds each, are not listed.")
     many = warning(costs.study)
     return [*lines, f"warning: {many}"] if many else lines

@@ -265,7 +265,8 @@ class Listener(logging.Handler):
     expected
         Seconds of a job, from its rule and its wildcards.
     all_jobs
-        Rule and wildcards of every job that the study may have.
+        Rule and wildcards of the jobs that the study may have; local rules may be left
+        out.
     say
         Called with each line.
     """
@@ -309,17 +310,16 @@ class Listener(logging.Handler):
             self._tell(SHORTEST_SILENCE)
 
     def _begin(self, now: float) -> Progress:
-        means: dict[str, list[float]] = {rule: [] for rule in self.stats}
+        known: dict[str, list[float]] = {}
         for rule, wildcards in self.all_jobs():
-            if rule in means:
-                means[rule].append(self.expected(rule, wildcards))
-        paces = {
-            rule: RuleProgress(
-                number, number * sum(means[rule]) / max(1, len(means[rule]))
-            )
-            for rule, number in self.stats.items()
-            if rule not in ("total", "all")
-        }
+            if rule in self.stats:
+                known.setdefault(rule, []).append(self.expected(rule, wildcards))
+        paces = {}
+        for rule, number in self.stats.items():
+            if rule not in ("total", "all"):
+                # jobs of rules that are not listed cost the same, whatever they are
+                costs = known.get(rule) or [self.expected(rule, {})]
+                paces[rule] = RuleProgress(number, number * sum(costs) / len(costs))
         threading.Thread(target=self._tick, daemon=True).start()
         return Progress(now, paces)
 
