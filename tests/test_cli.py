@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from infoscope.cli import main, stage_names
+from infoscope.cli import figure_names, files_of, function_of, main, stage_names
 from infoscope.cosmology.nuisance import Nuisance
 from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write_nuisance
 from infoscope.files.precision import Maps
@@ -49,10 +50,52 @@ def degraded(skies: Path, output: Path, read: bool = True, **changes) -> np.ndar
         return Maps.of(file, "tiles")[:] if read else np.empty(0)
 
 
-def test_every_rule_has_a_subcommand() -> None:
+def test_every_stage_and_figure_has_a_rule() -> None:
     text = "".join(path.read_text() for path in ROOT.glob("workflow/rules/*.smk"))
     for stage in stage_names():
         assert f"python -m infoscope {stage}" in text
+    for figure in figure_names():
+        assert f'figure="{figure}"' in text
+
+
+def test_arguments_are_those_of_the_function() -> None:
+    def run(
+        spec: dict, one: Path, many: Sequence[Path], output: Path, other: Path = Path()
+    ) -> None:
+        """Do nothing."""
+
+    assert files_of(run) == {"one": None, "many": "+", "other": "?"}
+    assert files_of(function_of("degrade-maps")) == {
+        "skies": None,
+        "operation_files": "*",
+    }
+    assert files_of(function_of("summarise-study"))["claims"] == "?"
+    figure = function_of("plot", "triangle")
+    assert files_of(figure) == {"chains": "+"}
+
+
+def test_only_the_stage_that_runs_is_imported() -> None:
+    script = """
+import sys
+from infoscope import cli
+for arguments in ([], ["--help"], ["tabulate-nz"]):
+    cli.parser(arguments)
+assert not {"jax", "matplotlib", "pandas"} & set(sys.modules), set(sys.modules)
+cli.parser(["plot", "sky_map"])
+assert "infoscope.figures.sky_map" in sys.modules
+assert not {"jax", "getdist", "infoscope.figures.widths"} & set(sys.modules)
+"""
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], env=os.environ | path, check=True)
+
+
+@pytest.mark.parametrize("arguments", [["plot", "nothing"], ["plot"], ["plotting"]])
+def test_unknown_commands_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*arguments, "--spec", "{}", "--output", "x.png"])
+    assert "widths" in capsys.readouterr().err or arguments != ["plot", "nothing"]
 
 
 def test_skies_hold_convergence_and_alignment(skies: Path) -> None:

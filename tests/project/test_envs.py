@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 from infoscope.cli import figure_names, stage_names
 from infoscope.skies.simulate import MODULES
-from infoscope.study import specs
+from infoscope.study import digests
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
@@ -80,7 +80,7 @@ def imported(module: str) -> set[str]:
     packages: set[str] = set()
     while waiting:
         name = waiting.pop().strip(".")
-        folder = specs.PACKAGE / name.replace(".", "/")
+        folder = digests.PACKAGE / name.replace(".", "/")
         files = [folder.with_suffix(".py"), folder / "__init__.py"]
         existing = [file for file in files if file.exists()]
         if name in seen or not existing:

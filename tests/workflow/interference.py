@@ -13,12 +13,15 @@ from pathlib import Path
 
 folder, arguments = Path(__file__).parent, sys.argv[1:]
 if arguments[:2] == ["-m", "infoscope"]:
-    plan = folder / f"{{arguments[2]}}.plan"
+    stage = arguments[2]
+    if stage == "plot":
+        stage += f"-{{arguments[3]}}"
+    plan = folder / f"{{stage}}.plan"
     if plan.exists():
         what, at = plan.read_text().split()
-        plan.rename(folder / f"{{arguments[2]}}.met")
+        plan.rename(folder / f"{{stage}}.met")
         launcher = str(folder / "launcher.py")
-        arguments = [launcher, what, at, *arguments[2:]]
+        arguments = [launcher, stage, what, at, *arguments[2:]]
 os.execv(sys.executable, [sys.executable, *arguments])
 """
 # The command line, up to where the n-th file of the job is complete but for its name.
@@ -27,14 +30,14 @@ import os, signal, sys, time
 from pathlib import Path
 from infoscope import cli
 
-_, what, at, *arguments = sys.argv
+_, stage, what, at, *arguments = sys.argv
 folder, rename, files = Path(__file__).parent, Path.replace, []
 
 def replace(self, target):
     if self.suffix == ".part":
         files.append(self)
         if len(files) == int(at):
-            (folder / f"{arguments[0]}.reached").write_text(str(os.getpid()))
+            (folder / f"{stage}.reached").write_text(str(os.getpid()))
             if what == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             while not (folder / "go").exists():

@@ -25,11 +25,12 @@ pytestmark = pytest.mark.slow
 
 # at which of its files a stage is killed: the last but one, where there are several
 STAGES = {
-    "tabulate-nz": 1, "tabulate-matter": 1, "simulate": 1, "degrade": 1, "collect": 1,
-    "train": 3, "infer": 1, "export-chain": 3, "widths": 2, "claims": 2, "fisher": 1,
-    "summarise": 5,
-    "validate": 2, "plot-widths": 2, "plot-triangle": 2, "plot-calibration": 2,
-    "plot-tiles": 2, "plot-history": 2, "plot-skies": 2, "plot-sky-map": 2,
+    "tabulate-nz": 1, "tabulate-matter": 1, "simulate-skies": 1, "degrade-maps": 1,
+    "collect-dataset": 1, "train-estimator": 3, "infer-posterior": 1,
+    "export-chain": 3, "measure-widths": 2, "measure-claims": 2, "forecast-fisher": 1,
+    "summarise-study": 5, "validate-skies": 2,
+    "plot-widths": 2, "plot-triangle": 2, "plot-calibration": 2,
+    "plot-tiles": 2, "plot-history": 2, "plot-skies": 2, "plot-sky_map": 2,
 }  # fmt: skip
 # makes times equal: nothing is newer than anything else
 ONE_TIME = "find results -type f -exec touch -t 202001010000 {} +"
@@ -186,7 +187,7 @@ def test_a_killed_job_is_reported_and_done_again(
     summaries = "training/reference/power_spectrum/seed_0/summaries.h5"
     before = results(study)
     targets = delete(study, summaries, "fisher.csv")
-    interference.plan("kill", "train", 3)
+    interference.plan("kill", "train-estimator", 3)
     text = study.snakemake("--cores", "2", *targets)
     assert study.returncode == 1
     assert "Error in rule train_estimator" in text
@@ -195,12 +196,12 @@ def test_a_killed_job_is_reported_and_done_again(
     assert finished_jobs(text) == {"forecast_fisher": 1}
     assert not (study.folder / targets[0]).exists()
 
-    interference.plan("kill", "infer", 1)
+    interference.plan("kill", "infer-posterior", 1)
     targets = delete(study, "posteriors/reference/power_spectrum.h5")
     text = study.snakemake("--cores", "2", "--retries", "1", *targets)
     assert study.returncode == 0, text
     assert "Trying to restart job" in text
-    assert set(interference.reached()) == {"train", "infer"}
+    assert set(interference.reached()) == {"train-estimator", "infer-posterior"}
     done = finished_jobs(text)
     assert done == {"train_estimator": 1, "infer_posterior": 1}
     assert results(study) == before and not leftovers(study)
@@ -293,11 +294,11 @@ def test_a_second_snakemake_is_refused(
     """With --nolock it does the same work, and harms nothing."""
     before = results(study)
     targets = delete(study, "fisher.csv")
-    interference.plan("wait", "fisher")
+    interference.plan("wait", "forecast-fisher")
     log = study.folder / "log"
     with log.open("w") as output:
         first = study.start("--cores", "1", *targets, stdout=output)
-        process = interference.wait_for("fisher")
+        process = interference.wait_for("forecast-fisher")
         text = study.snakemake("--cores", "1", *targets)
         assert study.returncode == 1
         assert "no other Snakemake process is trying to create the same files" in text
@@ -340,10 +341,10 @@ def test_config_that_is_edited_while_running(
     targets = delete(study, shard, "posteriors/shuffle_pixels/power_spectrum.h5")
     edited = shuffled_otherwise(study)
     again = study.would_run(edited)
-    interference.plan("wait", "degrade")
+    interference.plan("wait", "degrade-maps")
     with (study.folder / "log").open("w") as output:
         first = study.start("--cores", "1", *targets, stdout=output)
-        interference.wait_for("degrade")
+        interference.wait_for("degrade-maps")
         # a dry run beside it is allowed, and writes the new config to the file
         study.would_run(edited)
         interference.go()

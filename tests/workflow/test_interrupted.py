@@ -36,7 +36,7 @@ def command(finished: Checkout, output: Path) -> list[str]:
     spec["training"] = {"evaluate_every": 5, "patience": STEPS}
     dataset = finished.folder / "results/ci/datasets/reference.h5"
     return [
-        sys.executable, "-c", LAUNCHER, "train", "--spec", json.dumps(spec),
+        sys.executable, "-c", LAUNCHER, "train-estimator", "--spec", json.dumps(spec),
         "--dataset", str(dataset), "--output", str(output),
     ]  # fmt: skip
 

@@ -93,7 +93,7 @@ def cancel_a_training(notes: Path, cancelled: list[str]) -> None:
     for _ in range(3000):
         for path in notes.glob("*.json"):
             note = json.loads(path.read_text())
-            if note["argv"][0] == "train":
+            if note["argv"][0] == "train-estimator":
                 subprocess.run(["scancel", note["SLURM_JOB_ID"]], check=True)
                 cancelled.append(note["SLURM_JOB_ID"])
                 return
@@ -157,19 +157,22 @@ def test_tables_are_those_of_a_local_run(study: Finished, finished: Checkout) ->
 
 def test_every_job_is_where_the_profile_wants_it(study: Finished) -> None:
     for job in study.jobs:
-        if job.stage == "train":
+        if job.stage == "train-estimator":
             assert job.slurm["Partition"] == "gpu" and job.device in ("0", "1")
         elif job.slurm is not None:
             assert job.slurm["Partition"] == "cpu" and not job.device
     remote = {job.stage for job in study.jobs if job.slurm is not None}
-    assert {"simulate", "degrade", "collect", "train", "infer", "fisher"} <= remote
+    assert remote >= {
+        "simulate-skies", "degrade-maps", "collect-dataset", "train-estimator",
+        "infer-posterior", "forecast-fisher",
+    }  # fmt: skip
     here = {job.stage for job in study.jobs if job.slurm is None}
-    assert {"tabulate-nz", "export-chain", "widths", "plot-widths"} <= here
+    assert {"tabulate-nz", "export-chain", "measure-widths", "plot"} <= here
     assert not here & remote
 
 
 def test_trainings_never_share_a_gpu(study: Finished) -> None:
-    trainings = [job for job in study.jobs if job.stage == "train"]
+    trainings = [job for job in study.jobs if job.stage == "train-estimator"]
     pairs = [(a, b) for a, b in combinations(trainings, 2) if a.meets(b)]
     assert pairs, "no two trainings ran at the same time"
     assert all(a.device != b.device for a, b in pairs)
@@ -177,8 +180,12 @@ def test_trainings_never_share_a_gpu(study: Finished) -> None:
 
 def test_short_jobs_are_submitted_as_arrays(study: Finished) -> None:
     tasks = Counter((job.stage, job.array) for job in study.jobs if job.array)
-    assert {stage for stage, _ in tasks} <= {"degrade", "collect", "infer"}
-    assert max(n for (stage, _), n in tasks.items() if stage == "degrade") > 1
+    assert {stage for stage, _ in tasks} <= {
+        "degrade-maps",
+        "collect-dataset",
+        "infer-posterior",
+    }
+    assert max(n for (stage, _), n in tasks.items() if stage == "degrade-maps") > 1
 
 
 def test_cancelled_job_is_submitted_again(study: Finished) -> None:

@@ -267,7 +267,8 @@ def test_cache_of_compiled_programs_is_no_pickle(
     output = tmp_path / "seed_0" / "summaries.h5"
     done = subprocess.run(
         [
-            sys.executable, "-m", "infoscope", "train", "--spec", json.dumps(spec),
+            sys.executable, "-m", "infoscope", "train-estimator",
+            "--spec", json.dumps(spec),
             "--dataset", str(results / "datasets/reference.h5"),
             "--output", str(output),
         ],

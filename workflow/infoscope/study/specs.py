@@ -532,8 +532,8 @@ def _code_with(stage: str, models: Iterable[type[Model]]) -> str:
 
 def simulate_code(study: Study) -> str:
     """Digest of the code of skies: the simulator, stored effects, and the table."""
-    simulated = _code_with("simulate_skies", [type(study.simulator), *stored_effects()])
-    return simulated + code("tabulate_matter")
+    models = [type(study.simulator), *stored_effects()]
+    return _code_with("simulate_skies", models) + code("tabulate_matter")
 
 
 def degrade_code(study: Study, degradation: str) -> str:
