@@ -13,7 +13,7 @@ from infoscope.cli import main
 from infoscope.errors import InfoscopeError
 from infoscope.run.costs import Costs
 from infoscope.run.jobs import jobs
-from infoscope.run.plan import measured_levels, plan, read, table
+from infoscope.run.plan import measured_factors, plan, read, table
 
 ROOT = Path(__file__).parents[2]
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
@@ -65,7 +65,7 @@ def test_totals_are_sums_over_all_jobs(tmp_path: Path) -> None:
 def test_local_rules_are_left_out_in_a_remark(tmp_path: Path) -> None:
     text = plan(written(tmp_path, CI))
     assert "\ntrain_estimator " in text and "plot_" not in text
-    assert text.count("\nTables and figures, which take seconds each, ") == 1
+    assert text.count("\nTables and figures are not listed") == 1
 
 
 def test_trainings_take_gpus_only_where_there_are_some() -> None:
@@ -84,21 +84,21 @@ def test_more_cores_take_less_time_down_to_the_longest_job() -> None:
 def test_measured_rates_are_those_of_the_other_study(tmp_path: Path) -> None:
     costs = read(STAGE3)
     benchmarked(costs, tmp_path, 2.5)
-    levels = measured_levels(costs, tmp_path)
-    assert levels["train_estimator"] == pytest.approx(2.5, rel=1e-3)
+    factors = measured_factors(costs, tmp_path)
+    assert factors["train_estimator"] == pytest.approx(2.5, rel=1e-3)
     # of a second or two nothing is learned
-    assert "tabulate_nz" not in levels and "export_chain" not in levels
-    before, after = table(costs), table(costs, levels=levels)
+    assert "tabulate_nz" not in factors and "export_chain" not in factors
+    before, after = table(costs), table(costs, factors=factors)
     for one, other in zip(before, after, strict=True):
-        factor = 2.5 if one.rule in levels else 1
+        factor = 2.5 if one.rule in factors else 1
         assert other.seconds == pytest.approx(factor * one.seconds, rel=1e-3)
         assert (other.size, other.memory_mb) == (one.size, one.memory_mb)
 
 
 def test_a_study_that_has_not_run_is_no_measurement(tmp_path: Path) -> None:
     costs = read(written(tmp_path, CI))
-    with pytest.raises(InfoscopeError, match="benchmarks: no jobs of a rule take 10 s"):
-        measured_levels(costs, tmp_path)
+    with pytest.raises(InfoscopeError, match="every rule take less than 10 s"):
+        measured_factors(costs, tmp_path)
 
 
 def test_measured_study_is_found_in_results(
@@ -113,7 +113,7 @@ def test_measured_study_is_found_in_results(
     path = written(tmp_path, config)
     benchmarked(read(path), Path("results/small"), 3)
     text = plan(path, measured=path)
-    assert "Measured times over those expected: " in text
+    assert "Measured time / expected time: " in text
     assert "train_estimator 3.00" in text
 
 
@@ -121,8 +121,8 @@ def test_assumptions_are_called_so(tmp_path: Path) -> None:
     assert "ASSUMED, not measured: train_estimator on a GPU" in plan(STAGE3, 1, 1)
     assert "ASSUMED" not in plan(STAGE3, 1)
     costs = read(STAGE3)
-    levels = {"train_estimator": 2.0}
-    rows = table(costs, gpu=True, levels=levels)
+    factors = {"train_estimator": 2.0}
+    rows = table(costs, gpu=True, factors=factors)
     assert [row.rule for row in rows if row.gpu] == ["train_estimator"]
 
 

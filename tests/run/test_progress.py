@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def said() -> list[str]:
-    """Lines that a listener has said."""
+    """Lines that a listener has written."""
     return []
 
 
@@ -42,7 +42,7 @@ def listener(tmp_path: Path, clock: list[float], said: list[str]) -> Listener:
         path=tmp_path / "progress.json",
         expected=lambda rule, _: EXPECTED[rule],
         all_jobs=lambda: iter(every),
-        say=said.append,
+        write_line=said.append,
     )
 
 
@@ -93,12 +93,12 @@ def test_rules_that_are_not_listed_cost_the_same_for_all_wildcards(
         path=tmp_path / "progress.json",
         expected=lambda rule, _: {"plot": 5.0}.get(rule, 20.0),
         all_jobs=lambda: iter([("simulate", {"shard": "0"})]),
-        say=said.append,
+        write_line=said.append,
     )
     tell(listener, "run_info", stats={"simulate": 3, "plot": 2, "all": 1, "total": 6})
     begin(listener, 0, "plot")
     assert listener.run is not None
-    expected = {rule: pace.expected for rule, pace in listener.run.paces.items()}
+    expected = {rule: pace.expected for rule, pace in listener.run.rules.items()}
     assert expected == {"simulate": 60.0, "plot": 10.0}
 
 
@@ -171,7 +171,7 @@ def record_of(process: int, host: str, written: float, tmp_path: Path) -> Record
 def test_status_of_a_run_that_lives(tmp_path: Path) -> None:
     record = record_of(os.getpid(), socket.gethostname(), 1e6, tmp_path)
     text = "\n".join(status.lines("toy", record, 1e6))
-    assert "study toy runs since 1970-01-12" in text
+    assert "study toy has been running since 1970-01-12" in text
     assert f"process {os.getpid()}" in text
     assert "train 0 for 60 s: step 5/10  ETA 3 s" in text
     assert "failed: train 1" in text
@@ -184,7 +184,7 @@ def test_status_of_a_run_that_was_killed(tmp_path: Path) -> None:
     # no process has this number
     record = record_of(2**22 + 1, socket.gethostname(), 1e6, tmp_path)
     text = "\n".join(status.lines("toy", record, 1e6))
-    assert "stopped at" in text and "the same command goes on" in text
+    assert "stopped at" in text and "the same command resumes it" in text
     assert "progress:" not in text
 
 

@@ -173,9 +173,9 @@ def test_a_failed_training_leaves_no_checkpoint(
 @pytest.mark.parametrize(
     ("variable", "reason"),
     [
-        ("INFOSCOPE_GPUS", "the rule asks for"),
+        ("INFOSCOPE_GPUS", "the rule requests"),
         # asked for by `gres`, which the rule does not know
-        ("SLURM_GPUS_ON_NODE", "SLURM granted"),
+        ("SLURM_GPUS_ON_NODE", "SLURM allocated"),
     ],
 )
 def test_a_gpu_that_is_not_there_is_one_line_with_a_remedy(

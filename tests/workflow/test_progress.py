@@ -17,9 +17,9 @@ def test_status_of_a_finished_study(finished: Checkout) -> None:
     before = path.stat().st_mtime_ns
     run = Record.read(path).progress
     assert run.over and not run.running and not run.failed
-    (rule, pace), *others = run.paces.items()
+    (rule, jobs), *others = run.rules.items()
     assert rule == "plot_sky_map" and not others
-    assert pace.took > 0 and pace.expected > 0
+    assert jobs.took > 0 and jobs.expected > 0
     text = subprocess.run(
         [sys.executable, "-m", "infoscope", "status", "study.yaml"],
         cwd=finished.folder,

@@ -219,7 +219,7 @@ def test_missing_gpu_is_reported_with_the_log_of_the_job(study: Finished) -> Non
     )
     assert checkout.returncode != 0
     assert "Error in rule train_estimator" in text
-    assert "SLURM granted 1 GPU but JAX sees 0: install JAX's CUDA build" in text
+    assert "SLURM allocated 1 GPU but JAX sees 0: install JAX's CUDA build" in text
     (log,) = re.findall(r"(/\S.*/rule_train_estimator/.*?/\d+\.log)", text)[:1]
     assert "train_estimator" in Path(log).read_text()
     assert not (checkout.folder / target).exists()

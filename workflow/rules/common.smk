@@ -74,7 +74,7 @@ if workflow.is_main_process:
         path=progress.file_of(STUDY.study),
         expected=lambda rule, wildcards: COSTS.job(rule, wildcards).seconds,
         all_jobs=lambda: ((job.rule, job.wildcards) for job in jobs(STUDY)),
-        say=logger.info,
+        write_line=logger.info,
     )
     logger.addHandler(listener)
 

@@ -1,4 +1,4 @@
-"""Snakemake's benchmark files, {rule}.tsv or {rule}/{wildcards}.tsv: what jobs took."""
+"""Benchmark files of Snakemake, {rule}.tsv or {rule}/{wildcards}.tsv."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a job took; of one that was resumed, its last run.
+    """Time and memory of a job; for a resumed job, those of the last run.
 
     Attributes
     ----------
     seconds
-        Of the clock.
+        Wall-clock time.
     memory_mb
-        Largest resident memory; nan of a job that was over before it was looked at.
+        Largest resident memory; nan if the job ended before Snakemake measured it.
     """
 
     seconds: float

@@ -1,7 +1,7 @@
-"""The config that a run began with, for its jobs on other machines.
+"""The config that a run started with, for its jobs on other machines.
 
-They read the Snakefile again, and would take a config that was edited meanwhile for the
-one that Snakemake has planned with, and records.
+These jobs read the Snakefile again. If the config was edited in the meantime, they
+would otherwise run with another config than the one that Snakemake has planned with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FOLDER = Path(".snakemake/infoscope")
 
 
 def save(config: dict[str, Any]) -> Path:
-    """Write a config to a file that has the name of its content."""
+    """Write a config to a file that is named after its content."""
     content = json.dumps(config, sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     path = FOLDER / f"{digest}.json"
@@ -28,6 +28,6 @@ def save(config: dict[str, Any]) -> Path:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read what `save` wrote."""
+    """Read a config that `save` has written."""
     config: dict[str, Any] = json.loads(path.read_text())
     return config

@@ -1,9 +1,9 @@
-"""What one job costs: seconds, memory and bytes, as functions of the study.
+"""Costs of jobs: seconds, memory and bytes, as functions of the study.
 
-The forms are those of the work: transforms of maps, passes over their pixels, steps of
+Costs scale with the work: transforms of maps, passes over their pixels, steps of
 particles and of a network, posteriors on a grid. The rates were measured on one core of
-an AMD EPYC, see `benchmarks/costs.py`, which compares costs with what jobs took.
-Nothing was measured on a GPU: its seconds follow from assumptions, see `GPU_FLOPS`.
+an AMD EPYC; `benchmarks/costs.py` compares costs with measured times. Nothing was
+measured on a GPU: its seconds follow from assumptions, see `GPU_FLOPS`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from infoscope.survey.survey import RedshiftDistribution, Survey
 
 FLOAT = 4  # bytes of a number in memory
 MB = 1e6
-# Those of `batches` and `training`, which import too much to be imported here.
+# Copied from `batches` and `training`, which import too much to be imported here.
 POOL_BYTES, START_BATCH = 2**29, 512
 SUMMARISED = ("validation", "test", "fiducial")
 
-# What is asked for beyond what is expected: processors and file systems differ, and
-# posteriors that have to be corrected take several times as long.
+# Requested / expected resources: processors and file systems differ, and posteriors
+# that have to be corrected take several times as long.
 TIME_FACTOR, MEMORY_FACTOR = 3.0, 1.3
 SHORTEST_MINUTES = 10
-# On a cluster, up to three processes of Snakemake are in a job beside its own.
+# On a cluster, a job contains up to three processes of Snakemake beside its own.
 SNAKEMAKE_MB = 400
 
-# ASSUMED, not measured: operations a second that a training sustains on a GPU (half of
-# what an A100 can do in single precision), bytes of inputs a second that reach it, and
-# seconds until everything is compiled for it.
+# ASSUMED, not measured: operations per second that training sustains on a GPU (half of
+# the single-precision peak of an A100), bytes of inputs per second that reach the GPU,
+# and seconds for compilation.
 GPU_FLOPS, GPU_BYTES, GPU_START = 1e13, 1e9, 60.0
 ON_GPU = ("train_estimator", "train_reduced")
 
@@ -54,14 +54,14 @@ NODES, PART_NS = 32, 120.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job needs.
+    """Resources that a job needs.
 
     Attributes
     ----------
     seconds
-        Of one core, or of one GPU.
+        Seconds on one core, or on one GPU.
     memory_mb
-        Largest memory, in 10⁶ bytes.
+        Peak memory in 10⁶ bytes.
     size
         Bytes of its output files.
     files
@@ -75,16 +75,16 @@ class Cost:
 
     @property
     def requested_minutes(self) -> int:
-        """Time that is asked for at the first attempt."""
+        """Time to request for the first attempt."""
         return max(SHORTEST_MINUTES, ceil(TIME_FACTOR * self.seconds / 60))
 
     @property
     def requested_mb(self) -> int:
-        """Memory that is asked for at the first attempt."""
+        """Memory to request for the first attempt."""
         return SNAKEMAKE_MB + 100 * ceil(MEMORY_FACTOR * self.memory_mb / 100)
 
 
-# A job that reads and writes small files, most of it the time to import libraries.
+# A job with small files, which spends most of its time on importing libraries.
 DEFAULT = Cost(5, 300)
 
 
@@ -115,11 +115,11 @@ class Costs:
     study
         The study.
     survey
-        Its survey, with the bins of the skies.
+        Its survey, with the redshift bins of the skies.
     n_shells
-        Shells of a simulated sky.
+        Number of shells of a simulated sky.
     n_tile
-        Tiles of a sky that are used.
+        Number of tiles per sky that are used.
     """
 
     study: Study
@@ -131,7 +131,7 @@ class Costs:
     def of(
         cls, study: Study, nz: RedshiftDistribution, tiles: list[int] | None = None
     ) -> Costs:
-        """Collect what costs depend on; `tiles` are those that a mask selects."""
+        """Create the costs of a study; `tiles` are those that a mask selects."""
         n_shells = round(depth_mpc(study, nz) / study.simulator.shell_width)
         n_tile = 12 * study.survey.tile_nside**2 if tiles is None else len(tiles)
         return cls(study, survey_of(study, nz), max(2, n_shells), n_tile)
@@ -142,7 +142,7 @@ class Costs:
         return DEFAULT if method is None else method(**wildcards)
 
     def on_gpu(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
-        """Cost of a training whose steps a GPU makes."""
+        """Cost of a training run on a GPU."""
         asked = {name: value for name, value in wildcards.items() if name != "seed"}
         work = self._training(**asked)
         steps = max(work.flop / GPU_FLOPS, work.input_bytes / GPU_BYTES)
@@ -151,21 +151,21 @@ class Costs:
 
     @property
     def _pixels(self) -> int:
-        """Pixels of a map."""
+        """Number of pixels of a map."""
         return 12 * self.survey.nside**2
 
     @property
     def _values(self) -> int:
-        """Pixels of all bins."""
+        """Number of pixels of the maps of all bins."""
         return self.survey.n_bins * self._pixels
 
     @property
     def _sky_mb(self) -> float:
-        """Maps of all bins in double precision: what jobs on skies hold many times."""
+        """Memory of the maps of all bins in double precision."""
         return 8 * self._values / MB
 
     def _skies_each(self, split: str) -> int:
-        """Skies of a cosmology; those of the fiducial count as cosmologies."""
+        """Skies per cosmology; each fiducial sky counts as a cosmology."""
         return 1 if split == "fiducial" else int(getattr(self.study.grid, split).skies)
 
     def _skies(self, split: str) -> int:
@@ -182,7 +182,7 @@ class Costs:
         return Cost(9, 200, 1e6)
 
     def forecast_fisher(self) -> Cost:
-        """Run CAMB about the fiducial."""
+        """Run CAMB around the fiducial cosmology."""
         return Cost(6 + 0.01 * self.survey.nside, 200)
 
     # skies
@@ -266,7 +266,7 @@ class Costs:
     def longest_degrading(self) -> Cost:
         """Cost of the longest job of `degrade_maps`.
 
-        They are submitted as arrays, whose tasks have the time of one of them.
+        These jobs are submitted as arrays, whose tasks share one time limit.
         """
         of_all = (
             self.degrade_maps(degradation, split, shard)
@@ -276,7 +276,7 @@ class Costs:
         return max(of_all, key=lambda cost: cost.seconds)
 
     def collect_dataset(self, degradation: str) -> Cost:
-        """Refer to shards."""
+        """Create virtual data sets over the shards."""
         return Cost(0.5 + 0.003 * len(specs.all_shards(self.study)), 120, files=2)
 
     # estimators
@@ -284,7 +284,7 @@ class Costs:
     def train_estimator(
         self, degradation: str, estimator: str, seed: str, budget: str = ""
     ) -> Cost:
-        """Make steps, look at the validation skies, summarise what was held out."""
+        """Run gradient steps, evaluate validation skies, summarise held-out skies."""
         config = self.study.estimators[estimator]
         work = self._training(degradation, estimator, budget)
         seconds = 6 + 4e-4 * work.steps + work.spectra_seconds
@@ -342,7 +342,7 @@ class Costs:
     def infer_posterior(
         self, degradation: str, estimator: str, budget: str = ""
     ) -> Cost:
-        """Evaluate posteriors of mocks and of test tiles, and bootstraps."""
+        """Evaluate posteriors of mocks and test tiles, and bootstraps."""
         posterior, seeds = self.study.posterior, self.study.training.seeds
         inferences = seeds + (seeds > 1)
         fine, coarse = posterior.grid_size**2, min(48, posterior.grid_size) ** 2
@@ -360,14 +360,13 @@ class Costs:
     # attribution
 
     def attribute_estimates(self, estimator: str) -> Cost:
-        """Compute gradients of tiles at points along paths, for each training."""
+        """Compute gradients of tiles along paths, for each training run."""
         config = self.study.estimators[estimator]
         side = self.survey.nside // self.survey.tile_nside
         tile, n_bins = self._tile_bytes("reference"), self._degraded["reference"][1]
         seeds = self.study.training.seeds
         tiles = min(self.study.attribution.tiles, self._tiles("test"))
-        # beside a step of a training, gradients of inputs are as much as those of
-        # weights
+        # gradients with respect to inputs cost as much as those of a training step
         flop = config.flop_of_step(side, n_bins) / config.batch_size
         of_tile = NODES * (flop / config.flop_per_second + 1e-9 * INPUT_NS * tile)
         seconds = 10 + seeds * (4 + tiles * (of_tile + 1e-9 * PART_NS * tile))

@@ -1,4 +1,4 @@
-"""The GPUs that a rule asks for are there."""
+"""Check that the GPUs that a rule requests are available."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from infoscope.errors import InfoscopeError
 
 def visible_gpus() -> int:
     """Count the GPUs that JAX can use."""
-    # a second to import, which rules without a GPU may do without
+    # the import takes a second, which rules without a GPU save
     import jax
 
     return sum(device.platform == "gpu" for device in jax.devices())
 
 
 def check_gpus() -> None:
-    """Refuse to compute on the CPU what was meant for a GPU.
+    """Raise an error if a job would run on the CPU although it requested a GPU.
 
-    `INFOSCOPE_GPUS` is the resource `gpu` of the rule. A request by `gres` is known to
-    SLURM only, which counts in `SLURM_GPUS_ON_NODE` what it granted.
+    `INFOSCOPE_GPUS` is the resource `gpu` of the rule. Only SLURM knows a request by
+    `gres`; it stores the number of allocated GPUs in `SLURM_GPUS_ON_NODE`.
 
     Raises
     ------
@@ -33,9 +33,9 @@ def check_gpus() -> None:
         return
     found = visible_gpus()
     if found < wanted:
-        reason = "SLURM granted" if granted > asked else "the rule asks for"
+        reason = "SLURM allocated" if granted > asked else "the rule requests"
         raise InfoscopeError(
             f"{reason} {wanted} GPU but JAX sees {found}: install JAX's CUDA "
             'build (pip install "jax[cuda12]") or set the resource `gpu` of the rule '
-            "to 0, and ask for no `gres`"
+            "to 0 and request no `gres`"
         )

@@ -1,4 +1,4 @@
-"""What a study costs, before anyone submits it: `python -m infoscope plan`."""
+"""Estimate what a study costs before it is submitted: `python -m infoscope plan`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infoscope.run.costs import GPU_BYTES, GPU_FLOPS, GPU_START, ON_GPU, Cost, C
 from infoscope.run.jobs import RECORDS, Job, jobs, warning
 from infoscope.study.checks import checked_study, refuse_templates
 
-# Of jobs that are over sooner, the time to start Python is most.
+# Shorter jobs spend most of their time on starting Python.
 SHORTEST_MEASURED = 10.0
 HEADINGS = ("rule", "jobs", "files", "core h", "GPU h", "GB", "MB a job", "min a job")
 
@@ -29,17 +29,17 @@ class Row:
     rule
         Its name.
     jobs, files
-        Numbers of jobs and of the files that they leave, logs and benchmarks included.
+        Numbers of jobs and of their files, including logs and benchmarks.
     seconds
-        Of cores, or of GPUs, of all jobs.
+        Core seconds, or GPU seconds, of all jobs.
     longest
         Seconds of the longest job.
     memory_mb
-        Of the largest job.
+        Memory of the largest job.
     size
         Bytes of the files.
     gpu
-        Whether its jobs take a GPU, and seconds are those of GPUs.
+        Whether the jobs use a GPU and `seconds` are GPU seconds.
     """
 
     rule: str
@@ -52,17 +52,17 @@ class Row:
     gpu: bool
 
     def elapsed(self, cores: int, gpus: int) -> float:
-        """Seconds of the clock on so many cores and GPUs."""
+        """Wall-clock seconds on this number of cores and GPUs."""
         return max(self.longest, self.seconds / (gpus if self.gpu else cores))
 
 
 def read(path: Path) -> Costs:
-    """Read a study as the workflow does.
+    """Read and check a study as the workflow does.
 
     Raises
     ------
     InfoscopeError
-        The line with which Snakemake would refuse it.
+        The error with which Snakemake would stop.
     """
     try:
         config = yaml.safe_load(path.read_text())
@@ -78,56 +78,60 @@ def read(path: Path) -> Costs:
 def plan(
     path: Path, cores: int = 1, gpus: int = 0, measured: Path | None = None
 ) -> str:
-    """Say what a study costs.
+    """Estimate what a study costs.
 
     Parameters
     ----------
     path
         Its config.
     cores, gpus
-        How many there are; without GPUs, trainings run on cores.
+        Available cores and GPUs. Without GPUs, training runs use cores.
     measured
-        Config of a study that has run here, and in the same way: the benchmarks in its
-        results decide how fast jobs are, and only their scaling is computed.
+        Config of a study that has run here, and in the same way. The benchmarks in its
+        results set the speed of jobs, and only their scaling is computed.
+
+    Returns
+    -------
+        A table with a line per rule, and remarks.
 
     Raises
     ------
     InfoscopeError
-        If a config is wrong, or the study has not run.
+        If a config is invalid, or the measured study has not run.
     """
-    costs, levels = read(path), {}
+    costs, factors = read(path), {}
     if measured is not None:
         other = read(measured)
-        levels = measured_levels(other, Path("results", other.study.study), gpus > 0)
-    rows = table(costs, gpus > 0, levels)
-    return "\n".join([*_lines(rows), "", *_remarks(costs, rows, cores, gpus, levels)])
+        factors = measured_factors(other, Path("results", other.study.study), gpus > 0)
+    rows = table(costs, gpus > 0, factors)
+    return "\n".join([*_lines(rows), "", *_remarks(costs, rows, cores, gpus, factors)])
 
 
 def table(
-    costs: Costs, gpu: bool = False, levels: Mapping[str, float] | None = None
+    costs: Costs, gpu: bool = False, factors: Mapping[str, float] | None = None
 ) -> list[Row]:
     """Costs of the rules of a study that are not local, in the order of the work.
 
     Parameters
     ----------
     costs
-        Of its jobs.
+        Costs of its jobs.
     gpu
-        Whether trainings have a GPU.
-    levels
-        By rule, what its seconds are multiplied with, see `measured_levels`.
+        Whether training runs have a GPU.
+    factors
+        By rule, the factor that multiplies its seconds, see `measured_factors`.
     """
     rows = []
     for rule, members in _by_rule(costs).items():
         found = [_cost(costs, job, gpu) for job in members]
-        level = (levels or {}).get(rule, 1.0)
+        factor = (factors or {}).get(rule, 1.0)
         rows.append(
             Row(
                 rule=rule,
                 jobs=len(members),
                 files=sum(cost.files + RECORDS for cost in found),
-                seconds=level * sum(cost.seconds for cost in found),
-                longest=level * max(cost.seconds for cost in found),
+                seconds=factor * sum(cost.seconds for cost in found),
+                longest=factor * max(cost.seconds for cost in found),
                 memory_mb=max(cost.memory_mb for cost in found),
                 size=sum(cost.size for cost in found),
                 gpu=gpu and rule in ON_GPU,
@@ -136,24 +140,26 @@ def table(
     return rows
 
 
-def measured_levels(costs: Costs, results: Path, gpu: bool = False) -> dict[str, float]:
-    """By rule, how many times as long as expected the jobs of a study took.
+def measured_factors(
+    costs: Costs, results: Path, gpu: bool = False
+) -> dict[str, float]:
+    """Measured time of the jobs of a study divided by the expected time, by rule.
 
     Parameters
     ----------
     costs
-        Of its jobs.
+        Costs of its jobs.
     results
-        Its results.
+        Folder of its results.
     gpu
-        Whether its trainings had a GPU.
+        Whether its training runs had a GPU.
 
     Raises
     ------
     InfoscopeError
-        If there are no benchmarks, or all jobs were too short to tell.
+        If there are no benchmarks, or all jobs were too short to measure.
     """
-    levels = {}
+    factors = {}
     for rule, members in _by_rule(costs).items():
         took, expected = [], []
         for job in members:
@@ -162,13 +168,13 @@ def measured_levels(costs: Costs, results: Path, gpu: bool = False) -> dict[str,
                 took.append(read_benchmark(path).seconds)
                 expected.append(_cost(costs, job, gpu).seconds)
         if took and sum(took) / len(took) >= SHORTEST_MEASURED:
-            levels[rule] = sum(took) / sum(expected)
-    if not levels:
+            factors[rule] = sum(took) / sum(expected)
+    if not factors:
         raise InfoscopeError(
-            f"{results}/benchmarks: no jobs of a rule take {SHORTEST_MEASURED:g} s or "
-            "more, of which the speed could be told; run a larger study"
+            f"{results}/benchmarks: the jobs of every rule take less than "
+            f"{SHORTEST_MEASURED:g} s, too short to measure; run a larger study"
         )
-    return levels
+    return factors
 
 
 def _by_rule(costs: Costs) -> dict[str, list[Job]]:
@@ -184,7 +190,7 @@ def _cost(costs: Costs, job: Job, gpu: bool) -> Cost:
 
 
 def _lines(rows: Sequence[Row]) -> list[str]:
-    """Table with a line for each rule, and one for all."""
+    """Table with a line per rule, and their sum."""
     total = Row(
         rule="total",
         jobs=sum(row.jobs for row in rows),
@@ -208,7 +214,7 @@ def _lines(rows: Sequence[Row]) -> list[str]:
 
 
 def aligned(cells: Sequence[tuple[str, ...]]) -> list[str]:
-    """Lines of a table whose first line are headings and whose last one is a sum."""
+    """Align the columns of a table with headings first and totals last."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(
@@ -239,7 +245,7 @@ def _volume(size: float) -> str:
 
 
 def _deleted(costs: Costs) -> list[str]:
-    """Rules whose files are deleted when no job needs them any more."""
+    """Rules whose files are deleted once no job needs them."""
     storage = costs.study.storage
     kept = {"simulate_skies": storage.keep_skies, "degrade_maps": storage.keep_datasets}
     return [rule for rule, keep in kept.items() if not keep]
@@ -250,30 +256,32 @@ def _remarks(
     rows: Sequence[Row],
     cores: int,
     gpus: int,
-    levels: Mapping[str, float],
+    factors: Mapping[str, float],
 ) -> list[str]:
-    """Lines below the table: how long it takes, and where numbers are from."""
+    """Lines below the table: disk space, time, and the origin of the numbers."""
     hours = sum(row.elapsed(cores, gpus) for row in rows) / 3600
     size = sum(row.size for row in rows)
     deleted = sum(row.size for row in rows if row.rule in _deleted(costs))
     left = f" at most, {_volume(size - deleted)} in the end" if deleted else ""
     where = f"cores: {cores:,}" + (f", GPUs: {gpus:,}" if gpus else "")
     lines = [
-        f"{_volume(size)} on disk{left}. About {hours:,.1f} h ({where}) if nothing "
-        "waits, one rule after another."
+        f"{_volume(size)} on disk{left}. About {hours:,.1f} h ({where}) if rules run "
+        "one after another and no job waits in a queue."
     ]
-    if levels:
-        factors = ", ".join(f"{rule} {level:.2f}" for rule, level in levels.items())
-        lines.append(f"Measured times over those expected: {factors}.")
-    assumed = [row.rule for row in rows if row.gpu and row.rule not in levels]
+    if factors:
+        each = ", ".join(f"{rule} {factor:.2f}" for rule, factor in factors.items())
+        lines.append(f"Measured time / expected time: {each}.")
+    assumed = [row.rule for row in rows if row.gpu and row.rule not in factors]
     if assumed:
         lines.append(
             f"ASSUMED, not measured: {' and '.join(assumed)} on a GPU that sustains "
-            f"{GPU_FLOPS / 1e12:g} TFLOP/s, gets {GPU_BYTES / 1e9:g} GB/s of tiles and "
-            f"starts in {GPU_START:g} s; --measured replaces this."
+            f"{GPU_FLOPS / 1e12:g} TFLOP/s, reads {GPU_BYTES / 1e9:g} GB/s of tiles "
+            f"and starts in {GPU_START:g} s; --measured replaces these values."
         )
-    if any(row.rule not in levels and not row.gpu for row in rows):
-        lines.append("Other rates are those of one core of an AMD EPYC (docs/cost.md).")
-    lines.append("Tables and figures, which take seconds each, are not listed.")
+    if any(row.rule not in factors and not row.gpu for row in rows):
+        lines.append(
+            "Other rates were measured on one core of an AMD EPYC (docs/cost.md)."
+        )
+    lines.append("Tables and figures are not listed: they take seconds each.")
     many = warning(costs.study)
     return [*lines, f"warning: {many}"] if many else lines

@@ -1,6 +1,6 @@
-"""How far a run is, and how long it will take: a listener of Snakemake's log.
+"""Progress of a run and the time that is left, from the events that Snakemake logs.
 
-It adds a line to the log now and then, and keeps a file that
+Progress is printed every few minutes, and written to a file that
 `python -m infoscope status` reads.
 """
 
@@ -23,34 +23,33 @@ from infoscope.eta import duration
 from infoscope.files.atomic import atomic_path
 from infoscope.run.config_snapshot import FOLDER
 
-# A line follows a job that ends, but not more often than this; a run in which no job
-# ends says that it lives.
-SHORTEST_SILENCE, LONGEST_SILENCE = 60.0, 300.0
-# The file is not written more often: a run may end hundreds of jobs a second.
-FILE_EVERY = 1.0
-# Seconds of finished jobs of a rule from which its speed is told.
-TELLING = 10.0
+# Seconds between lines: at least, if jobs end, and at most, if no job ends.
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 60.0, 300.0
+# Seconds between writes of the file: hundreds of jobs may end in a second.
+FILE_INTERVAL = 1.0
+# Expected seconds of finished jobs that are enough to measure the speed of a rule.
+ENOUGH_SECONDS = 10.0
 
 
 def file_of(study: str) -> Path:
-    """Path of the file of the last run of a study."""
+    """Path of the progress file of the last run of a study."""
     return FOLDER / f"progress_{study}.json"
 
 
 @dataclass
 class Running:
-    """A job that has begun.
+    """A job that has started.
 
     Attributes
     ----------
     rule, name
         Its rule, and the values of its wildcards.
     log
-        Its log.
+        Path of its log.
     began
-        When it began, or was submitted, in seconds since 1970.
+        Time when it started, or was submitted, in seconds since 1970.
     expected
-        Seconds that it is expected to take.
+        Expected seconds.
     """
 
     rule: str
@@ -62,16 +61,16 @@ class Running:
 
 @dataclass
 class RuleProgress:
-    """Jobs of a rule: how many there are, and how long they take.
+    """Jobs of a rule: their number and times.
 
     Attributes
     ----------
     planned, finished
         Numbers of jobs of this run.
     expected
-        Seconds that all of them are expected to take.
+        Expected seconds of all of them.
     expected_of_finished, took
-        Seconds that those which have finished were expected to take, and took.
+        Expected and measured seconds of the finished jobs.
     """
 
     planned: int
@@ -88,85 +87,85 @@ class Progress:
     Attributes
     ----------
     began
-        When its first job began.
-    paces
-        By rule, in the order of the work.
+        Time when its first job started.
+    rules
+        Progress of each rule, in the order of the work.
     running, failed
-        Jobs by their numbers; what failed may be tried again.
+        Jobs by their numbers. A failed job may be tried again.
     """
 
     began: float
-    paces: dict[str, RuleProgress] = field(default_factory=dict)
+    rules: dict[str, RuleProgress] = field(default_factory=dict)
     running: dict[int, Running] = field(default_factory=dict)
     failed: dict[int, Running] = field(default_factory=dict)
 
     @property
     def planned(self) -> int:
-        """Jobs of the run."""
-        return sum(pace.planned for pace in self.paces.values())
+        """Number of jobs of the run."""
+        return sum(rule.planned for rule in self.rules.values())
 
     @property
     def finished(self) -> int:
-        """Jobs that have finished."""
-        return sum(pace.finished for pace in self.paces.values())
+        """Number of finished jobs."""
+        return sum(rule.finished for rule in self.rules.values())
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left."""
+        """Whether no job is left."""
         return self.finished == self.planned
 
     def end(self, number: int, now: float) -> None:
-        """Count a job that has finished."""
+        """Count a finished job."""
         if (job := self.running.pop(number, None)) is None:
             return
-        pace = self.paces[job.rule]
-        pace.finished += 1
-        pace.expected_of_finished += job.expected
-        pace.took += now - job.began
+        rule = self.rules[job.rule]
+        rule.finished += 1
+        rule.expected_of_finished += job.expected
+        rule.took += now - job.began
 
     def fail(self, number: int) -> None:
-        """Set a job aside that has failed."""
+        """Count a failed job."""
         if (job := self.running.pop(number, None)) is not None:
             self.failed[number] = job
 
     def begin(self, number: int, job: Running) -> None:
-        """Count a job that begins, perhaps for the second time."""
+        """Count a job that starts, perhaps after a failure."""
         self.failed.pop(number, None)
         self.running[number] = job
 
-    def level(self, rule: str) -> float:
-        """How many times as long as expected jobs take: those of the rule, or all."""
-        for paces in ([self.paces[rule]], list(self.paces.values())):
-            expected = sum(pace.expected_of_finished for pace in paces)
-            if expected >= TELLING:
-                return sum(pace.took for pace in paces) / expected
+    def factor(self, rule: str) -> float:
+        """Measured time / expected time of finished jobs, of the rule or of all."""
+        for rules in ([self.rules[rule]], list(self.rules.values())):
+            expected = sum(one.expected_of_finished for one in rules)
+            if expected >= ENOUGH_SECONDS:
+                return sum(one.took for one in rules) / expected
         return 1.0
 
     def left(self, rule: str, now: float) -> float:
-        """Seconds that jobs of a rule will take."""
-        pace, level = self.paces[rule], self.level(rule)
-        left = level * max(0.0, pace.expected - pace.expected_of_finished)
+        """Seconds that the remaining jobs of a rule will take."""
+        jobs, factor = self.rules[rule], self.factor(rule)
+        left = factor * max(0.0, jobs.expected - jobs.expected_of_finished)
         for job in self.running.values():
             if job.rule == rule:
-                # one that takes longer than expected is about to end
-                left -= min(now - job.began, level * job.expected)
+                # a job that takes longer than expected counts as about to end
+                left -= min(now - job.began, factor * job.expected)
         return max(0.0, left)
 
     def work(self, now: float) -> tuple[float, float]:
-        """Seconds of jobs that are done, and that are left."""
-        done = sum(pace.took for pace in self.paces.values())
+        """Seconds of jobs, done and left."""
+        done = sum(rule.took for rule in self.rules.values())
         done += sum(now - job.began for job in self.running.values())
-        return done, sum(self.left(rule, now) for rule in self.paces)
+        return done, sum(self.left(rule, now) for rule in self.rules)
 
     def seconds_left(self, now: float) -> float | None:
-        """Seconds until all is done, if as many jobs run at a time as until now."""
+        """Wall-clock seconds left if as many jobs run in parallel as so far."""
         done, left = self.work(now)
         if not done or now <= self.began:
             return None
         return left / (done / (now - self.began))
 
     def line(self, now: float, most: int = 4) -> str:
-        """Say how far the run is, and what the `most` longest of its jobs do."""
+        """Describe the progress, and the `most` oldest of the running jobs."""
         done, left = self.work(now)
         parts = [f"{self.finished} of {self.planned} jobs"]
         if self.failed:
@@ -177,12 +176,12 @@ class Progress:
             parts.append(f"about {duration(seconds)} left")
         jobs = sorted(self.running.values(), key=lambda job: job.began)
         lines = ["progress: " + ", ".join(parts)]
-        lines += [f"    {said(job, now)}" for job in jobs[:most]]
+        lines += [f"    {description(job, now)}" for job in jobs[:most]]
         return "\n".join(lines)
 
 
-def said(job: Running, now: float) -> str:
-    """Name a job, how long it has run, and the last line of its log."""
+def description(job: Running, now: float) -> str:
+    """Name of a job, its running time, and the last line of its log."""
     text = f"{job.rule} {job.name}".strip() + f" for {duration(now - job.began)}"
     last = last_line(Path(job.log))
     return f"{text}: {last}" if last else text
@@ -195,7 +194,7 @@ def last_line(log: Path, size: int = 2000) -> str:
         lines = file.read().decode(errors="replace").split("\n")
         for line in reversed(lines):
             if line.strip():
-                # date and time are the first two words of a line of ours
+                # our log lines start with date and time
                 words = line.split(maxsplit=2)
                 return words[2] if len(words) > 2 and words[0][:2] == "20" else line
     return ""
@@ -203,14 +202,14 @@ def last_line(log: Path, size: int = 2000) -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """What the file of a run says.
+    """Content of the progress file of a run.
 
     Attributes
     ----------
     host, process
-        Where Snakemake runs.
+        Machine and process of Snakemake.
     written
-        When, in seconds since 1970.
+        Time of writing, in seconds since 1970.
     progress
         The run.
     """
@@ -240,8 +239,8 @@ class Record:
             run = content.pop("progress")
             progress = Progress(
                 began=run["began"],
-                paces={
-                    rule: RuleProgress(**pace) for rule, pace in run["paces"].items()
+                rules={
+                    rule: RuleProgress(**jobs) for rule, jobs in run["rules"].items()
                 },
                 **{
                     state: {int(n): Running(**job) for n, job in run[state].items()}
@@ -251,7 +250,7 @@ class Record:
             return cls(progress=progress, **content)
         except (ValueError, KeyError, TypeError) as error:
             raise InfoscopeError(
-                f"{path}: is damaged ({error}); the next run writes it anew"
+                f"{path}: is damaged ({error}); the next run writes it again"
             ) from None
 
 
@@ -261,14 +260,14 @@ class Listener(logging.Handler):
     Parameters
     ----------
     path
-        File of the run.
+        Progress file of the run.
     expected
-        Seconds of a job, from its rule and its wildcards.
+        Expected seconds of a job, from its rule and wildcards.
     all_jobs
         Rule and wildcards of the jobs that the study may have; local rules may be left
         out.
-    say
-        Called with each line.
+    write_line
+        Function that prints a line.
     """
 
     def __init__(
@@ -276,25 +275,25 @@ class Listener(logging.Handler):
         path: Path,
         expected: Callable[[str, Mapping[str, str]], float],
         all_jobs: Callable[[], Iterator[tuple[str, Mapping[str, str]]]],
-        say: Callable[[str], Any],
+        write_line: Callable[[str], Any],
     ) -> None:
         super().__init__(logging.INFO)
         self.path, self.expected, self.all_jobs = path, expected, all_jobs
-        self.say = say
+        self.write_line = write_line
         self.stats: dict[str, int] = {}
         self.run: Progress | None = None
         self.began: dict[int, float] = {}
-        self.said = self.wrote = time.monotonic()
+        self.printed = self.written = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of an event of Snakemake's."""
+        """Process an event of Snakemake."""
         event = str(getattr(record, "event", ""))
         fields = vars(record)
         now = time.time()
         if event == "run_info":
             self.stats = fields["stats"]
         elif event == "job_started":
-            # not in a dry run
+            # a dry run starts no job
             if self.run is None:
                 self.run = self._begin(now)
             self.began.update(dict.fromkeys(fields["jobs"], now))
@@ -304,28 +303,28 @@ class Listener(logging.Handler):
             self._inform(self.run, fields, now)
         elif event == "job_finished":
             self.run.end(fields["job_id"], now)
-            self._tell(SHORTEST_SILENCE)
+            self._report(SHORTEST_INTERVAL)
         elif event == "job_error":
             self.run.fail(fields["jobid"])
-            self._tell(SHORTEST_SILENCE)
+            self._report(SHORTEST_INTERVAL)
 
     def _begin(self, now: float) -> Progress:
         known: dict[str, list[float]] = {}
         for rule, wildcards in self.all_jobs():
             if rule in self.stats:
                 known.setdefault(rule, []).append(self.expected(rule, wildcards))
-        paces = {}
+        rules = {}
         for rule, number in self.stats.items():
             if rule not in ("total", "all"):
-                # jobs of rules that are not listed cost the same, whatever they are
+                # of a rule that is not listed, all jobs cost the same
                 costs = known.get(rule) or [self.expected(rule, {})]
-                paces[rule] = RuleProgress(number, number * sum(costs) / len(costs))
+                rules[rule] = RuleProgress(number, number * sum(costs) / len(costs))
         threading.Thread(target=self._tick, daemon=True).start()
-        return Progress(now, paces)
+        return Progress(now, rules)
 
     def _inform(self, run: Progress, fields: Mapping[str, Any], now: float) -> None:
         rule, number = fields["rule_name"], fields["jobid"]
-        if rule not in run.paces:
+        if rule not in run.rules:
             return
         wildcards = {name: str(value) for name, value in fields["wildcards"].items()}
         job = Running(
@@ -339,22 +338,22 @@ class Listener(logging.Handler):
 
     def _tick(self) -> None:
         while True:
-            time.sleep(LONGEST_SILENCE / 10)
+            time.sleep(LONGEST_INTERVAL / 10)
             with self.lock or contextlib.nullcontext():
-                self._tell(LONGEST_SILENCE)
+                self._report(LONGEST_INTERVAL)
 
-    def _tell(self, silence: float) -> None:
+    def _report(self, interval: float) -> None:
         clock = time.monotonic()
-        if clock - self.wrote > FILE_EVERY:
-            self.wrote = clock
+        if clock - self.written > FILE_INTERVAL:
+            self.written = clock
             self._write()
-        if self.run is not None and clock - self.said > silence:
-            self.said = clock
-            self.say(self.run.line(time.time()))
+        if self.run is not None and clock - self.printed > interval:
+            self.printed = clock
+            self.write_line(self.run.line(time.time()))
 
     def _write(self) -> None:
         if self.run is not None:
-            # a run does not fail because nobody can be told how it goes
+            # a run must not fail because its progress cannot be written
             with contextlib.suppress(InfoscopeError):
                 record = Record(
                     socket.gethostname(), os.getpid(), time.time(), self.run
@@ -362,6 +361,6 @@ class Listener(logging.Handler):
                 record.write(self.path)
 
     def close(self) -> None:
-        """Write down how the run ended."""
+        """Write the final state of the run."""
         self._write()
         super().close()

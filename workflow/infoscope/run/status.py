@@ -1,4 +1,4 @@
-"""Where a study is: `python -m infoscope status`."""
+"""Show the progress of a study: `python -m infoscope status`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from infoscope.files.atomic import alive
 from infoscope.run.plan import aligned, read
 from infoscope.run.progress import Progress, Record, file_of, last_line
 
-# Elsewhere, a run that lives writes its file more often.
+# A run on another machine that has not written its file for so long has stopped.
 SILENT_SECONDS = 180.0
 HEADINGS = ("rule", "jobs", "finished", "running", "failed", "took", "left")
 
 
 def status(path: Path) -> str:
-    """Say where a study is.
+    """Describe the progress of the last run of a study.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def status(path: Path) -> str:
     Raises
     ------
     InfoscopeError
-        If the config is wrong, or the study has not been run.
+        If the config is invalid, or the study has not been run.
     """
     name = read(path).study.study
     file = file_of(name)
@@ -44,22 +44,22 @@ def lines(name: str, record: Record, now: float) -> Iterator[str]:
     Parameters
     ----------
     name
-        The study.
+        Name of the study.
     record
-        What its file says.
+        Content of its progress file.
     now
-        Time, in seconds since 1970.
+        Current time, in seconds since 1970.
     """
     run = record.progress
     lives = runs(record, now) and not run.over
     seen = now if lives else record.written
     if lives:
-        state = f"runs since {_clock(run.began)} (process {record.process}"
+        state = f"has been running since {_clock(run.began)} (process {record.process}"
         state += f" on {record.host})"
     elif run.over:
         state = f"finished at {_clock(record.written)}"
     else:
-        state = f"stopped at {_clock(record.written)}; the same command goes on"
+        state = f"stopped at {_clock(record.written)}; the same command resumes it"
     yield f"study {name} {state}"
     yield ""
     yield from aligned(list(_cells(run, seen)))
@@ -72,7 +72,7 @@ def lines(name: str, record: Record, now: float) -> Iterator[str]:
 
 
 def runs(record: Record, now: float) -> bool:
-    """Whether the Snakemake that wrote a file still runs."""
+    """Whether the Snakemake process that wrote a file still runs."""
     if record.host == socket.gethostname():
         return alive(record.process)
     return now - record.written < SILENT_SECONDS
@@ -84,16 +84,16 @@ def _clock(seconds: float) -> str:
 
 def _cells(run: Progress, now: float) -> Iterator[tuple[str, ...]]:
     yield HEADINGS
-    for rule, pace in run.paces.items():
+    for rule, jobs in run.rules.items():
         running = [job for job in run.running.values() if job.rule == rule]
         failed = [job for job in run.failed.values() if job.rule == rule]
         yield (
             rule,
-            f"{pace.planned:,}",
-            f"{pace.finished:,}",
+            f"{jobs.planned:,}",
+            f"{jobs.finished:,}",
             f"{len(running):,}",
             f"{len(failed):,}",
-            duration(pace.took),
+            duration(jobs.took),
             duration(run.left(rule, now)),
         )
     done, left = run.work(now)
