@@ -282,6 +282,12 @@ def test_edit_of_the_theory_runs_the_validation_and_its_figure(
     }  # fmt: skip
 
 
+def test_edit_of_a_figure_redraws_no_other(finished, edited) -> None:
+    name = "workflow/infoscope/figures/claims.py"
+    edited(name, lambda text: text.replace("GAP = 0.16, 0.12", "GAP = 0.16, 0.13"))
+    assert finished.would_run() == {"plot_claims": 1}
+
+
 def test_edit_of_an_operation_runs_what_uses_it(finished, edited) -> None:
     edited(
         "workflow/infoscope/degradations/operations/positions.py",
