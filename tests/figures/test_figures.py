@@ -12,7 +12,6 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from infoscope.degradations.families import HEADINGS
 from infoscope.errors import InfoscopeError
 from infoscope.figures import calibration, learning_curves
 from infoscope.figures.calibration import plot_calibration
@@ -28,6 +27,7 @@ from infoscope.inference import getdist_chains as chains
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import to_tiles
 from infoscope.stages import plot
+from infoscope.vocabulary import Family
 
 LABELS = {
     "reference": "Reference",
@@ -209,11 +209,11 @@ def test_long_legend_is_beside_the_triangle(tmp_path):
 
 
 def test_lines_have_the_colour_of_the_family_and_are_distinct():
-    of_family = [family for family in HEADINGS for _ in range(8)]
+    of_family = [family for family in Family for _ in range(8)]
     lines = line_styles(of_family)
     assert len({(line["color"], str(line["ls"]), line["lw"]) for line in lines}) == 80
     assert lines[0]["lw"] > max(line["lw"] for line in lines[1:])
-    for i, family in enumerate(HEADINGS):
+    for i, family in enumerate(Family):
         assert lines[8 * i]["color"] == family_colour(family)
 
 

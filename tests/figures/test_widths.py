@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from infoscope.degradations.families import HEADINGS
 from infoscope.figures.markers import estimator_colour, family_colour
 from infoscope.figures.widths import draw
 from infoscope.stages import plot
+from infoscope.vocabulary import Family
 
 from .ratios import ESTIMATORS, marked, widths_table, withheld
 
@@ -76,7 +76,7 @@ def test_rows_are_grouped_by_family_below_headings():
     headings = {1: "scales", 4: "values", 6: "positions"}
     assert texts == (
         {row: LABELS[name] for name, row in ROWS.items()}
-        | {row: HEADINGS[family] for row, family in headings.items()}
+        | {row: Family(family).heading for row, family in headings.items()}
     )
     for row, family in headings.items():
         assert ticks[row].get_color() == family_colour(family)

@@ -21,7 +21,9 @@ FOLDERS = "benchmarks|config|docs|envs|profiles|resources|tests|workflow"
 OWN = {
     "config/studies/small.yaml",
     "envs/train.linux-64.pin.txt",
+    "tests/figures/test_scores.py",
     "tests/unit/test_quadratic.py",
+    "workflow/infoscope/figures/scores.py",
     "workflow/infoscope/simulators/quadratic.py",
 }
 

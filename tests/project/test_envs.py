@@ -15,11 +15,22 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import infoscope.study.config  # noqa: F401, registers the models
 from infoscope.cli import figure_names, stage_names
-from infoscope.skies.simulate import MODULES
+from infoscope.degradations.operation import Operation
+from infoscope.estimators.estimator import Estimator
+from infoscope.registry import Choice
+from infoscope.skies.simulator import Simulator
 from infoscope.study import digests
 
 ROOT = Path(__file__).parents[2]
+# stages that call models of the config
+MODELS: dict[str, type[Choice]] = {
+    "stages.simulate_skies": Simulator,
+    "stages.degrade_maps": Operation,
+    "stages.train_estimator": Estimator,
+    "stages.attribute_estimates": Estimator,
+}
 ENVS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
 # packages that conda-forge splits: the part that is needed
 SPLIT = {
@@ -69,45 +80,71 @@ def rules() -> dict[str, tuple[str, list[str]]]:
 
 @cache
 def imported(module: str) -> set[str]:
-    """Packages that a module of the package imports, at once or later, and all of it.
+    """Packages that a job imports: those of the modules, and what it calls, imports.
 
-    Those of the command line are included.
+    The command line is included. A stage calls the models of the config that it uses.
     """
-    # no job plans
-    waiting, seen = ["__init__", "__main__", module], {"run.plan", "run.status"}
-    if module == "stages.simulate_skies":
-        waiting += [f"skies.{name}" for name in MODULES.values()]
+    function = "draw" if module.startswith("figures.") else "run"
+    models: list[digests.Unit] = []
+    if module in MODELS:
+        registered = MODELS[module].registry.models.values()
+        models = [(model.file(), model.__name__) for model in registered]
     packages: set[str] = set()
+    waiting, seen = ["", "__main__", module], set()
+    for unit in digests.reached([digests.unit(module, function), *models]):
+        for node in definition(*unit):
+            waiting += packages_and_modules(node, packages)
     while waiting:
-        name = waiting.pop().strip(".")
-        folder = digests.PACKAGE / name.replace(".", "/")
-        files = [folder.with_suffix(".py"), folder / "__init__.py"]
-        existing = [file for file in files if file.exists()]
-        if name in seen or not existing:
+        path = digests._file(name := waiting.pop())
+        if path is None or name in seen:
             continue
         seen.add(name)
-        waiting.append(name.rpartition(".")[0])
-        tree = Running().visit(ast.parse(existing[0].read_text()))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                packages |= {alias.name.split(".")[0] for alias in node.names}
-            if isinstance(node, ast.ImportFrom):
-                package, _, inside = str(node.module).partition(".")
-                packages.add(package)
-                if package == "infoscope":
-                    # a name may be a module
-                    names = [alias.name for alias in node.names]
-                    waiting += [inside, *(f"{inside}.{name}" for name in names)]
+        if name:
+            waiting.append(name.rpartition(".")[0])
+        text = path.read_text()
+        if "\nimport_all(__name__" in text:
+            waiting += [f"{name}.{file.stem}" for file in path.parent.glob("*.py")]
+        for node in Importing().visit(ast.parse(text)).body:
+            waiting += packages_and_modules(node, packages)
     packages -= {"infoscope", *sys.stdlib_module_names}
     return {PACKAGES.get(package, package) for package in packages}
 
 
-class Running(ast.NodeTransformer):
-    """Leave out what only type checkers read."""
+def definition(path: Path, name: str) -> list[ast.stmt]:
+    """Statements of a definition; members of a class are definitions of their own."""
+    top, _, member = name.partition(".")
+    found = digests.parsed(path).definitions.get(top, [])
+    if member:
+        inner = [one for each in found for one in getattr(each, "body", [])]
+        return [one for one in inner if getattr(one, "name", None) == member]
+    return [each for each in found if not isinstance(each, ast.ClassDef)]
+
+
+def packages_and_modules(node: ast.AST, packages: set[str]) -> list[str]:
+    """Add the packages that a statement imports, and return modules of this one."""
+    modules = []
+    for one in ast.walk(node):
+        if isinstance(one, ast.Import):
+            packages |= {alias.name.split(".")[0] for alias in one.names}
+        if isinstance(one, ast.ImportFrom):
+            package, _, inside = str(one.module).partition(".")
+            packages.add(package)
+            if package == "infoscope":
+                # a name may be a module
+                names = [f"{inside}.{alias.name}".strip(".") for alias in one.names]
+                modules += [inside, *names]
+    return modules
+
+
+class Importing(ast.NodeTransformer):
+    """Leave what runs when a module is imported."""
 
     def visit_If(self, node: ast.If) -> ast.If | None:
         only_types = ast.unparse(node.test) == "TYPE_CHECKING"
         return None if only_types else node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        return None
 
 
 def needed(rule: str) -> set[str]:
