@@ -122,7 +122,7 @@ def degraded(skies: Path, output: Path, split: str, **keys) -> tuple:
     spec = specs.degrade(parse_study(with_alignment(**keys)), "reference", split)
     files = ["--skies", str(skies), "--operation-files", "--output", str(output)]
     spec |= {"noise": "none"}
-    assert main(["degrade", "--spec", specs.canonical(spec), *files]) == 0
+    assert main(["degrade-maps", "--spec", specs.canonical(spec), *files]) == 0
     with open_for_reading(output) as file:
         return Maps.of(file, "tiles")[:], read_nuisance(file)
 

@@ -105,7 +105,7 @@ def test_truncated_file_is_named(
     output = tmp_path / "reference.h5"
     files = ["--shards", str(path), "--example", str(tmp_path / "e.h5")]
     files += ["--output", str(output)]
-    assert main(["collect", "--spec", "{}", *files]) == 2
+    assert main(["collect-dataset", "--spec", "{}", *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and str(path) in error
     assert not output.exists()

@@ -151,7 +151,7 @@ def degrade(study: Study, skies: Path) -> tuple[int, Path]:
     output = skies.parents[2] / f"datasets/reference/{skies.parent.name}/{skies.name}"
     spec = specs.canonical(specs.degrade(study, "reference", skies.parent.name))
     files = ["--skies", str(skies), "--operation-files", "--output", str(output)]
-    return main(["degrade", "--spec", spec, *files]), output
+    return main(["degrade-maps", "--spec", spec, *files]), output
 
 
 def at(nside: int, root: Path, **changes: Any) -> Study:

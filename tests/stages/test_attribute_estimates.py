@@ -154,7 +154,7 @@ def test_shares_are_tabulated_and_drawn(folder: Path, tmp_path: Path) -> None:
     files = ["--shares", output, "--agreement", output.with_name("agreement.csv")]
     figure = tmp_path / "figure.png"
     arguments = ["--spec", "{}", *map(str, files), "--output", str(figure)]
-    assert main(["plot-attribution", *arguments]) == 0
+    assert main(["plot", "attribution", *arguments]) == 0
     width, height = Image.open(figure).size
     assert width == 1440 and height > 700 and figure.with_suffix(".pdf").exists()
 

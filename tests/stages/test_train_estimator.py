@@ -164,7 +164,7 @@ def test_a_failed_training_leaves_no_checkpoint(
     with h5py.File(dataset, "r+") as file:
         file["train/tiles"][:] = np.nan
     files = ["--dataset", str(dataset), "--output", str(interrupted)]
-    assert main(["train", "--spec", json.dumps(SPEC), *files]) == 2
+    assert main(["train-estimator", "--spec", json.dumps(SPEC), *files]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert "spectra on reference, seed 0: the training loss is not finite" in last
     assert not kept(interrupted) and not interrupted.exists()
@@ -189,7 +189,7 @@ def test_a_gpu_that_is_not_there_is_one_line_with_a_remedy(
     monkeypatch.setenv(variable, str(present + 1))
     files = ["--dataset", str(write(tmp_path / "data.h5"))]
     files += ["--output", str(tmp_path / "summaries.h5")]
-    assert main(["train", "--spec", json.dumps(SPEC), *files]) == 2
+    assert main(["train-estimator", "--spec", json.dumps(SPEC), *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and reason in error
     assert 'pip install "jax[cuda12]"' in error and "resource `gpu`" in error

@@ -195,7 +195,7 @@ def test_stage_writes_a_row_for_each_prior(tmp_path: Path) -> None:
         output = tmp_path / f"{noise}.csv"
         spec = specs.canonical(specs.fisher(study))
         files = ["--nz-file", str(TABLE), "--output", str(output)]
-        assert main(["fisher", "--spec", spec, *files]) == 0
+        assert main(["forecast-fisher", "--spec", spec, *files]) == 0
         tables[noise] = pd.read_csv(output).set_index("prior")
     table = tables["before"]
     assert list(table.index) == ["none", "box"]
