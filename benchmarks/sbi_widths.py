@@ -44,10 +44,10 @@ from torch import Tensor
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.inference.densities import fit_density
 from infoscope.inference.posterior import Grid, widths, widths_of
+from infoscope.vocabulary import METRICS
 
 Array = NDArray[np.float64]
 
-METRICS = ("S_8", "Ω_m")
 ESTIMATORS = ["cnn", "power_spectrum"]
 DEGRADATIONS = ["lowpass_100", "high_convergence", "shuffle_pixels"]
 SAMPLES = 2000

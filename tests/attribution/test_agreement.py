@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 
 from infoscope.attribution import decompositions
-from infoscope.attribution.agreement import (
-    AGREE,
-    DISAGREE,
-    UNDECIDED,
-    Agreement,
-    information_left,
-)
+from infoscope.attribution.agreement import Agreement, information_left
 from infoscope.attribution.decompositions import VALUE_EDGES, Annuli
 from infoscope.attribution.kept import Profiles, coverage
 from infoscope.degradations.operation import Operation
 from infoscope.survey.survey import Survey
+from infoscope.vocabulary import OrderAgreement
 
 from ..conftest import parsed
 
@@ -140,21 +135,21 @@ def compared(order: list[float], error: float) -> Agreement:
 
 def test_orders_that_are_alike_agree() -> None:
     found = compared([0.2, 0.3, 0.35, 0.5, 0.6, 0.7, 0.9], 0.001)
-    assert found.correlation == found.low == 1 and found.verdict == AGREE
+    assert found.correlation == found.low == 1 and found.verdict == OrderAgreement.AGREE
     # a table of critical values: 0.714 for seven, one-sided 5 %
     assert found.by_chance == pytest.approx(0.7, abs=0.03)
 
 
 def test_orders_that_are_not_alike_disagree() -> None:
     found = compared([0.9, 0.3, 0.6, 0.2, 0.7, 0.35, 0.5], 0.001)
-    assert found.verdict == DISAGREE and found.high < found.by_chance
+    assert found.verdict == OrderAgreement.DISAGREE and found.high < found.by_chance
 
 
 @pytest.mark.parametrize(
     ("order", "error"), [([0.2, 0.3, 0.4, 0.5, 0.6], 0.3), ([0.2, 0.3, 0.9], 0.001)]
 )
 def test_too_little_leaves_it_undecided(order: list[float], error: float) -> None:
-    assert compared(order, error).verdict == UNDECIDED
+    assert compared(order, error).verdict == OrderAgreement.UNDECIDED
 
 
 def test_information_of_a_width_that_doubles_is_a_quarter() -> None:

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from infoscope.figures.claims import VERDICTS, draw
 from infoscope.figures.markers import family_colour
-from infoscope.results.claims import CONTRADICTED, MEANINGS, SUPPORTED
+from infoscope.results.claims import MEANINGS
 from infoscope.stages import plot
+from infoscope.vocabulary import Verdict
 
 from .ratios import marked, widths_table
 
@@ -77,7 +78,7 @@ def test_rows_have_ratios_expectations_and_verdicts():
         0.7: ("o", family_colour("scales"), "white"),
         0.9: ("D", (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)),
     }
-    assert set(VERDICTS) == {SUPPORTED, CONTRADICTED}
+    assert set(VERDICTS) == {Verdict.SUPPORTED, Verdict.CONTRADICTED}
     left, right = ax.get_xlim()
     expected = [(1.1, right), (1, right), (1 / 1.05, 1.05), (0.5, 1)]
     found = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]

@@ -10,8 +10,9 @@ import pytest
 
 from infoscope.files.hdf5 import create
 from infoscope.inference import getdist_chains as text
-from infoscope.inference.posterior import METRICS, Grid, widths
+from infoscope.inference.posterior import Grid, widths
 from infoscope.stages import export_chain
+from infoscope.vocabulary import METRICS
 
 PRIOR = {"omega_m": (0.15, 0.45), "sigma_8": (0.5, 1.2)}
 GRID = Grid.of_prior(PRIOR, 96)

@@ -7,17 +7,15 @@ from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import write_nuisance
 from infoscope.inference.calibration import CURVES
 from infoscope.inference.inference import (
-    CALIBRATED,
-    CORRECTED,
-    WITHHELD,
     Inference,
     Skies,
     best_power,
     calibrate,
     ensemble,
 )
-from infoscope.inference.posterior import METRICS, Grid
+from infoscope.inference.posterior import Grid
 from infoscope.stages import infer_posterior
+from infoscope.vocabulary import METRICS, Calibration
 
 from .test_posterior import PRIOR
 
@@ -80,7 +78,7 @@ def test_information_is_what_the_score_says():
 
 def test_right_posteriors_are_left_alone():
     found = calibrate([inference(), inference(seed=7)])
-    assert found.verdict == CALIBRATED
+    assert found.verdict == Calibration.CALIBRATED
     assert [one.power for one in found.inferences] == [1, 1]
     assert found.coverage.curves.shape == (99, 2, len(CURVES))
 
@@ -90,7 +88,7 @@ def test_overconfidence_is_corrected():
     twice = inference(test=skies(160), power=2.0)
     before = calibrate([inference(test=skies(160))]).inferences[0].width
     found = calibrate([twice])
-    assert found.verdict == CORRECTED
+    assert found.verdict == Calibration.CORRECTED
     (corrected,) = found.inferences
     assert corrected.power == pytest.approx(1, abs=0.12)
     np.testing.assert_allclose(corrected.width, before, rtol=0.1)
@@ -99,7 +97,7 @@ def test_overconfidence_is_corrected():
 def test_what_no_power_corrects_is_withheld():
     """Two modes are no normal distribution, however wide."""
     found = calibrate([inference(test=skies(96, modes=True)), inference(seed=7)])
-    assert found.verdict == WITHHELD
+    assert found.verdict == Calibration.WITHHELD
 
 
 def test_best_power_of_right_posteriors_is_one():
@@ -165,7 +163,11 @@ def test_stage(tmp_path, seeds):
         assert file["coverage"].shape == (len(rows), 99, len(CURVES))
         assert file["samples"].shape == (20_000, 2)
         np.testing.assert_allclose(file["ranks"][:].mean(axis=1), 1)
-        assert file.attrs["calibration"] in (CALIBRATED, CORRECTED, WITHHELD)
+        assert file.attrs["calibration"] in (
+            Calibration.CALIBRATED,
+            Calibration.CORRECTED,
+            Calibration.WITHHELD,
+        )
         assert file.attrs["conditioned_on"] == "h"
         assert file.attrs["marginalised_over"] == "a_ia"
         assert file.attrs["validation_nll"] == np.mean([-0.5, -1.5][:seeds])

@@ -3,7 +3,8 @@ import pytest
 
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.inference.densities import fit_density, log_likelihood
-from infoscope.inference.posterior import METRICS, Grid, draw, posterior, widths
+from infoscope.inference.posterior import Grid, draw, posterior, widths
+from infoscope.vocabulary import METRICS
 
 from .test_densities import simulate
 

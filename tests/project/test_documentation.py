@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from infoscope.estimators import stopping
-from infoscope.inference import inference
-from infoscope.results import comparison
 from infoscope.study.config import parse_study
+from infoscope.vocabulary import Calibration, Verdict
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
@@ -22,9 +21,13 @@ OWN = {
     "config/studies/small.yaml",
     "envs/train.linux-64.pin.txt",
     "tests/figures/test_scores.py",
-    "tests/unit/test_quadratic.py",
+    "tests/effects/test_shear_calibration.py",
+    "tests/estimators/test_plain.py",
+    "tests/skies/test_quadratic.py",
     "workflow/infoscope/figures/scores.py",
-    "workflow/infoscope/simulators/quadratic.py",
+    "workflow/infoscope/effects/kinds/shear_calibration.py",
+    "workflow/infoscope/estimators/kinds/plain.py",
+    "workflow/infoscope/skies/simulators/quadratic.py",
 }
 
 
@@ -43,9 +46,8 @@ def test_words_of_the_tables_are_explained() -> None:
     assert explained == {
         *(stopping.verdict(*numbers) for numbers in ((0, 0, 0), (1, 0, 0))),
         stopping.verdict(0, 1, 0),
-        *(inference.CALIBRATED, inference.CORRECTED, inference.WITHHELD),
-        *(comparison.WIDER, comparison.NARROWER),
-        *(comparison.EQUIVALENT, comparison.UNDECIDED),
+        *Calibration,
+        *(Verdict.WIDER, Verdict.NARROWER, Verdict.EQUIVALENT, Verdict.UNDECIDED),
         *("training_verdict", "calibration", "verdict"),
     }
 

@@ -19,6 +19,7 @@ import infoscope.study.config  # noqa: F401, registers the models
 from infoscope.cli import figure_names, stage_names
 from infoscope.degradations.operation import Operation
 from infoscope.estimators.estimator import Estimator
+from infoscope.models import file_of
 from infoscope.registry import Choice
 from infoscope.skies.simulator import Simulator
 from infoscope.study import digests
@@ -88,7 +89,7 @@ def imported(module: str) -> set[str]:
     models: list[digests.Unit] = []
     if module in MODELS:
         registered = MODELS[module].registry.models.values()
-        models = [(model.file(), model.__name__) for model in registered]
+        models = [(file_of(model), model.__name__) for model in registered]
     packages: set[str] = set()
     waiting, seen = ["", "__main__", module], set()
     for unit in digests.reached([digests.unit(module, function), *models]):

@@ -41,7 +41,7 @@ METHODS = {
     "full_load", "load_all",
 }  # fmt: skip
 # the one place that imports files of the user's
-IMPORTS_FILES = "operations/__init__.py"
+IMPORTS_FILES = "degradations/operation.py"
 
 
 def good(**changes: Any) -> dict[str, Any]:

@@ -10,13 +10,12 @@ import pytest
 import yaml
 
 from infoscope.errors import InfoscopeError
-from infoscope.inference.posterior import METRICS
 from infoscope.results.claims import columns, judge, p_values
 from infoscope.results.comparison import Ratio
 from infoscope.results.config import Claim, ComparisonConfig
 from infoscope.stages import measure_claims as stage
 from infoscope.study.config import parse_study
-from infoscope.vocabulary import Metric
+from infoscope.vocabulary import METRICS, Metric
 
 from .test_comparison import measurement
 from .test_widths import write

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from infoscope.inference.inference import CALIBRATED
 from infoscope.results.comparison import Ratio, SeedScatter, compare, holm
 from infoscope.results.measurements import Measurement, Training
+from infoscope.vocabulary import Calibration
 
 TRAINING = {
     "train_nll": -1.0,
@@ -24,7 +24,7 @@ def measurement(
     seed_scatter=0.0,
     sky_scatter=0.1,
     estimator="cnn",
-    calibration=CALIBRATED,
+    calibration=Calibration.CALIBRATED,
     **training,
 ):
     rng = np.random.default_rng(3)  # shared skies: the same for all degradations

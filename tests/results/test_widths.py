@@ -5,12 +5,11 @@ import pytest
 
 from infoscope.errors import InfoscopeError
 from infoscope.inference.calibration import CURVES, LEVELS
-from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
-from infoscope.inference.posterior import METRICS
 from infoscope.results.comparison import SeedScatter, compare
 from infoscope.results.widths import measure, measure_curves
 from infoscope.stages import measure_learning_curves
 from infoscope.stages import measure_widths as stage
+from infoscope.vocabulary import METRICS, Calibration
 
 from .test_comparison import TRAINING, measurement
 
@@ -74,8 +73,8 @@ def test_verdicts_are_corrected_for_their_number():
 def test_withheld_widths_are_not_shown():
     rows = [
         measurement("reference"),
-        measurement("bad", 2.0, calibration=WITHHELD),
-        measurement("mended", 2.0, calibration=CORRECTED),
+        measurement("bad", 2.0, calibration=Calibration.WITHHELD),
+        measurement("mended", 2.0, calibration=Calibration.CORRECTED),
     ]
     table = measured(rows)
     numbers = ["value", "error", "ratio", "ratio_error", "prior_fraction", "p_value"]
@@ -87,7 +86,10 @@ def test_withheld_widths_are_not_shown():
 
 
 def test_nothing_is_compared_with_a_withheld_reference():
-    rows = [measurement("reference", calibration=WITHHELD), measurement("cut", 2.0)]
+    rows = [
+        measurement("reference", calibration=Calibration.WITHHELD),
+        measurement("cut", 2.0),
+    ]
     table = measured(rows)
     assert table.loc["cut"].ratio.isna().all()
     assert set(table.loc["cut"].verdict) == {"withheld"}
@@ -219,7 +221,7 @@ def test_stage_writes_all_tables(tmp_path):
     rows = [
         measurement("reference"),
         measurement("cut", 2.0),
-        measurement("bad", calibration=WITHHELD),
+        measurement("bad", calibration=Calibration.WITHHELD),
     ]
     paths = [write(tmp_path / f"{row.degradation}.h5", row) for row in rows]
     spec = {
@@ -244,7 +246,11 @@ def test_stage_writes_all_tables(tmp_path):
     assert shown.loc["cut"].all(axis=None) and not shown.loc["bad"].any(axis=None)
     diagnostics = tables["diagnostics"].set_index("degradation")
     assert diagnostics.coverage68_tarp["cut"] == pytest.approx(0.68)
-    assert list(diagnostics.calibration) == [CALIBRATED, CALIBRATED, WITHHELD]
+    assert list(diagnostics.calibration) == [
+        Calibration.CALIBRATED,
+        Calibration.CALIBRATED,
+        Calibration.WITHHELD,
+    ]
     assert diagnostics.train_nll["cut"] == TRAINING["train_nll"]
     # 0.3 × 0.7, and the standard deviation of a uniform distribution
     widths = tables["widths"].set_index(["degradation", "metric"])

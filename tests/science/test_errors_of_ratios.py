@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from infoscope.inference.inference import CALIBRATED
 from infoscope.results.comparison import SeedScatter, compare
 from infoscope.results.measurements import Measurement, Training
+from infoscope.vocabulary import Calibration
 
 from .toy import Toy
 
@@ -42,7 +42,7 @@ def measurement(toy: Toy, name: str, study: int) -> Measurement:
         bootstrap=bootstrap,
         ensemble=width[0],
         ensemble_bootstrap=bootstrap[0],
-        calibration=CALIBRATED,
+        calibration=Calibration.CALIBRATED,
         training=TRAINING,
     )
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infoscope.inference.inference import CALIBRATED, calibrate
-from infoscope.inference.posterior import METRICS
+from infoscope.inference.inference import calibrate
+from infoscope.vocabulary import METRICS, Calibration
 
 from .toy import COVARIANCE, Toy, exact_widths
 
@@ -51,7 +51,7 @@ def test_errors_cover_the_truth_at_their_nominal_rate(found):
 def test_exact_posteriors_are_calibrated(found):
     *_, verdicts = found
     # the test of one study rejects what is right with a probability below 1 %
-    assert verdicts.count(CALIBRATED) == SEEDS
+    assert verdicts.count(Calibration.CALIBRATED) == SEEDS
 
 
 def test_nuisance_parameters_are_marginalised_over_or_known():
@@ -73,5 +73,5 @@ def test_nuisance_parameters_are_marginalised_over_or_known():
         exact = [exact_widths(covariance)[metric] for metric in METRICS[metrics]]
         # 1000 values of the parameter know its variance to 4.5 %
         np.testing.assert_allclose(inference.width[metrics], exact, rtol=0.06)
-        assert calibrate([inference]).verdict == CALIBRATED
+        assert calibrate([inference]).verdict == Calibration.CALIBRATED
     assert known.width[-1] > unknown.width[-1] + 0.3

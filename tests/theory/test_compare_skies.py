@@ -80,12 +80,12 @@ def test_gaussian_skies_agree_with_the_spectra_that_they_were_drawn_from(skies) 
         measured = spectra(skies[start : start + 4])
         bands, pairs = validation.compare(measured, THEORY, EDGES)
         chi2.append(pairs["chi2"] / pairs["bands"])
-        assert (pairs["verdict"] != validation.DIFFERS).all()
+        assert (pairs["verdict"] != Agreement.DIFFERS).all()
     # 15 groups of 4 bands, correlated between pairs: 1 within 0.18
     assert np.mean(chi2) == pytest.approx(1, abs=0.5)
     bands, pairs = validation.compare(spectra(skies), THEORY, EDGES)
     assert len(pairs) == 3 and len(bands) == 3 * (len(EDGES) - 1)
-    assert (pairs["verdict"] == validation.AGREES).all()
+    assert (pairs["verdict"] == Agreement.AGREES).all()
     relative = bands["measured"] / bands["theory"] - 1
     assert bands["deviation"].to_numpy() == pytest.approx(relative.to_numpy())
     assert (bands["ell"].between(bands["ell_min"], bands["ell_max"])).all()
@@ -94,7 +94,7 @@ def test_gaussian_skies_agree_with_the_spectra_that_they_were_drawn_from(skies) 
 @pytest.mark.parametrize("factor", [0.8, 1.2])
 def test_another_amplitude_differs(skies, factor: float) -> None:
     _, pairs = validation.compare(spectra(skies), THEORY / factor, EDGES)
-    assert (pairs["verdict"] == validation.DIFFERS).all()
+    assert (pairs["verdict"] == Agreement.DIFFERS).all()
     error = 4 * pairs["deviation_error"]
     assert (np.abs(pairs["deviation"] - (factor - 1)) < error).all()
 
@@ -103,7 +103,7 @@ def test_one_wrong_band_makes_a_pair_differ(skies) -> None:
     measured = spectra(skies).copy()
     measured[:, 0, 1, -1] *= 1.3
     bands, pairs = validation.compare(measured, THEORY, EDGES)
-    wrong = bands[bands["verdict"] == validation.DIFFERS]
+    wrong = bands[bands["verdict"] == Agreement.DIFFERS]
     assert list(wrong.index) == [2 * (len(EDGES) - 1) - 1]
     # 1 × 1, 1 × 2 and 2 × 2
     assert list(pairs["verdict"]) == ["agrees", "differs", "agrees"]
@@ -111,11 +111,11 @@ def test_one_wrong_band_makes_a_pair_differ(skies) -> None:
 
 def test_verdicts_need_evidence() -> None:
     """Within chance of the tolerance, nothing is shown."""
-    assert validation.verdict(0.0, 0.01, 40) == validation.AGREES
-    assert validation.verdict(-0.04, 0.02, 40) == validation.UNDECIDED
-    assert validation.verdict(0.04, 0.001, 40) == validation.AGREES
-    assert validation.verdict(-0.1, 0.01, 40) == validation.DIFFERS
-    assert validation.verdict(0.08, 0.01, 40) == validation.UNDECIDED
+    assert validation.verdict(0.0, 0.01, 40) == Agreement.AGREES
+    assert validation.verdict(-0.04, 0.02, 40) == Agreement.UNDECIDED
+    assert validation.verdict(0.04, 0.001, 40) == Agreement.AGREES
+    assert validation.verdict(-0.1, 0.01, 40) == Agreement.DIFFERS
+    assert validation.verdict(0.08, 0.01, 40) == Agreement.UNDECIDED
 
 
 def test_false_alarms_are_rare_for_all_bands_together() -> None:

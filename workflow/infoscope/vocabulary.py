@@ -71,6 +71,11 @@ class Metric(StrEnum):
     INFORMATION = "information"
 
 
+METRICS = tuple(metric.value for metric in Metric)
+# Larger for a narrower posterior.
+GAINS = (Metric.FOM.value, Metric.INFORMATION.value)
+
+
 class Expectation(StrEnum):
     """What a claim expects of a posterior, compared with another one."""
 
@@ -113,6 +118,14 @@ class Agreement(StrEnum):
 
     AGREES = "agrees"
     DIFFERS = "differs"
+    UNDECIDED = "undecided"
+
+
+class OrderAgreement(StrEnum):
+    """Whether attribution and ablation put degradations in the same order."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
     UNDECIDED = "undecided"
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import rankdata
 
+from infoscope.vocabulary import OrderAgreement
+
 if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy.typing import NDArray
 
-AGREE, DISAGREE, UNDECIDED = "agree", "disagree", "undecided"
 INTERVAL = (2.5, 97.5)  # percentiles
 CHANCE = 95  # percentile of the correlation of random orders
 DRAWS = 2000
@@ -85,8 +86,12 @@ class Agreement:
     def verdict(self) -> str:
         """Whether the interval lies above, or below, the correlation by chance."""
         if self.low > self.by_chance:
-            return AGREE
-        return DISAGREE if self.high < self.by_chance else UNDECIDED
+            return OrderAgreement.AGREE
+        return (
+            OrderAgreement.DISAGREE
+            if self.high < self.by_chance
+            else OrderAgreement.UNDECIDED
+        )
 
 
 def _spearman(

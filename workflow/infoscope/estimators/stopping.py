@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from infoscope.vocabulary import TrainingVerdict
+
 # Losses are ln σ summed over two parameters: 0.02 nat are 1 % of each width.
 LARGEST_DROP = 0.02
 LARGEST_GAP = 0.1
 TAIL = 0.1
-TRAINED = "trained"
 
 
 class Evaluation(Protocol):
@@ -52,7 +53,7 @@ def final_drop(history: Sequence[Evaluation], steps: int) -> float:
 
 
 def verdict(drop: float, gap: float, gap_error: float) -> str:
-    """Put convergence into a word.
+    """Judge whether a training run is done.
 
     Parameters
     ----------
@@ -68,9 +69,9 @@ def verdict(drop: float, gap: float, gap_error: float) -> str:
         `falling` if more steps would help, `overfit` if more skies would, both joined
         by ` and `, or else `trained`.
     """
-    problems = []
+    problems: list[str] = []
     if drop > LARGEST_DROP:
-        problems.append("falling")
+        problems.append(TrainingVerdict.FALLING)
     if gap - gap_error > LARGEST_GAP:
-        problems.append("overfit")
-    return " and ".join(problems) or TRAINED
+        problems.append(TrainingVerdict.OVERFIT)
+    return " and ".join(problems) or TrainingVerdict.TRAINED

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
-from infoscope.attribution.agreement import AGREE, DISAGREE, FEWEST
-from infoscope.estimators.stopping import TRAINED
+from infoscope.attribution.agreement import FEWEST
 from infoscope.figures.style import colorblind, styled
+from infoscope.vocabulary import OrderAgreement, TrainingVerdict
 
 RESPONSE, ABLATION, PEAKS, VOIDS = (colorblind(4)[i] for i in (0, 1, 3, 2))
 GUIDE: dict[str, Any] = {"color": "0.5", "ls": "--", "lw": 0.8, "zorder": 0}
@@ -145,7 +145,7 @@ def _draw_agreement(figure: Any, rows: pd.DataFrame) -> None:
             rows[column], place + offset, xerr=rows[f"{column}_error"], fmt=marker,
             color=colour, mec="white", mew=0.5, elinewidth=1.2, capsize=2,
         )  # fmt: skip
-    hollow = rows["training_verdict"] != TRAINED
+    hollow = rows["training_verdict"] != TrainingVerdict.TRAINED
     ax.plot(
         rows["information"][hollow], place[hollow] - 0.16, "s", color=ABLATION,
         mfc="white", mew=1.2, ms=4.5, zorder=3,
@@ -186,8 +186,8 @@ def verdict(rows: pd.DataFrame) -> str:
         f"by chance below {first['by_chance']:.2f}"
     ).replace("-", "−")
     said = {
-        AGREE: "Attribution and ablation agree on the order",
-        DISAGREE: "Attribution and ablation disagree on the order",
+        OrderAgreement.AGREE: "Attribution and ablation agree on the order",
+        OrderAgreement.DISAGREE: "Attribution and ablation disagree on the order",
     }.get(first["agreement"], "Whether attribution and ablation agree is undecided")
     different = int((rows["difference_sigma"].abs() > 2).sum())
     return f"{said}\n{numbers}; {different} of {n} shares differ by more than 2 σ"

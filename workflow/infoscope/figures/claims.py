@@ -13,9 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import blended_transform_factory
 
-from infoscope.estimators.stopping import TRAINED
 from infoscope.figures.markers import (
-    CORRECTED,
     GREY,
     caveat_handles,
     draw_points,
@@ -28,7 +26,7 @@ from infoscope.figures.markers import (
     write_withheld,
 )
 from infoscope.figures.style import styled
-from infoscope.inference.getdist_chains import WITHHELD
+from infoscope.vocabulary import Calibration, TrainingVerdict
 
 LINE, GAP = 0.16, 0.12  # inches: of a line of text, and around a row
 EXPECTED: dict[str, Any] = {"color": "#D8EEE4", "lw": 0}
@@ -167,9 +165,18 @@ def _caveats(table: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
             [str(one[key]) for one in both]
             for key in ("training_verdict", "calibration")
         )
-        worst = [word for word in training_verdict if word != TRAINED]
-        wrong = [word for word in (WITHHELD, CORRECTED) if word in calibration]
-        rows.append((*(worst or [TRAINED])[:1], *(wrong or ["calibrated"])[:1]))
+        worst = [word for word in training_verdict if word != TrainingVerdict.TRAINED]
+        wrong = [
+            word
+            for word in (Calibration.WITHHELD, Calibration.CORRECTED)
+            if word in calibration
+        ]
+        rows.append(
+            (
+                *(worst or [TrainingVerdict.TRAINED])[:1],
+                *(wrong or [Calibration.CALIBRATED])[:1],
+            )
+        )
     columns = ["training_verdict", "calibration"]
     return table.join(pd.DataFrame(rows, table.index, columns))
 
@@ -200,7 +207,7 @@ def _draw_found(
         number = estimators.index(row["estimator"])
         colour = family_colour(family[row["degradation"]])
         draw_points(ax, part, part["ratio"], place, number=number, colour=colour)
-        write_withheld(ax, part, place, colour=colour, text=WITHHELD)
+        write_withheld(ax, part, place, colour=colour, text=Calibration.WITHHELD)
 
 
 def _write_verdict(ax: Axes, place: float, word: str, va: str, weight: str) -> None:

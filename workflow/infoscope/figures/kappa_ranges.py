@@ -28,8 +28,7 @@ from infoscope.figures.markers import (
     write_withheld,
 )
 from infoscope.figures.style import styled
-from infoscope.inference.getdist_chains import WITHHELD
-from infoscope.vocabulary import REFERENCE, Family
+from infoscope.vocabulary import REFERENCE, Calibration, Family
 
 ROW = 0.42  # inches
 LARGEST = 3.5  # of κ / σ in drawings
@@ -163,7 +162,7 @@ def _draw_row(ax: Axes, place: int, cut: Cut, table: pd.DataFrame) -> None:
             part = table[chosen & (table["estimator"] == estimator)]
             y = pd.Series(place + next(distances), part.index)
             draw_points(ax, part, part["ratio"], y, number=i, colour=colour)
-            write_withheld(ax, part, y, colour=colour, text=WITHHELD)
+            write_withheld(ax, part, y, colour=colour, text=Calibration.WITHHELD)
     if cut.uncut == REFERENCE:
         # the reference has a line of its own
         return

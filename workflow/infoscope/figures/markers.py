@@ -18,10 +18,8 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from infoscope.estimators.stopping import TRAINED
 from infoscope.figures.style import colorblind
-from infoscope.inference.getdist_chains import WITHHELD
-from infoscope.vocabulary import Family
+from infoscope.vocabulary import Calibration, Family, TrainingVerdict
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 Colour = tuple[float, float, float]
 
-CORRECTED = "corrected"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 PALENESS = (0.0, 0.45, 0.25, 0.6, 0.35, 0.15)  # of estimators, in their order
 GREY = (0.3, 0.3, 0.3)
@@ -115,8 +112,8 @@ def draw_points(
     shade, marker = estimator_colour(colour, number), estimator_marker(number)
     errors: dict[str, Any] = {error: table["ratio_error"]}
     ax.errorbar(x, y, fmt="none", ecolor=shade, elinewidth=1.2, capsize=2, **errors)
-    open_ = table["training_verdict"] != TRAINED
-    corrected = table["calibration"] == CORRECTED
+    open_ = table["training_verdict"] != TrainingVerdict.TRAINED
+    corrected = table["calibration"] == Calibration.CORRECTED
     for hollow in (False, True):
         for edged in (False, True):
             chosen = (open_ == hollow) & (corrected == edged)
@@ -144,7 +141,7 @@ def write_withheld(
     text
         The label.
     """
-    for place in y[table["calibration"] == WITHHELD]:
+    for place in y[table["calibration"] == Calibration.WITHHELD]:
         ax.annotate(
             text, (1, place), xytext=(4, 0), textcoords="offset points",
             color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
@@ -178,8 +175,12 @@ def estimator_handles(estimators: Sequence[str]) -> list[Line2D]:
 def caveat_handles(table: pd.DataFrame) -> list[Line2D]:
     """Legend entries for the caveats that occur in a table."""
     caveats = {
-        "Not fully trained": (True, False, table["training_verdict"] != TRAINED),
-        "Corrected": (False, True, table["calibration"] == CORRECTED),
+        "Not fully trained": (
+            True,
+            False,
+            table["training_verdict"] != TrainingVerdict.TRAINED,
+        ),
+        "Corrected": (False, True, table["calibration"] == Calibration.CORRECTED),
     }
     return [
         Line2D(

@@ -26,8 +26,7 @@ from infoscope.figures.markers import (
     offsets,
 )
 from infoscope.figures.style import styled
-from infoscope.inference.getdist_chains import WITHHELD
-from infoscope.vocabulary import Family
+from infoscope.vocabulary import Calibration, Family
 
 TITLES = {
     ("lowpass",): "Low-pass: scales above R",
@@ -187,9 +186,9 @@ def _draw_filters(
     ladder = x[~kinds.isin(BAND_LINES)].sort_values()
     ax.plot(ladder, y[ladder.index], color=shade, lw=0.8, zorder=1)
     draw_points(ax, part, x, y, number=number, colour=colour, error="yerr")
-    for place in x[part["calibration"] == WITHHELD]:
+    for place in x[part["calibration"] == Calibration.WITHHELD]:
         ax.annotate(
-            WITHHELD, (place, 1), xytext=(0, 4), textcoords="offset points",
+            Calibration.WITHHELD, (place, 1), xytext=(0, 4), textcoords="offset points",
             color=colour, ha="center", va="bottom", rotation=90, fontsize=6,
             bbox=BEHIND_TEXT, zorder=1.5,
         )  # fmt: skip

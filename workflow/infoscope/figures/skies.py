@@ -14,7 +14,8 @@ from matplotlib.patches import Patch
 from scipy.stats import norm
 
 from infoscope.figures.style import colorblind, styled
-from infoscope.theory.compare_skies import DIFFERS, TOLERANCE
+from infoscope.theory.compare_skies import TOLERANCE
+from infoscope.vocabulary import Agreement
 
 WRONG = "#D55E00"
 BAND: dict[str, Any] = {"color": "0.85", "lw": 0}
@@ -131,7 +132,7 @@ def _draw_deviations(
         ax.axhline(0, color="0.3", lw=0.7)
         for sign in (-1, 1):
             ax.axhline(sign * 100 * TOLERANCE, **TOLERATED)
-        wrong = (part["verdict"] == DIFFERS).to_numpy()
+        wrong = (part["verdict"] == Agreement.DIFFERS).to_numpy()
         for chosen, colour in ((~wrong, good), (wrong, WRONG)):
             some = part[chosen]
             ax.errorbar(
@@ -139,7 +140,7 @@ def _draw_deviations(
                 100 * some["error"] / some["theory"],
                 fmt="o", ms=2.5, color=colour, elinewidth=0.9,
             )  # fmt: skip
-        differs = pair["verdict"] == DIFFERS
+        differs = pair["verdict"] == Agreement.DIFFERS
         ax.set_title(
             "{bin_i} × {bin_j}: {verdict}".format_map(pair), fontsize=7, loc="left",
             pad=2, color=WRONG if differs else "black",
@@ -157,7 +158,7 @@ def _draw_deviations(
         Patch(**BAND, label="Cosmic variance of that mean"),
         Line2D([], [], **TOLERATED, label=f"Tolerance, {100 * TOLERANCE:g} %"),
     ]
-    if (bands["verdict"] == DIFFERS).any():
+    if (bands["verdict"] == Agreement.DIFFERS).any():
         handles.append(
             Line2D([], [], color=WRONG, marker="o", ms=3, lw=1, label="Differs")
         )

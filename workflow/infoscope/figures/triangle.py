@@ -24,13 +24,8 @@ from infoscope.figures.markers import (
     wrapped,
 )
 from infoscope.figures.style import styled
-from infoscope.inference.getdist_chains import (
-    LABELS,
-    SUFFIX,
-    WITHHELD,
-    read_calibration,
-)
-from infoscope.vocabulary import Family
+from infoscope.inference.getdist_chains import LABELS, SUFFIX, read_calibration
+from infoscope.vocabulary import Calibration, Family
 
 # Standard deviations. 68 % areas are right to 4 %, also where the prior cuts a
 # posterior; with the width that GetDist chooses, some are 30 % too large.
@@ -96,7 +91,7 @@ def read_chain(spec: Mapping[str, Any], path: Path) -> Chain:
     name = path.parent.name
     calibration = read_calibration(path)
     samples = None
-    if calibration != WITHHELD:
+    if calibration != Calibration.WITHHELD:
         # not loadMCSamples, which would keep a copy
         root = str(path).removesuffix(SUFFIX)
         samples = MCSamples(root=root, settings={"smooth_scale_2D": SMOOTHING})

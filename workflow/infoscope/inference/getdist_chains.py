@@ -15,6 +15,7 @@ import numpy as np
 
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.errors import InfoscopeError
+from infoscope.vocabulary import Calibration
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
 SUFFIX = ".1.txt"
 LABELS = {"omega_m": r"\Omega_m", "sigma_8": r"\sigma_8", "s_8": "S_8"}
 DERIVED = "s_8"
-WITHHELD = "withheld"
 FIRST_LINE = "# calibration: "
 COLUMNS = "# weight, minus log posterior (not stored: 0), omega_m, sigma_8, s_8\n"
 REASONS = {
     "calibrated": "",
     "corrected": " (over- or underconfident on test skies, hence tempered)",
-    WITHHELD: " (miscalibrated on test skies, even after tempering)",
+    Calibration.WITHHELD: " (miscalibrated on test skies, even after tempering)",
 }
 
 
@@ -51,8 +51,8 @@ def chain(samples: Float[NDArray, "n 2"], calibration: str) -> str:
         has a line that is not a number instead of samples, so that reading it fails.
     """
     first = f"{FIRST_LINE}{calibration}{REASONS[calibration]}\n"
-    if calibration == WITHHELD:
-        return f"{first}{WITHHELD}\n"
+    if calibration == Calibration.WITHHELD:
+        return f"{first}{Calibration.WITHHELD}\n"
     rows = io.StringIO()
     columns = np.column_stack([samples, omega_m_s8(samples)[:, 1]])
     np.savetxt(rows, columns, fmt="1 0 %.6g %.6g %.6g")

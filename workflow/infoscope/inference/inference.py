@@ -23,7 +23,6 @@ from infoscope.inference import calibration
 from infoscope.inference.calibration import Coverage, coverage, ranks, tarp
 from infoscope.inference.densities import Density, fit_density
 from infoscope.inference.posterior import (
-    METRICS,
     Grid,
     chunks,
     draw,
@@ -32,6 +31,7 @@ from infoscope.inference.posterior import (
     widths_of,
 )
 from infoscope.seeds import seed_of
+from infoscope.vocabulary import METRICS, Calibration
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32, Int
@@ -46,8 +46,6 @@ TILES = 4  # per sky; averages over skies hardly need more
 SIGNIFICANCE = 0.01
 POWERS = (0.2, 5.0)
 INFORMATION = METRICS.index("information")
-
-CALIBRATED, CORRECTED, WITHHELD = "calibrated", "corrected", "withheld"
 
 
 @dataclass(frozen=True)
@@ -325,11 +323,13 @@ def calibrate(inferences: Sequence[Inference]) -> Calibrated:
     tested = list(inferences)
     result = _coverage(tested)
     if result.p_value >= SIGNIFICANCE:
-        return Calibrated(tested, result, CALIBRATED)
+        return Calibrated(tested, result, Calibration.CALIBRATED)
     tested = [replace(inference, power=best_power(inference)) for inference in tested]
     result = _coverage(tested)
     passed = result.p_value >= SIGNIFICANCE
-    return Calibrated(tested, result, CORRECTED if passed else WITHHELD)
+    return Calibrated(
+        tested, result, Calibration.CORRECTED if passed else Calibration.WITHHELD
+    )
 
 
 def best_power(inference: Inference) -> float:

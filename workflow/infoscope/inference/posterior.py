@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Interval = tuple[float, float]
-
-METRICS = (
-    "sigma_s8",
-    "sigma_omega_m",
-    "sigma_sigma8",
-    "area68",
-    "area95",
-    "fom",
-    "information",
-)
-# metrics that increase as the posterior becomes narrower
-GAINS = ("fom", "information")
 MASSES = (0.683, 0.954)
 CELLS_AT_ONCE = 1_000_000
 # e^-70 is negligible in every sum, and large enough to avoid slow denormal numbers

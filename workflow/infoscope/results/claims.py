@@ -8,25 +8,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as t_distribution
 
-from infoscope.estimators.stopping import TRAINED
-from infoscope.inference.inference import WITHHELD
-from infoscope.inference.posterior import GAINS
-from infoscope.results.comparison import (
-    EQUIVALENT,
-    SIGNIFICANCE,
-    UNDECIDED,
-    WIDER,
-    Ratio,
-    SeedScatter,
-    compare,
-    holm,
-)
+from infoscope.results.comparison import SIGNIFICANCE, Ratio, SeedScatter, compare, holm
 from infoscope.results.config import Claim, ComparisonConfig, CostConfig
 from infoscope.results.measurements import Measurement
+from infoscope.vocabulary import (
+    GAINS,
+    Calibration,
+    Expectation,
+    TrainingVerdict,
+    Verdict,
+)
 
 Row = dict[str, str | float]
-
-SUPPORTED, CONTRADICTED = "supported", "contradicted"
 
 
 def judge(
@@ -80,9 +73,11 @@ def claim_verdict(verdicts: Sequence[str]) -> str:
     >>> claim_verdict(["supported", "undecided", "contradicted"])
     'contradicted'
     """
-    if CONTRADICTED in verdicts:
-        return CONTRADICTED
-    return SUPPORTED if set(verdicts) == {SUPPORTED} else UNDECIDED
+    if Verdict.CONTRADICTED in verdicts:
+        return Verdict.CONTRADICTED
+    return (
+        Verdict.SUPPORTED if set(verdicts) == {Verdict.SUPPORTED} else Verdict.UNDECIDED
+    )
 
 
 def p_values(
@@ -108,13 +103,13 @@ def p_values(
     """
     # positive if the posterior is wider
     log_ratio = np.log(ratio.value) * (-1 if ratio.metric in GAINS else 1)
-    if expected.expect == EQUIVALENT:
+    if expected.expect == Expectation.EQUIVALENT:
         edge = np.log1p(margin if expected.within is None else expected.within)
         size = abs(log_ratio)
         # Both tails are needed for the right size if the error exceeds the margin.
         outside = _p_value(size - edge, ratio) + _p_value(size + edge, ratio)
         return _p_value(edge - size, ratio), min(1.0, outside)
-    if expected.expect != WIDER:
+    if expected.expect != Expectation.WIDER:
         log_ratio = -log_ratio
     smallest, material = expected.by or 1.0, expected.by or 1 + margin
     return (
@@ -173,20 +168,20 @@ def _comparisons(
 
 def _expected(comparison: ComparisonConfig, margin: float) -> str:
     """Put the expectation into words."""
-    if comparison.expect == EQUIVALENT:
+    if comparison.expect == Expectation.EQUIVALENT:
         within = margin if comparison.within is None else comparison.within
-        return f"{EQUIVALENT} within {within:g}"
+        return f"{Expectation.EQUIVALENT} within {within:g}"
     by = "" if comparison.by is None else f" by more than {comparison.by:g}"
     return comparison.expect + by
 
 
 def _limits(comparison: ComparisonConfig, margin: float) -> Row:
     """Smallest and largest expected ratio; nan if there is no limit."""
-    if comparison.expect == EQUIVALENT:
+    if comparison.expect == Expectation.EQUIVALENT:
         factor = 1 + (margin if comparison.within is None else comparison.within)
         return {"expected_low": 1 / factor, "expected_high": factor}
     factor = comparison.by or 1.0
-    if (comparison.expect == WIDER) != (comparison.metric in GAINS):
+    if (comparison.expect == Expectation.WIDER) != (comparison.metric in GAINS):
         return {"expected_low": factor, "expected_high": np.nan}
     return {"expected_low": np.nan, "expected_high": 1 / factor}
 
@@ -194,8 +189,8 @@ def _limits(comparison: ComparisonConfig, margin: float) -> Row:
 def _verdict(support: float, contradict: float) -> str:
     """Verdict on one comparison; p values are nan if a width is withheld."""
     if support < SIGNIFICANCE:
-        return SUPPORTED
-    return CONTRADICTED if contradict < SIGNIFICANCE else UNDECIDED
+        return Verdict.SUPPORTED
+    return Verdict.CONTRADICTED if contradict < SIGNIFICANCE else Verdict.UNDECIDED
 
 
 def _notes(
@@ -205,9 +200,11 @@ def _notes(
     notes = []
     for measurement in pair:
         name = f"{measurement.degradation} / {measurement.estimator}"
-        if measurement.calibration == WITHHELD:
-            notes.append(f"{name}: {WITHHELD}, the posteriors are not calibrated")
-        if measurement.training.verdict != TRAINED:
+        if measurement.calibration == Calibration.WITHHELD:
+            notes.append(
+                f"{name}: {Calibration.WITHHELD}, the posteriors are not calibrated"
+            )
+        if measurement.training.verdict != TrainingVerdict.TRAINED:
             notes.append(f"{name}: training {measurement.training.verdict}")
         if (scatter.of(measurement).dof == 0).any():
             notes.append(f"{name}: only one training run, scatter unknown")
@@ -227,13 +224,13 @@ def _cost(cost: CostConfig, seconds: Mapping[str, Sequence[float]]) -> Row:
     missing = [rule for rule, job_seconds in seconds.items() if not job_seconds]
     if missing:
         note = f"no benchmark files of {', '.join(missing)}"
-        return row | {"verdict": UNDECIDED, "note": note}
+        return row | {"verdict": Verdict.UNDECIDED, "note": note}
     rule_seconds, total = sum(seconds[cost.rule]), sum(map(sum, seconds.values()))
     n_jobs = sum(map(len, seconds.values()))
     above = rule_seconds > cost.share_above * total
     return row | {
         "ratio": rule_seconds / total,
-        "verdict": SUPPORTED if above else CONTRADICTED,
+        "verdict": Verdict.SUPPORTED if above else Verdict.CONTRADICTED,
         "note": f"{len(seconds[cost.rule])} of {n_jobs} jobs, "
         f"{rule_seconds:.0f} of {total:.0f} seconds",
     }
@@ -242,8 +239,8 @@ def _cost(cost: CostConfig, seconds: Mapping[str, Sequence[float]]) -> Row:
 MEANINGS = {
     "claim": "The claim, from the config",
     "source": "Source of the claim",
-    "claim_verdict": f"`{SUPPORTED}` if all comparisons of the claim are supported, "
-    f"`{CONTRADICTED}` if any is contradicted, else `{UNDECIDED}`: the study is not "
+    "claim_verdict": "`supported` if all comparisons of the claim are supported, "
+    "`contradicted` if any is contradicted, else `undecided`: the study is not "
     "precise enough",
     "degradation": "Name of the degradation in the config",
     "estimator": "Name of the estimator in the config",
@@ -266,9 +263,9 @@ MEANINGS = {
     "inverse if `narrower` is expected, and a ratio at the edge of the margin if "
     "`equivalent` is expected. With Holm's correction for the comparisons of the "
     "claim, because a single one can contradict it",
-    "verdict": f"`{SUPPORTED}` if p_support is below {SIGNIFICANCE:g}, else "
-    f"`{CONTRADICTED}` if p_contradict is below {SIGNIFICANCE:g}, else "
-    f"`{UNDECIDED}`; for a cost, whether the share is above the expected one",
+    "verdict": f"`supported` if p_support is below {SIGNIFICANCE:g}, else "
+    f"`contradicted` if p_contradict is below {SIGNIFICANCE:g}, else "
+    f"`undecided`; for a cost, whether the share is above the expected one",
     "note": "Caveats of the verdict",
 }
 

@@ -10,9 +10,8 @@ import numpy as np
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
 
-from infoscope.inference.inference import WITHHELD
-from infoscope.inference.posterior import GAINS, METRICS
 from infoscope.results.measurements import Measurement
+from infoscope.vocabulary import GAINS, METRICS, Calibration, Verdict
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Num
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 SIGNIFICANCE = 0.05
 OUTLIER_SIGNIFICANCE = 0.01
-WIDER, NARROWER = "wider", "narrower"
-EQUIVALENT, UNDECIDED = "equivalent", "undecided"
 
 
 @dataclass(frozen=True)
@@ -192,11 +189,11 @@ class Ratio:
         'wider'
         """
         if np.isnan(self.value):
-            return WITHHELD
+            return Calibration.WITHHELD
         if (self.p_value if p_value is None else p_value) < SIGNIFICANCE:
             wider = (self.value > 1) != (self.metric in GAINS)
-            return WIDER if wider else NARROWER
-        return EQUIVALENT if self.within(margin) else UNDECIDED
+            return Verdict.WIDER if wider else Verdict.NARROWER
+        return Verdict.EQUIVALENT if self.within(margin) else Verdict.UNDECIDED
 
 
 def compare(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoscope.estimators.stopping import verdict
-from infoscope.inference.inference import WITHHELD
+from infoscope.vocabulary import Calibration
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -88,7 +88,11 @@ class Measurement:
     def log_width(self) -> Float[NDArray, " n_metric"]:
         """Logarithm of the mean width over seeds; nan if it is withheld."""
         log = np.log(self.width.mean(axis=0))
-        return log if self.calibration != WITHHELD else np.full_like(log, np.nan)
+        return (
+            log
+            if self.calibration != Calibration.WITHHELD
+            else np.full_like(log, np.nan)
+        )
 
     @property
     def log_bootstrap(self) -> Float[NDArray, "n_boot n_metric"]:

@@ -9,21 +9,9 @@ import numpy as np
 import pandas as pd
 
 from infoscope.errors import InfoscopeError
-from infoscope.inference.inference import CALIBRATED, CORRECTED, WITHHELD
-from infoscope.inference.posterior import METRICS
-from infoscope.results.comparison import (
-    EQUIVALENT,
-    NARROWER,
-    SIGNIFICANCE,
-    UNDECIDED,
-    WIDER,
-    Ratio,
-    SeedScatter,
-    compare,
-    holm,
-)
+from infoscope.results.comparison import SIGNIFICANCE, Ratio, SeedScatter, compare, holm
 from infoscope.results.measurements import Measurement
-from infoscope.vocabulary import REFERENCE
+from infoscope.vocabulary import METRICS, REFERENCE
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -233,9 +221,9 @@ def columns() -> pd.DataFrame:
         "kind": "Kind of the estimator",
     }
     calibration = (
-        f"`{CALIBRATED}`: ranks and coverage of held-out test skies agree with the "
-        f"posteriors; `{CORRECTED}`: they agree after the likelihood was raised to a "
-        f"power; `{WITHHELD}`: they disagree even after that correction"
+        "`calibrated`: ranks and coverage of held-out test skies agree with the "
+        "posteriors; `corrected`: they agree after the likelihood was raised to a "
+        "power; `withheld`: they disagree even after that correction"
     )
     training_verdict = (
         "`falling`: the validation loss was still decreasing, and more steps would "
@@ -247,7 +235,7 @@ def columns() -> pd.DataFrame:
         | {
             "metric": metrics,
             "value": "Median over mock observations (for `information`, mean over the "
-            f"prior), averaged over seeds; empty if `calibration` is `{WITHHELD}`",
+            "prior), averaged over seeds; empty if `calibration` is `withheld`",
             "error": "Standard error of `value`: `error_seeds` and `error_skies` added "
             "in quadrature",
             "error_seeds": "Standard error from the scatter between training runs, "
@@ -259,11 +247,11 @@ def columns() -> pd.DataFrame:
             "ratio_error": "Standard error of `ratio`; both widths use the same "
             "resamples of the skies",
             "p_value": "Two-sided p value of Welch's t-test that ln(ratio) is 0",
-            "verdict": f"`{WIDER}` or `{NARROWER}`: this test, with Holm's correction "
+            "verdict": f"`wider` or `narrower`: this test, with Holm's correction "
             "for the degradations of the estimator and metric, rejects a ratio of 1 at "
-            f"{SIGNIFICANCE:.0%}; `{EQUIVALENT}`: it does not, and two one-sided tests "
+            f"{SIGNIFICANCE:.0%}; `equivalent`: it does not, and two one-sided tests "
             "at the same level show that the ratio is within the margin "
-            f"posterior.equivalence; `{UNDECIDED}`: neither",
+            f"posterior.equivalence; `undecided`: neither",
             "ensemble_ratio": "Width for the mean summary of all seeds over the mean "
             "width of single training runs",
             "ensemble_ratio_error": "Standard error of `ensemble_ratio`, from "

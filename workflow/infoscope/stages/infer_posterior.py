@@ -12,8 +12,9 @@ from infoscope.errors import InfoscopeError
 from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write
 from infoscope.inference.calibration import CURVES, LEVELS, PARAMETERS
 from infoscope.inference.inference import Inference, Skies, calibrate, ensemble
-from infoscope.inference.posterior import METRICS, Grid, draw
+from infoscope.inference.posterior import Grid, draw
 from infoscope.seeds import seed_of
+from infoscope.vocabulary import METRICS
 
 LOSSES = ("train_nll", "validation_nll", "validation_error", "final_drop")
 NAMES = {
@@ -87,7 +88,7 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         file.attrs["training"] = names
         file.attrs["fiducial_skies"] = len(inferences[0].fiducial.theta)
         file.attrs["metric"], file.attrs["curve"] = list(METRICS), list(CURVES)
-        file.attrs["calibration"] = calibrated.verdict
+        file.attrs["calibration"] = str(calibrated.verdict)
         unknown = [name for name in nuisance.names if name not in known]
         file.attrs["conditioned_on"] = ", ".join(known)
         file.attrs["marginalised_over"] = ", ".join(unknown)

@@ -12,10 +12,10 @@ import pandas as pd
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.inference.calibration import CURVES, LEVELS
-from infoscope.inference.inference import WITHHELD
-from infoscope.inference.posterior import METRICS, Grid, widths
+from infoscope.inference.posterior import Grid, widths
 from infoscope.results.measurements import Measurement, Training
 from infoscope.results.widths import columns, measure, names
+from infoscope.vocabulary import METRICS, Calibration
 
 PRIOR_CELLS = 512
 
@@ -79,7 +79,7 @@ def _mocks(path: Path, measurement: Measurement) -> pd.DataFrame:
         metrics = file["widths"][:]
         trainings = list(file.attrs["training"])
         n_sky = int(file.attrs["fiducial_skies"])
-    if measurement.calibration == WITHHELD:
+    if measurement.calibration == Calibration.WITHHELD:
         metrics = np.full_like(metrics, np.nan)
     n_mock = metrics.shape[1]
     sky, tile = np.divmod(np.arange(n_mock), n_mock // n_sky)

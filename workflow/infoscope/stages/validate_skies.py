@@ -17,7 +17,6 @@ from infoscope.maps.tiles import pixel_side
 from infoscope.survey.survey import read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
 from infoscope.theory.compare_skies import (
-    DIFFERS,
     TOLERANCE,
     band_edges,
     compare,
@@ -26,6 +25,7 @@ from infoscope.theory.compare_skies import (
     one_point,
     smoothing_scale,
 )
+from infoscope.vocabulary import Agreement
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) ->
     }.items():
         with atomic_path(output.with_name(name)) as temporary:
             table.to_csv(temporary, index=False)
-    for pair in pairs[pairs["verdict"] == DIFFERS].to_dict("records"):
+    for pair in pairs[pairs["verdict"] == Agreement.DIFFERS].to_dict("records"):
         log.warning(
             "warning: spectrum of bins %d and %d differs from theory: amplitude by "
             "%+.1f %%, one band by %+.1f σ; tolerance %g %%",

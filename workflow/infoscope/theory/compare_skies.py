@@ -22,6 +22,7 @@ from scipy.stats import norm
 
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import nside_of
+from infoscope.vocabulary import Agreement
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -38,7 +39,6 @@ BANDS_PER_OCTAVE = 2
 SCALE_MPC_H = 8.0
 HISTOGRAM_RANGE = (-5.0, 10.0)  # in units of the standard deviation
 HISTOGRAM_EDGES = np.linspace(*HISTOGRAM_RANGE, 76)
-AGREES, DIFFERS, UNDECIDED = "agrees", "differs", "undecided"
 
 
 def band_edges(nside: int, pixel_averaged: bool) -> Int[NDArray, " n_edge"]:
@@ -222,8 +222,12 @@ def verdict(deviation: float, sigma: float, n_test: int) -> str:
     ['agrees', 'undecided', 'differs']
     """
     if abs(deviation) - threshold(n_test) * sigma > TOLERANCE:
-        return DIFFERS
-    return AGREES if abs(deviation) + 2 * sigma < TOLERANCE else UNDECIDED
+        return Agreement.DIFFERS
+    return (
+        Agreement.AGREES
+        if abs(deviation) + 2 * sigma < TOLERANCE
+        else Agreement.UNDECIDED
+    )
 
 
 def compare(
@@ -282,7 +286,7 @@ def compare(
         weight = cosmic**-2 / (cosmic**-2).sum()
         amplitude = relative @ weight
         larger = max((cosmic**-2).sum() ** -0.5, float(_standard_error(amplitude)))
-        differs = any(row["verdict"] == DIFFERS for row in rows)
+        differs = any(row["verdict"] == Agreement.DIFFERS for row in rows)
         pairs.append(
             {
                 "bin_i": i + 1,
@@ -295,7 +299,7 @@ def compare(
                     (row["deviation_sigma"] for row in rows), key=abs
                 ),
                 "chi2": ((mean / cosmic) ** 2).sum(),
-                "verdict": DIFFERS
+                "verdict": Agreement.DIFFERS
                 if differs
                 else verdict(amplitude.mean(), larger, len(bin_pairs)),
             }

@@ -23,10 +23,11 @@ from infoscope.cosmology.config import CosmologyConfig, Parameters, Prior
 from infoscope.cosmology.matter import Matter
 from infoscope.cosmology.parameters import omega_m_s8
 from infoscope.effects.effect import Effect
-from infoscope.inference.posterior import MASSES, METRICS, SMALLEST_LOG, Grid, widths
+from infoscope.inference.posterior import MASSES, SMALLEST_LOG, Grid, widths
 from infoscope.models import Interval
 from infoscope.skies.shells import born_weights, shell_edges, shell_spectra
 from infoscope.survey.survey import ARCMIN2_SKY, RedshiftDistribution
+from infoscope.vocabulary import METRICS
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
