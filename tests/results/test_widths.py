@@ -178,7 +178,7 @@ def write(path, row):
         file.attrs["calibration_p_value"] = 0.5
         file.attrs["marginalised_over"], file.attrs["conditioned_on"] = "a_ia, h", ""
         for name in ("degradation", "estimator", "kind", "calibration"):
-            file.attrs[name] = getattr(row, name)
+            file.attrs[name] = str(getattr(row, name))
         file.attrs.update(vars(row.training))
     return path
 

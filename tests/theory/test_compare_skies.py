@@ -14,6 +14,7 @@ from infoscope.figures import sky_map
 from infoscope.maps.pixel_window import pixel_window
 from infoscope.stages import plot
 from infoscope.theory import compare_skies as validation
+from infoscope.vocabulary import Agreement
 
 NSIDE = 16
 EDGES = validation.band_edges(NSIDE, pixel_averaged=False)
