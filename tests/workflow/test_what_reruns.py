@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from typing import Any
 
 import getdist
@@ -236,14 +237,102 @@ def test_chains_are_those_of_the_posteriors(finished) -> None:
         np.testing.assert_allclose(chain.samples[:, :2], file["samples"], rtol=5e-6)
 
 
-def test_comment_runs_nothing(finished, edited) -> None:
-    for name in (
-        "estimators/training.py",
-        "degradations/degrade.py",
-        "degradations/operations/positions.py",
+PACKAGE = "workflow/infoscope"
+
+
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return change
+
+
+def test_what_only_people_read_runs_nothing(finished, edited) -> None:
+    """Comments, docstrings, annotations, descriptions, labels, texts and costs."""
+    for name, old, new in (
+        ("estimators/training.py", "WARM_UP = 0.05", "# why\nWARM_UP = 0.05"),
+        ("estimators/training.py", '"""Training of ', '"""The training of '),
+        ("estimators/training.py", "lower learning_rate", "reduce learning_rate"),
+        ("estimators/training.py", "ETA {eta:.0f} s", "remaining {eta:.0f} s"),
+        ("estimators/kinds/cnn.py", "Number of residual", "How many residual"),
+        ("estimators/kinds/cnn.py", 'label = "CNN"', 'label = "Network"'),
+        ("estimators/kinds/cnn.py", "first, later + means", "first, 2 * later + means"),
+        ("degradations/operations/positions.py", "Permutes", "Shuffles"),
+        ("degradations/operation.py", "no such file", "does not exist"),
+        ("maps/tiles.py", ", tile_nside: int)", ", tile_nside: int | float)"),
+        ("eta.py", "LOG_INTERVAL = 10.0", "LOG_INTERVAL = 20.0"),
     ):
-        edited(f"workflow/infoscope/{name}", lambda text: "# a comment\n" + text)
+        edited(f"{PACKAGE}/{name}", replaced(old, new))
     assert finished.would_run() == {}
+
+
+def test_renamed_module_runs_nothing(finished, edited) -> None:
+    old, new = (
+        finished.folder / PACKAGE / f"estimators/{n}.py" for n in ("layers", "blocks")
+    )
+    for path in (finished.folder / PACKAGE).rglob("*.py"):
+        if "estimators.layers" in path.read_text():
+            name = str(path.relative_to(finished.folder))
+            edited(name, replaced("estimators.layers", "estimators.blocks"))
+    old.rename(new)
+    try:
+        assert finished.would_run() == {}
+    finally:
+        new.rename(old)
+
+
+OF_TRAINING = {
+    "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
+    "attribute_estimates": 1,
+} | {name: n for name, n in AGGREGATES.items() if name != "plot_tiles"}  # fmt: skip
+OF_ONE_ESTIMATOR = OF_TRAINING | {
+    "train_estimator": 2, "infer_posterior": 2, "export_chain": 2, "plot_triangle": 1,
+}  # fmt: skip
+OF_OPERATION = CHAIN | AGGREGATES
+OF_SPECTRA = {
+    name: n for name, n in OF_ONE_ESTIMATOR.items()
+    if name not in ("attribute_estimates",)
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("estimators/training.py", "CLIP_NORM = 1.0", "CLIP_NORM = 2.0", OF_TRAINING),
+        ("estimators/layers.py", ") - log_det", ") - 2 * log_det", OF_TRAINING),
+        ("estimators/kinds/cnn.py", "\nDENSE = 64", "\nDENSE = 32", OF_ONE_ESTIMATOR),
+        ("estimators/kinds/power_spectrum.py", "range(2)", "range(3)", OF_SPECTRA),
+        ("degradations/operations/positions.py", "else 1", "else 2", OF_OPERATION),
+        ("theory/fisher.py", "\nSTEP = 0.04", "\nSTEP = 0.03", {
+            "forecast_fisher": 1, "summarise_study": 1, "plot_widths": 1,
+        }),
+        ("theory/camb_spectra.py", "LIMBER_FROM = 50", "LIMBER_FROM = 60", {
+            "validate_skies": 1, "summarise_study": 1, "plot_skies": 1,
+        }),
+        ("figures/claims.py", "GAP = 0.16, 0.12", "GAP = 0.16, 0.13", {
+            "plot_claims": 1,
+        }),
+    ],
+    ids=[
+        "constant", "loss", "estimator", "network", "operation", "forecast", "theory",
+        "figure",
+    ],
+)  # fmt: skip
+def test_changed_code_runs_what_uses_it(
+    finished, edited, name: str, old: str, new: str, expected: dict[str, int]
+) -> None:
+    edited(f"{PACKAGE}/{name}", replaced(old, new))
+    assert finished.would_run() == expected
+
+
+def test_changed_formula_of_skies_runs_everything_after_them(finished, edited) -> None:
+    edited(
+        f"{PACKAGE}/skies/shells.py", replaced("1.5 * background", "1.6 * background")
+    )
+    jobs = finished.would_run()
+    assert jobs["simulate_skies"] == 5 and jobs["forecast_fisher"] == 1
+    assert jobs["train_estimator"] == 4 and "tabulate_matter" not in jobs
 
 
 def test_fresh_checkout_runs_nothing(finished) -> None:
@@ -251,49 +340,6 @@ def test_fresh_checkout_runs_nothing(finished) -> None:
         for path in [finished.folder / part, *(finished.folder / part).rglob("*")]:
             os.utime(path)
     assert finished.would_run() == {}
-
-
-def test_edit_of_training_code_runs_training_and_after(finished, edited) -> None:
-    edited(
-        "workflow/infoscope/estimators/training.py", lambda text: text + "\n\nNEW = 1\n"
-    )
-    expected = AGGREGATES | {
-        "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
-        "attribute_estimates": 1,
-    }  # fmt: skip
-    del expected["plot_tiles"]
-    assert finished.would_run() == expected
-
-
-def test_edit_of_the_forecast_runs_it_and_its_figure(finished, edited) -> None:
-    edited("workflow/infoscope/theory/fisher.py", lambda text: text + "\n\nNEW = 1\n")
-    assert finished.would_run() == {
-        "forecast_fisher": 1, "summarise_study": 1, "plot_widths": 1,
-    }  # fmt: skip
-
-
-def test_edit_of_the_theory_runs_the_validation_and_its_figure(
-    finished, edited
-) -> None:
-    name = "workflow/infoscope/theory/camb_spectra.py"
-    edited(name, lambda text: text + "\n\nNEW = 1\n")
-    assert finished.would_run() == {
-        "validate_skies": 1, "summarise_study": 1, "plot_skies": 1,
-    }  # fmt: skip
-
-
-def test_edit_of_a_figure_redraws_no_other(finished, edited) -> None:
-    name = "workflow/infoscope/figures/claims.py"
-    edited(name, lambda text: text.replace("GAP = 0.16, 0.12", "GAP = 0.16, 0.13"))
-    assert finished.would_run() == {"plot_claims": 1}
-
-
-def test_edit_of_an_operation_runs_what_uses_it(finished, edited) -> None:
-    edited(
-        "workflow/infoscope/degradations/operations/positions.py",
-        lambda text: text + "\n\nNEW = 1\n",
-    )
-    assert finished.would_run() == CHAIN | AGGREGATES
 
 
 def test_own_operation(finished) -> None:

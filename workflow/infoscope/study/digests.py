@@ -421,6 +421,8 @@ def _split(
         elif isinstance(statement, ast.AnnAssign) and configured:
             if "ClassVar" in ast.unparse(statement.annotation) and statement.value:
                 members |= set(_bound(statement))
+        elif isinstance(statement, ast.Assign) and configured:
+            members |= set(_bound(statement))
         elif not (
             isinstance(statement, ast.Expr)
             and isinstance(statement.value, ast.Constant)
