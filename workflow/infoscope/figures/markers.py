@@ -18,6 +18,8 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
+from infoscope.estimators import kinds
+from infoscope.estimators.estimator import Estimator
 from infoscope.figures.style import colorblind
 from infoscope.vocabulary import Calibration, Family, TrainingVerdict
 
@@ -25,16 +27,13 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy.typing import NDArray
 
+assert kinds  # imported because it registers them
+
 Colour = tuple[float, float, float]
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 PALENESS = (0.0, 0.45, 0.25, 0.6, 0.35, 0.15)  # of estimators, in their order
 GREY = (0.3, 0.3, 0.3)
-ESTIMATORS = {
-    "cnn": "CNN",
-    "deeplss": "DeepLSS",
-    "power_spectrum": "Power spectrum",
-}
 # a number is the index of a colour in the palette
 OF_FAMILY: dict[str, int | str] = {
     Family.REFERENCE: "black",
@@ -74,7 +73,9 @@ def estimator_marker(number: int) -> str:
 
 def estimator_label(name: str) -> str:
     """Name of an estimator in figures."""
-    return ESTIMATORS.get(name, name.replace("_", " "))
+    if name in Estimator.registry:
+        return Estimator.registry[name].label
+    return name.replace("_", " ")
 
 
 def wrapped(label: str, width: int = 24) -> str:

@@ -78,6 +78,7 @@ class Module:
     effects: list[ast.stmt] = field(default_factory=list)
 
 
+@cache
 def digest(*roots: Unit) -> str:
     """Hash all definitions that some roots reach.
 
@@ -137,6 +138,7 @@ def reached(roots: Iterable[Unit]) -> dict[Unit, Definition]:
 
 def clear_caches() -> None:
     """Read all files again: they may have changed."""
+    digest.cache_clear()
     parsed.cache_clear()
     _definition.cache_clear()
     _file.cache_clear()
