@@ -17,17 +17,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 FOLDERS = "benchmarks|config|docs|envs|profiles|resources|tests|workflow"
 # what somebody makes who follows a page
+EXTENDING = (ROOT / "docs/extending.md").read_text()
 OWN = {
     "config/studies/small.yaml",
     "envs/train.linux-64.pin.txt",
-    "tests/figures/test_scores.py",
-    "tests/effects/test_shear_calibration.py",
-    "tests/estimators/test_plain.py",
-    "tests/skies/test_quadratic.py",
-    "workflow/infoscope/figures/scores.py",
-    "workflow/infoscope/effects/kinds/shear_calibration.py",
-    "workflow/infoscope/estimators/kinds/plain.py",
-    "workflow/infoscope/skies/simulators/quadratic.py",
+    *re.findall(r"`((?:workflow|tests)/\S+\.py)`[^`]*```python", EXTENDING),
 }
 
 

@@ -18,19 +18,24 @@ from packaging.specifiers import SpecifierSet
 import infoscope.study.config  # noqa: F401, registers the models
 from infoscope.cli import figure_names, stage_names
 from infoscope.degradations.operation import Operation
+from infoscope.effects.effect import EFFECTS
 from infoscope.estimators.estimator import Estimator
-from infoscope.models import file_of
-from infoscope.registry import Choice
+from infoscope.models import Model, file_of
 from infoscope.skies.simulator import Simulator
 from infoscope.study import digests
 
 ROOT = Path(__file__).parents[2]
-# stages that call models of the config
-MODELS: dict[str, type[Choice]] = {
-    "stages.simulate_skies": Simulator,
-    "stages.degrade_maps": Operation,
-    "stages.train_estimator": Estimator,
-    "stages.attribute_estimates": Estimator,
+SIMULATORS, OPERATIONS, ESTIMATORS = (
+    list(choice.registry.models.values())
+    for choice in (Simulator, Operation, Estimator)
+)
+# models of the config that stages call
+MODELS: dict[str, list[type[Model]]] = {
+    "stages.simulate_skies": [*SIMULATORS, *EFFECTS.values()],
+    "stages.degrade_maps": [*OPERATIONS, *EFFECTS.values()],
+    "stages.train_estimator": ESTIMATORS,
+    "stages.attribute_estimates": ESTIMATORS,
+    "stages.forecast_fisher": list(EFFECTS.values()),
 }
 ENVS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
 # packages that conda-forge splits: the part that is needed
@@ -86,10 +91,7 @@ def imported(module: str) -> set[str]:
     The command line is included. A stage calls the models of the config that it uses.
     """
     function = "draw" if module.startswith("figures.") else "run"
-    models: list[digests.Unit] = []
-    if module in MODELS:
-        registered = MODELS[module].registry.models.values()
-        models = [(file_of(model), model.__name__) for model in registered]
+    models = [(file_of(model), model.__name__) for model in MODELS.get(module, [])]
     packages: set[str] = set()
     waiting, seen = ["", "__main__", module], set()
     for unit in digests.reached([digests.unit(module, function), *models]):
