@@ -97,7 +97,7 @@ wildcard_constraints:
 
 
 def cost(name, wildcards):
-    """Cost that a job asks resources for, on a GPU if its rule asks for one."""
+    """Expected cost of a job, on a GPU if its rule requests one."""
     if name == "degrade_maps":
         return COSTS.longest_degrading
     asked = workflow.resource_settings.overwrite_resources.get(name, {})
@@ -107,22 +107,22 @@ def cost(name, wildcards):
 
 
 def mem_mb(name):
-    """Memory of the jobs of a rule: a job that needs more is tried again with more."""
+    """Memory that the jobs of a rule request, more in each attempt."""
     return lambda wildcards, attempt: attempt * cost(name, wildcards).requested_mb
 
 
 def runtime(name):
-    """Minutes of the jobs of a rule, likewise."""
+    """Minutes that the jobs of a rule request, more in each attempt."""
     return lambda wildcards, attempt: attempt * cost(name, wildcards).requested_minutes
 
 
 def kept(keep, path):
-    """Output that is deleted when no job needs it any more, unless it is kept."""
+    """Output that is deleted once no job needs it, unless it is to be kept."""
     return path if keep else temp(path)
 
 
 def priority_of_degradation(wildcards):
-    """Priority: what is begun is finished first, and few data sets are on disk at once."""
+    """Priority that finishes one degradation before the next: few data sets on disk."""
     names = list(STUDY.degradations)
     return len(names) - names.index(wildcards.degradation)
 
@@ -137,7 +137,7 @@ def named_inputs(wildcards, input):
 
 
 def literal(spec):
-    """A spec as it is: in a string, Snakemake takes braces of a label for wildcards."""
+    """A spec as it is: in a string, Snakemake would take braces in labels for wildcards."""
     text = specs.canonical(spec)
     return lambda wildcards: text
 

@@ -95,7 +95,7 @@ def transform_seconds(nside: int) -> float:
 
 @dataclass(frozen=True)
 class _Training:
-    """What a training does: steps, operations, inputs that pass, and spectra."""
+    """Work of a training run: steps, operations, bytes of inputs, and spectra."""
 
     steps: int
     flop: float
@@ -298,7 +298,7 @@ class Costs:
     train_reduced = train_estimator
 
     def _training_bytes(self, degradation: str, estimator: str) -> float:
-        """Memory of a training beside that of its libraries."""
+        """Memory of a training run beside that of its libraries."""
         config, tile = self.study.estimators[estimator], self._tile_bytes(degradation)
         # a pool of what does not fit into memory is read ahead
         pools = [
@@ -321,10 +321,10 @@ class Costs:
         side = self.survey.nside // self.survey.tile_nside
         _, n_bins = self._degraded[degradation]
         held_out = sum(map(self._tiles, SUMMARISED))
-        looks = ceil(steps / self.study.training.evaluate_every)
+        evaluations = ceil(steps / self.study.training.evaluate_every)
         # summaries are means over the orientations of a tile
         seen = (
-            looks * self._tiles("validation")
+            evaluations * self._tiles("validation")
             + (8 if config.sees_tiles else 1) * held_out
         )
         flop = steps * config.flop_of_step(side, n_bins)
