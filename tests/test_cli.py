@@ -261,6 +261,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert error.count("\n") == 1 and "absent.h5" in error
 
 
+def test_errors_name_the_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--skies", str(tmp_path / "no.h5"), "--output", str(tmp_path / "x.png")]
+    assert main(["plot", "sky_map", "--spec", "{}", *files]) == 2
+    assert capsys.readouterr().err.startswith(f"infoscope plot sky_map: {tmp_path}")
+
+
 WAITING = """
 import sys, time
 from infoscope import cli

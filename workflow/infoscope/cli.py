@@ -161,7 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             run_stage(options)
     except InfoscopeError as error:
-        print(f"infoscope {options.stage}: {error}", file=sys.stderr)
+        command = " ".join([options.stage, *filter(None, [_figure(options)])])
+        print(f"infoscope {command}: {error}", file=sys.stderr)
         return 2
     return 0
 
@@ -174,7 +175,7 @@ def run_stage(options: argparse.Namespace) -> None:
     if snakemake and alive(snakemake):
         threading.Thread(target=_end_with, args=[snakemake], daemon=True).start()
     spec, output = json.loads(options.spec), options.output
-    figure = getattr(options, "figure", None)
+    figure = _figure(options)
     names = files_of(function_of(options.stage, figure))
     given = {name: getattr(options, name) for name in names}
     files = {name: value for name, value in given.items() if value is not None}
@@ -183,6 +184,11 @@ def run_stage(options: argparse.Namespace) -> None:
         run(spec, **files, output=output)
     else:
         run(spec, figure, files, output)
+
+
+def _figure(options: argparse.Namespace) -> str | None:
+    """Name of the figure, if the stage draws one."""
+    return getattr(options, "figure", None)
 
 
 def _end_with(process: int) -> None:
