@@ -40,19 +40,18 @@ NOTHING = '''"""An operation that does nothing."""
 
 from typing import Literal
 
-from infoscope.degradations.operation import Operation, Sky, operation
+from infoscope.degradations import Operation, Sky
 
 
 class Nothing(Operation):
     """Does nothing."""
 
     operation: Literal["nothing"] = "nothing"
+    domains = ("tile", "sphere", "harmonic")
 
-
-@operation(Nothing, "tile", "sphere", "harmonic")
-def nothing(sky: Sky, p: Nothing, rng) -> Sky:
-    """Do nothing."""
-    return sky
+    def apply(self, sky: Sky, rng) -> Sky:
+        """Do nothing."""
+        return sky
 '''
 # modules of the standard library and others, in the working directory
 PLANTED = ("random.py", "json.py", "numpy.py", "infoscope.py", "pandas.py")
