@@ -33,7 +33,7 @@ def survey_of(fields: Mapping[str, Any]) -> Survey:
 
 @dataclass(frozen=True)
 class Annuli:
-    """Fourier modes of a tile in annuli of |ℓ|, one fundamental mode wide.
+    """Fourier modes of a tile in annuli of ℓ, one fundamental mode wide.
 
     Attributes
     ----------

@@ -11,14 +11,14 @@ CHUNK_VALUES = 2**20
 
 
 def annulus_edges(side: int, n_ell: int) -> NDArray[np.float64]:
-    """Bounds (n_ell + 1,) of the annuli in |ℓ|, in units of the fundamental mode."""
+    """Bounds (n_ell + 1,) of the annuli in ℓ, in units of the fundamental mode."""
     return np.linspace(0.5, side / 2, n_ell + 1)
 
 
 def annuli(side: int, n_ell: int) -> NDArray[np.int64]:
     """Find the annulus that each Fourier mode of a tile falls in.
 
-    Annuli are equally wide in |ℓ|, from half the fundamental mode to the Nyquist
+    Annuli are equally wide in ℓ, from half the fundamental mode to the Nyquist
     frequency, beyond which the square has only corners of annuli.
 
     Parameters
@@ -44,7 +44,7 @@ def annuli(side: int, n_ell: int) -> NDArray[np.int64]:
 
 
 def binned_spectra(tiles: NDArray[np.floating], n_ell: int) -> NDArray[np.float64]:
-    """Auto- and cross-spectra, averaged in annuli of |ℓ|.
+    """Auto- and cross-spectra, averaged in annuli of ℓ.
 
     Normalised so that white noise of variance σ² has a spectrum of σ².
 

@@ -50,9 +50,9 @@ class Head(nn.Module):
 
 
 def negative_log_likelihood(outputs: Outputs, target: jax.Array) -> jax.Array:
-    """Negative log-likelihood of a Gaussian, without the 2π.
+    r"""Negative log-likelihood of a Gaussian, without the 2π.
 
-    ½ |Lᵀ(t − m)|² − log det L.
+    .. math:: \tfrac{1}{2} |L^T (t - m)|^2 - \log \det L
 
     Parameters
     ----------

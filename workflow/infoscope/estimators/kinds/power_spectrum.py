@@ -37,7 +37,7 @@ class PowerSpectrum(Estimator):
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
 
     def check(self, side: int) -> None:
-        """Refuse more bins in |ℓ| than a tile has annuli."""
+        """Refuse more bins in ℓ than a tile has annuli."""
         if self.n_ell > side // 2:
             raise ValueError(f"n_ell: must be at most {side // 2}")
 
