@@ -92,7 +92,7 @@ lock:
 		--output-file requirements.txt >/dev/null
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build docs/api
 	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `study` alone does not install the development tools. The stamps are inside the

@@ -6,11 +6,15 @@ source folder is the repository, and links between files mean the same in both.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import latex2mathml.converter
 from docutils import nodes
 from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "infoscope"
 author = "The infoscope developers"
@@ -27,9 +31,19 @@ include_patterns = [
 # Sphinx looks into no folder that is named here.
 exclude_patterns = [".*", "benchmarks", "build", "resources", "results", "tests"]
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "docstrings", "sphinx.ext.viewcode"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+autodoc_default_options = {"exclude-members": "model_config"}
+add_module_names = False
+python_maximum_signature_line_length = 80
+# Names in backticks become links if they are in the reference.
+default_role = "py:obj"
+toc_object_entries_show_parents = "hide"
 
 nitpicky = True
 

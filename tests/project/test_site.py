@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+
+from ..test_rooms import FLOOR, MODULES
 
 ROOT = Path(__file__).parents[2]
 # what `make site` runs
@@ -32,14 +36,16 @@ class Loaded(HTMLParser):
 
 
 def build(folder: Path, page: str) -> subprocess.CompletedProcess[str]:
-    """Build a site of one page, and of another one with the heading `There`."""
-    for name in ("site", "static"):
-        shutil.copytree(ROOT / "docs" / name, folder / "docs" / name)
-    shutil.copy(ROOT / "docs/conf.py", folder / "docs")
+    """Build a site of one page, one with the heading `There`, and one of `maps`."""
+    for name in ("docs/site", "docs/static", "workflow/infoscope/maps"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("conf.py", "docstrings.py", "api.rst"):
+        shutil.copy(ROOT / "docs" / name, folder / "docs")
+    (folder / "workflow/infoscope/__init__.py").write_text('"""Maps."""\n')
     (folder / "README.md").write_text("# Readme\n\n## There\n")
     (folder / "module.py").touch()
     (folder / "docs/page.md").write_text(f"# Page\n\n{page}\n")
-    index = "Index\n=====\n\n.. toctree::\n\n   page\n   ../README\n"
+    index = "Index\n=====\n\n.. toctree::\n\n   page\n   api\n   ../README\n"
     (folder / "docs/index.rst").write_text(index)
     return subprocess.run(
         [sys.executable, "-m", "sphinx", *OPTIONS],
@@ -65,6 +71,23 @@ def test_pages_load_nothing_from_elsewhere(tmp_path: Path) -> None:
         assert not re.search(r"(@import|url\(\s*)['\"]?(https?:)?//", path.read_text())
     text = (site / "docs/page.html").read_text()
     assert text.count("<math ") == 2
+    # from docstrings: a signature as it is written, an example and a formula
+    text = (site / "docs/api/maps.html").read_text()
+    shown = html.unescape(re.sub("<[^>]+>", "", text))
+    assert 'maps: Float[NDArray, "n_bins n_pix"]' in shown
+    assert '→ Float[NDArray, "n_bins n_pix_coarse"]' in shown
+    assert ">>> nside_of(49152)" in shown
+    assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in text
+
+
+def test_reference_has_a_page_for_every_folder() -> None:
+    docstrings = runpy.run_path(str(ROOT / "docs/docstrings.py"))
+    first, *pages = docstrings["modules_of_pages"]()
+    assert first == "infoscope"
+    folders = {name.partition(".")[0] for name in MODULES if "." in name}
+    assert set(pages) == folders - {"stages"}
+    floors = [FLOOR[page] for page in pages]
+    assert floors == sorted(floors)
 
 
 def test_what_leads_nowhere_is_a_failure(tmp_path: Path) -> None:
