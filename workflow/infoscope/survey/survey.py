@@ -62,7 +62,7 @@ def read_nz(path: Path) -> RedshiftDistribution:
         if CHECKSUM in first and first.rpartition(CHECKSUM)[2] != checksum(rest):
             raise InfoscopeError(
                 f"survey.nz: {path}: does not match the checksum in its first line: "
-                "delete the file and run again, or only the checksum if you edited it"
+                "delete it and run again, or only the checksum if you edited it"
             )
         if not content.strip():
             raise ValueError("is empty")
