@@ -68,9 +68,9 @@ def claim_verdict(verdicts: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> claim_verdict(["supported", "undecided"])
+    >>> claim_verdict(["supported", "undecided"]).value
     'undecided'
-    >>> claim_verdict(["supported", "undecided", "contradicted"])
+    >>> claim_verdict(["supported", "undecided", "contradicted"]).value
     'contradicted'
     """
     if Verdict.CONTRADICTED in verdicts:

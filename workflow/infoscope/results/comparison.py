@@ -185,7 +185,7 @@ class Ratio:
 
         Examples
         --------
-        >>> Ratio("sigma_s8", 1.1, log_error=0.01, dof=10).verdict(margin=0.05)
+        >>> Ratio("sigma_s8", 1.1, log_error=0.01, dof=10).verdict(margin=0.05).value
         'wider'
         """
         if np.isnan(self.value):

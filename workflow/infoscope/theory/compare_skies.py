@@ -218,7 +218,7 @@ def verdict(deviation: float, sigma: float, n_test: int) -> str:
 
     Examples
     --------
-    >>> [verdict(deviation, 0.01, 40) for deviation in (0.0, 0.05, 0.1)]
+    >>> [verdict(x, 0.01, 40).value for x in (0.0, 0.05, 0.1)]
     ['agrees', 'undecided', 'differs']
     """
     if abs(deviation) - threshold(n_test) * sigma > TOLERANCE:
