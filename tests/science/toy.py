@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from infoscope.inference.inference import Inference, Skies
@@ -55,6 +57,7 @@ class Toy:
         scale: float = 1.0,
         cells: int = 64,
         boots: int = 40,
+        kind: type[Inference] = Inference,
     ) -> Inference:
         """Inference from summaries with `size` times the noise.
 
@@ -68,7 +71,7 @@ class Toy:
             scatter = scale * (own + more) @ np.linalg.cholesky(COVARIANCE).T
             mean = (theta - CENTRE) @ SLOPE.T
             skies[split] = Skies(mean[:, None] + scatter, theta)
-        return Inference(
+        return kind(
             **skies, grid=Grid.of_prior(PRIOR, cells), n_bootstrap=boots, seed=1
         )
 
@@ -94,6 +97,7 @@ def exact_widths(covariance: np.ndarray = COVARIANCE) -> dict[str, float]:
     }
 
 
+@cache
 def exact_information(n_draw: int = 4000, size: int = 200) -> float:
     """Mutual information in bits of parameters and summaries, prior edges included.
 
