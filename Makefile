@@ -1,7 +1,8 @@
 # make study   run the default study (CONFIG=file.yaml for another one)
 # make plan    estimate the costs of a study (CONFIG=file.yaml, ARGS="--cores 64 --gpus 4")
 # make status  print the progress of a study (CONFIG=file.yaml)
-# make test    run all tests
+# make test    run all tests but those that need SLURM, conda, a browser or root
+# make test-all  run those as well
 # make lint    check style, types, the workflow, prose and the documentation
 # make docs    write config/README.md and the JSON schema from the config models
 # make site    build the documentation: build/site/index.html
@@ -14,6 +15,8 @@
 #   make lock ARGS=--upgrade
 
 CORES ?= all
+# processes that run tests
+WORKERS ?= 2
 CONFIG ?=
 ARGS ?=
 
@@ -34,7 +37,7 @@ PYTHON ?= $(shell $(find_python))
 # The rules call `python`, which has to be that of the virtual environment.
 in_venv = PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: study plan status test lint docs site gallery lock clean
+.PHONY: study plan status test test-all lint docs site gallery lock clean
 
 study: .venv/run.stamp
 	$(in_venv) snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(ARGS)
@@ -48,7 +51,10 @@ status: .venv/run.stamp
 		"$(or $(CONFIG),config/config.yaml)"
 
 test: .venv/dev.stamp
-	$(in_venv) pytest $(ARGS)
+	$(in_venv) pytest -n $(WORKERS) -m "not system" $(ARGS)
+
+test-all: .venv/dev.stamp
+	$(in_venv) pytest -n $(WORKERS) $(ARGS)
 
 lint: .venv/dev.stamp
 	$(in_venv) ruff check .

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,58 @@ from infoscope.maps import harmonics
 from infoscope.study.config import parse_study
 
 NSIDE = 32
+# Files that several workers (`pytest -n 2`) begin with: one at the end would keep a
+# worker busy while the others have nothing to do.
+LONGEST = [
+    f"tests/{name}.py"
+    for name in (
+        "workflow/test_slurm",
+        "workflow/test_storage_and_names",
+        "workflow/test_conda",
+        "workflow/test_extending",
+        "workflow/test_cosmogrid",
+        "science/test_linear_gaussian",
+        "science/test_errors_of_ratios",
+        "science/test_skies",
+    )
+]
+# Their tests share nothing but the finished study, and run on any worker at the end.
+INDEPENDENT = [
+    f"tests/workflow/test_{name}.py"
+    for name in ("failures", "jobs", "resources", "bad_config", "what_reruns")
+]
+
+
+def file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give all tests of a file to one worker, because they share what they make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = file_of(nodeid)
+            return nodeid if file in INDEPENDENT else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Mark the tests that need a browser or mount disks; sort for several workers."""
+    for item in items:
+        if {"browser", "mount"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.system)
+    if not hasattr(config, "workerinput"):
+        return
+    order = {name: i - len(LONGEST) for i, name in enumerate(LONGEST)}
+    order |= {name: 1 + i for i, name in enumerate(INDEPENDENT)}
+    items.sort(key=lambda item: order.get(file_of(item.nodeid), 0))
 
 
 @pytest.fixture

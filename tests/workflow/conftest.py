@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fcntl
 import os
 import re
 import shutil
@@ -38,21 +39,25 @@ def contents(path: Path) -> dict[str, object]:
 
 
 class Checkout:
-    """A copy of the repository with one study file."""
+    """A copy of the repository with one study file, which is made if there is none."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True)
+        if not folder.exists():
+            self._make()
+        self.config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
+        # the rules call `python`: the interpreter that runs the tests
+        self.environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"}
+
+    def _make(self) -> None:
+        self.folder.mkdir(parents=True)
         for part in PARTS:
             source = ROOT / part
             if source.is_dir():
                 ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(source, folder / part, ignore=ignore)
+                shutil.copytree(source, self.folder / part, ignore=ignore)
             else:
-                shutil.copy(source, folder / part)
-        self.config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
-        # the rules call `python`: the interpreter that runs the tests
-        self.environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"}
+                shutil.copy(source, self.folder / part)
 
     def copied(self, folder: Path) -> Checkout:
         """Copy the checkout with its results and their times."""
@@ -105,12 +110,37 @@ class Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in a folder with a space, whose study is complete."""
-    checkout = Checkout(tmp_path_factory.mktemp("a checkout") / "info scope")
-    text = checkout.snakemake("--cores", "2")
-    assert checkout.returncode == 0, text
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in a folder with a space, whose study is complete: only for copies.
+
+    The first worker that needs it makes it for all.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    failed = folder / "failed.txt"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = (folder / "a checkout").exists()
+        checkout = Checkout(folder / "a checkout/info scope")
+        if not made:
+            text = checkout.snakemake("--cores", "2")
+            if checkout.returncode:
+                failed.write_text(text)
+    assert not failed.exists(), failed.read_text()
     return checkout
+
+
+@pytest.fixture(scope="session")
+def finished(complete: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """The complete study, where tests leave everything as it was."""
+    return complete.copied(tmp_path_factory.mktemp("finished") / "info scope")
+
+
+@pytest.fixture
+def study(complete: Checkout, tmp_path: Path) -> Checkout:
+    """Return a copy of the finished study, which a test may spoil."""
+    return complete.copied(tmp_path / "info scope")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from .conftest import PATH, ROOT, Checkout
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.system,
     pytest.mark.skipif(
         "deb_system" in sysconfig.get_scheme_names(),
         reason="Debian's Python finds no packages where conda installs them",

@@ -37,12 +37,6 @@ ONE_TIME = "find results -type f -exec touch -t 202001010000 {} +"
 
 
 @pytest.fixture
-def study(finished: Checkout, tmp_path: Path) -> Checkout:
-    """Return a copy of the finished study, which a test may spoil."""
-    return finished.copied(tmp_path / "info scope")
-
-
-@pytest.fixture
 def interference(study: Checkout, tmp_path: Path) -> Interference:
     """Return what happens to jobs of the study."""
     interference = Interference(tmp_path / "interference")
@@ -97,6 +91,7 @@ def finished_jobs(text: str) -> Counter[str]:
     return Counter(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", text, re.M))
 
 
+@pytest.mark.system
 def test_snakemake_is_killed_in_every_stage(
     finished: Checkout, study: Checkout, tmp_path: Path
 ) -> None:
@@ -180,6 +175,7 @@ def wait_until_all_wait(
     return {}
 
 
+@pytest.mark.system
 def test_a_killed_job_is_reported_and_done_again(
     study: Checkout, interference: Interference
 ) -> None:

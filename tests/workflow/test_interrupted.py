@@ -17,7 +17,7 @@ from infoscope.study.config import parse_study
 
 from .conftest import Checkout, contents
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 # the command line, with a checkpoint at every look
 LAUNCHER = """

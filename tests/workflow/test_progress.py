@@ -9,11 +9,11 @@ from infoscope.run.progress import Record, file_of
 from tests.workflow.conftest import Checkout
 
 
-def test_status_of_a_finished_study(finished: Checkout) -> None:
-    (finished.folder / "results/ci/figures/sky_map.pdf").unlink()
-    text = finished.snakemake("--cores", "1")
-    assert finished.returncode == 0, text
-    path = finished.folder / file_of("ci")
+def test_status_of_a_finished_study(study: Checkout) -> None:
+    (study.folder / "results/ci/figures/sky_map.pdf").unlink()
+    text = study.snakemake("--cores", "1")
+    assert study.returncode == 0, text
+    path = study.folder / file_of("ci")
     before = path.stat().st_mtime_ns
     run = Record.read(path).progress
     assert run.over and not run.running and not run.failed
@@ -22,13 +22,13 @@ def test_status_of_a_finished_study(finished: Checkout) -> None:
     assert jobs.took > 0 and jobs.expected > 0
     text = subprocess.run(
         [sys.executable, "-m", "infoscope", "status", "study.yaml"],
-        cwd=finished.folder,
-        env=finished.environ | {"PYTHONPATH": "workflow"},
+        cwd=study.folder,
+        env=study.environ | {"PYTHONPATH": "workflow"},
         text=True,
         capture_output=True,
         check=True,
     ).stdout
     assert text.startswith("study ci finished at")
     # a dry run is no run
-    finished.would_run()
+    study.would_run()
     assert path.stat().st_mtime_ns == before

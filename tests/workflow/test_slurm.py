@@ -22,7 +22,7 @@ import pytest
 from . import slurm
 from .conftest import Checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 # of the profile, only how often SLURM is asked is changed: jobs are seconds long
 OPTIONS = [

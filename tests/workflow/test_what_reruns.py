@@ -342,61 +342,55 @@ def test_fresh_checkout_runs_nothing(finished) -> None:
     assert finished.would_run() == {}
 
 
-def test_own_operation(finished) -> None:
+def test_own_operation(study) -> None:
     """Its data set is made for real; an edit of its file runs only what uses it."""
-    own = finished.folder / "my operations.py"
+    own = study.folder / "my operations.py"
     own.write_text(OWN)
-    config = changed(finished, lambda c: c.update(operation_files=[own.name]))
+    config = changed(study, lambda c: c.update(operation_files=[own.name]))
     own_operation = {"operations": [{"operation": "clip", "at": 0.001}]}
     config["degradations"]["own"] = own_operation
-    try:
-        assert finished.would_run(config) == CHAIN | AGGREGATES
-        target = "results/ci/datasets/own.h5"
-        text = finished.snakemake("--cores", "2", target, config=config)
-        assert finished.returncode == 0, text
-        with h5py.File(finished.folder / target) as file:
-            tiles = Maps.of(file["train"], "tiles")[:]
-        # many pixels of every tile are cut to the same value, which noise never is
-        highest = tiles == tiles.max(axis=(2, 3), keepdims=True)
-        assert (highest.sum(axis=(2, 3)) > 3).all()
-        rest = {k: v for k, v in CHAIN.items() if k not in MADE} | AGGREGATES
-        assert finished.would_run(config) == rest
-        own.write_text("# a comment\n" + OWN)
-        assert finished.would_run(config) == rest
-        own.write_text(OWN.replace("np.minimum", "np.fmin"))
-        assert finished.would_run(config) == CHAIN | AGGREGATES
-    finally:
-        own.unlink()
+    assert study.would_run(config) == CHAIN | AGGREGATES
+    target = "results/ci/datasets/own.h5"
+    text = study.snakemake("--cores", "2", target, config=config)
+    assert study.returncode == 0, text
+    with h5py.File(study.folder / target) as file:
+        tiles = Maps.of(file["train"], "tiles")[:]
+    # many pixels of every tile are cut to the same value, which noise never is
+    highest = tiles == tiles.max(axis=(2, 3), keepdims=True)
+    assert (highest.sum(axis=(2, 3)) > 3).all()
+    rest = {k: v for k, v in CHAIN.items() if k not in MADE} | AGGREGATES
+    assert study.would_run(config) == rest
+    own.write_text("# a comment\n" + OWN)
+    assert study.would_run(config) == rest
+    own.write_text(OWN.replace("np.minimum", "np.fmin"))
+    assert study.would_run(config) == CHAIN | AGGREGATES
 
 
-def test_mask_selects_tiles_and_simulates_nothing(finished) -> None:
+def test_mask_selects_tiles_and_simulates_nothing(study) -> None:
     """The data set of a new degradation is made for real."""
     mask = np.zeros(12 * 16**2)
     mask[3 * 256 : 5 * 256] = 1
-    path = finished.folder / "mask.fits"
+    path = study.folder / "mask.fits"
 
     def change(config: dict[str, Any]) -> None:
         config["survey"]["mask"] = path.name
         config["degradations"]["masked"] = {}
 
-    config = changed(finished, change)
-    try:
-        healpy.write_map(path, mask, nest=True, dtype=np.float32)
-        jobs = finished.would_run(config)
-        of_all = {job: 3 * n for job, n in CHAIN.items()}
-        assert jobs == AGGREGATES | of_all | {"attribute_estimates": 1}
-        target = "results/ci/datasets/masked.h5"
-        text = finished.snakemake("--cores", "2", target, config=config)
-        assert finished.returncode == 0, text
-        with (
-            h5py.File(finished.folder / target) as some,
-            h5py.File(finished.folder / "results/ci/datasets/reference.h5") as whole,
-        ):
-            for split in ("train", "fiducial"):
-                expected = Maps.of(whole[split], "tiles")[:, 3:5]
-                assert np.array_equal(Maps.of(some[split], "tiles")[:], expected)
-    finally:
-        path.unlink()
+    config = changed(study, change)
+    healpy.write_map(path, mask, nest=True, dtype=np.float32)
+    jobs = study.would_run(config)
+    of_all = {job: 3 * n for job, n in CHAIN.items()}
+    assert jobs == AGGREGATES | of_all | {"attribute_estimates": 1}
+    target = "results/ci/datasets/masked.h5"
+    text = study.snakemake("--cores", "2", target, config=config)
+    assert study.returncode == 0, text
+    with (
+        h5py.File(study.folder / target) as some,
+        h5py.File(study.folder / "results/ci/datasets/reference.h5") as whole,
+    ):
+        for split in ("train", "fiducial"):
+            expected = Maps.of(whole[split], "tiles")[:, 3:5]
+            assert np.array_equal(Maps.of(some[split], "tiles")[:], expected)
 
 
 def test_alignment_simulates_nothing(finished) -> None:
@@ -427,78 +421,6 @@ def test_survey_runs_what_depends_on_it(finished) -> None:
         "tabulate_nz": 1, "simulate_skies": 5,
         "validate_skies": 1, "plot_skies": 1, "plot_sky_map": 1,
     }  # fmt: skip
-
-
-CURVES = {
-    # half of the cosmologies and half of the steps; there is one sky only
-    "train_reduced": 4,
-    "infer_reduced": 4,
-    "measure_learning_curves": 1,
-    "plot_learning_curves": 1,
-}
-
-
-def with_curves(config: dict[str, Any]) -> None:
-    config["learning_curves"] = {"degradations": ["reference"], "fractions": [0.5]}
-
-
-@pytest.fixture(scope="module")
-def curves(finished):
-    """Complete the learning curves of a finished study."""
-    config = changed(finished, with_curves)
-    # nothing else runs again: neither a training nor another figure
-    assert finished.would_run(config) == CURVES
-    text = finished.snakemake("--cores", "2", config=config)
-    assert finished.returncode == 0, text
-    return config
-
-
-def test_learning_curves(finished, curves) -> None:
-    assert finished.would_run(curves) == {}
-    results = finished.folder / "results/ci"
-    table = pd.read_csv(results / "learning_curves.csv")
-    rows = zip(
-        table.degradation, table.estimator, table.axis, table.number, strict=True
-    )
-    assert set(rows) == {
-        ("reference", estimator, axis, number)
-        for estimator, steps in (("cnn", 20), ("power_spectrum", 40))
-        for axis, whole in (("cosmologies", 8), ("steps", steps))
-        for number in (whole // 2, whole)
-    }
-    assert len(table) == 8
-    assert (table[["sigma_s8", "sigma_s8_error"]] > 0).all(axis=None)
-    # all of it is the training of the study, and less is another one
-    widths = pd.read_csv(results / "widths.csv")
-    widths = widths.query("degradation == 'reference' and metric == 'sigma_s8'")
-    for row in table.itertuples():
-        (whole,) = widths.value[widths.estimator == row.estimator]
-        steps = {"cnn": 20, "power_spectrum": 40}[row.estimator]
-        is_whole = row.number == {"cosmologies": 8, "steps": steps}[row.axis]
-        assert (row.sigma_s8 == pytest.approx(whole)) == is_whole
-    less = results / "learning_curves/reference/cnn/cosmologies_50/seed_0/summaries.h5"
-    with h5py.File(less) as file:
-        assert '"skies": {"cosmologies": 4, "skies": 1}' in file.attrs["spec"]
-    for kind in ("png", "pdf"):
-        figure = results / f"figures/learning_curves.{kind}"
-        assert figure.stat().st_size > 10_000
-
-
-def test_deleted_result_of_a_learning_curve_is_noticed(finished, curves) -> None:
-    path = finished.folder / "results/ci/learning_curves/reference/cnn/steps_50.h5"
-    hidden = path.with_suffix(".hidden")
-    path.rename(hidden)
-    try:
-        jobs = finished.would_run(curves)
-    finally:
-        hidden.rename(path)
-    assert jobs == {
-        "infer_reduced": 1, "measure_learning_curves": 1, "plot_learning_curves": 1,
-    }  # fmt: skip
-
-
-def test_removed_learning_curves_run_nothing(finished, curves) -> None:
-    assert finished.would_run() == {}
 
 
 def test_cores_and_resources_run_nothing(finished) -> None:
