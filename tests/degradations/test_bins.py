@@ -1,4 +1,4 @@
-"""Summing bins is a survey without redshifts; selecting them changes nothing else."""
+"""Summed bins are a survey without redshifts; selected bins are unchanged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_select_keeps_bins_in_the_order_given(white, apply, domain) -> None:
 
 
 def test_bins_commute_with_filters(white, apply) -> None:
-    """Summing a filtered sky is the same in either domain."""
+    """The sum of a filtered sky is the same in both domains."""
     filtered = apply(white, to="harmonic", operation="highpass", ell=20)
     assert np.allclose(
         apply(filtered, operation="sum_bins").maps,

@@ -1,4 +1,4 @@
-"""Lists of operations: order, noise, conversions, and what is refused."""
+"""Lists of operations: order, noise, conversions and impossible operations."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def degraded(sky: Sky, *operations: dict, noise="none", seed: int = 2) -> np.nda
     )  # fmt: skip
 
 
-def test_config_and_registry_know_the_same_operations() -> None:
+def test_config_and_registry_have_the_same_operations() -> None:
     schema = config.Study.model_json_schema()["$defs"]
-    named = {k for k, v in schema.items() if "operation" in v.get("properties", {})}
+    in_schema = {k for k, v in schema.items() if "operation" in v.get("properties", {})}
     models = Operation.registry.models.values()
-    assert {model.__name__ for model in models} == named
+    assert {model.__name__ for model in models} == in_schema
 
 
 def test_every_operation_is_documented_and_drawn() -> None:
@@ -118,13 +118,13 @@ def test_operations_are_pure(sky: Sky, name: str) -> None:
 
 
 def commutes(name: str) -> bool:
-    said = " ".join((Operation.registry[name].__doc__ or "").split())
-    return "Does not commute with noise" not in said and name != "scale_noise"
+    text = " ".join((Operation.registry[name].__doc__ or "").split())
+    return "Does not commute with noise" not in text and name != "scale_noise"
 
 
 @pytest.mark.parametrize("name", list(filter(commutes, Operation.registry)))
-def test_operations_said_to_commute_with_noise(sky: Sky, name: str) -> None:
-    """Covariance and spectrum of pixels are the same, noise before or after."""
+def test_operations_documented_to_commute_with_noise(sky: Sky, name: str) -> None:
+    """Pixels have the same covariance and spectrum with noise before or after."""
     operation = {"operation": name, **EXAMPLES[name]}
     before, after = (
         degraded(sky, operation, noise=noise) for noise in ("before", "after")
@@ -189,7 +189,7 @@ def test_operations_in_one_domain_share_their_transforms(
     ("operation", "message"),
     [
         ({"operation": "lowpass", "scale_mpc_h": 20}, "0.scale_mpc_h: 20 Mpc/h"),
-        ({"operation": "highpass", "ell": 200}, "0.ell: 200 is beyond"),
+        ({"operation": "highpass", "ell": 200}, "0.ell: 200 is not resolved"),
         ({"operation": "bandpass", "scale_mpc_h": [20, 90]}, "0.scale_mpc_h: 20"),
         ({"operation": "bandstop", "ell": [20, 200]}, "0.ell: 200"),
         ({"operation": "select_bins", "bins": [1, 3]}, "0.bins: there is no bin 3"),
@@ -231,5 +231,5 @@ def test_values_that_are_not_finite_name_the_operation(
         "apply",
         lambda _, sky, rng: replace(sky, maps=sky.maps * np.nan),
     )
-    with pytest.raises(InfoscopeError, match="^shuffle_pixels: made values"):
+    with pytest.raises(InfoscopeError, match="^shuffle_pixels: returns values"):
         degraded(sky, {"operation": "shuffle_pixels"})

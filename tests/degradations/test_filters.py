@@ -1,4 +1,4 @@
-"""Filters multiply harmonics by the transfer function that they state."""
+"""Filters multiply harmonics by their documented transfer functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROFILES = ("gaussian", "tophat")
 
 
 def low(scale_mpc_h: float, survey: Survey, profile: str) -> np.ndarray:
-    """Transfer function of the low-pass, written out."""
+    """Return the transfer function of the low-pass, computed independently."""
     width = scale_mpc_h / survey.chi_mpc_h[:, None]
     if profile == "tophat":
         return (ELL <= np.pi / width).astype(float)

@@ -1,4 +1,4 @@
-"""A user's own operation in one file is treated like the built-in ones."""
+"""A user-defined operation in a file is treated like a built-in operation."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
     ("text", "message"),
     [
         (None, "no such file"),
-        ("x = 1\n", "registers no operation"),
+        ("x = 1\n", "defines no operation"),
         ("x = 1\ny = z\n", "line 2: NameError: name 'z' is not defined"),
         ("def f(:\n", "SyntaxError"),
         (OWN.replace('"clip"', '"lowpass"'), "already"),
         (OWN.replace(' = "clip"', ""), "ValueError: Clip has no name"),
         (
             OWN.replace('    domains = ("sphere", "tile")\n', ""),
-            "ValueError: say where `clip` works",
+            "ValueError: `clip` has no domains; add",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Peaks are local maxima, voids local minima, and both keep what is around them."""
+"""Peaks are local maxima, voids are local minima, and rings around them are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ N_PIX = 12 * NSIDE**2
 
 
 def brute_force(values: np.ndarray) -> np.ndarray:
-    """Local maxima, with healpy's neighbours and one pixel at a time."""
+    """Find local maxima with healpy's neighbours, pixel by pixel."""
     peaks = np.zeros(N_PIX, bool)
     for pixel in range(N_PIX):
         around = healpy.get_all_neighbours(NSIDE, pixel)

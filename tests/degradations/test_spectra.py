@@ -1,4 +1,4 @@
-"""What is left when phases are random, or when spectra are flat."""
+"""Statistics of skies with random phases, and of skies with flat spectra."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def skewness(maps: np.ndarray) -> np.ndarray:
 
 
 def equilateral_bispectrum(sky: Sky) -> float:
-    """⟨κ³⟩ of a band of multipoles over that of its variance, of the first bin."""
+    """Return ⟨κ³⟩ / σ³ of the first bin in a band of multipoles."""
     ell = harmonics.ell_of_alm(LMAX)
     alm = np.where((ell >= 10) & (ell < 20), sky.to("harmonic").alm[:1], 0)
     band = harmonics.synthesis(alm, NSIDE)[0]
@@ -95,7 +95,7 @@ def test_flat_spectra_keep_phases(lognormal, apply) -> None:
     assert (turned.real > 0).all() and np.allclose(turned.imag, 0, atol=1e-9)
     cl = spectra(one)[0, 0, 1:]
     assert cl.max() > 10 * cl.min()
-    # so what is non-Gaussian stays
+    # non-Gaussian structure remains
     assert skewness(flat.to("sphere").maps)[0] > 0.02
 
 

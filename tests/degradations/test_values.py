@@ -1,4 +1,4 @@
-"""Operations on values keep what they say, and their control has the same area."""
+"""Operations on values keep the given ranges; the area of their control agrees."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_ranges_that_keep_nothing_are_refused(sky, apply) -> None:
         {"operation": "keep_convergence", "ranges": [[50, None]]},
         {"operation": "random_mask", "area_of": {"ranges": [[50, None]]}},
     ):
-        with pytest.raises(InfoscopeError, match="keep no pixel"):
+        with pytest.raises(InfoscopeError, match="contain no pixel"):
             apply(sky, **parameters)
 
 

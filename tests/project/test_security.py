@@ -326,6 +326,6 @@ def test_file_that_the_config_does_not_name_is_not_imported(
             good(degradations={"reference": {"operations": [{"operation": "own"}]}})
         )
     assert not marker.exists()
-    with pytest.raises(InfoscopeError, match="registers no operation"):
+    with pytest.raises(InfoscopeError, match="defines no operation"):
         parse_study(good(operation_files=["own.py"]))
     assert marker.exists()

@@ -186,8 +186,8 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         ),
         (
             with_operation(operation="lowpass", scale_mpc_h=4),
-            "config: degradations.new.operations.0.scale_mpc_h: 4 Mpc/h is below the "
-            "pixel in every bin at nside 64; the smallest that makes sense is 13.9",
+            "config: degradations.new.operations.0.scale_mpc_h: 4 Mpc/h is smaller "
+            "than a pixel in every bin at nside 64; choose at least 13.9",
         ),
         (
             with_operation(operation="select_bins", bins=[5]),
@@ -196,8 +196,8 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         ),
         (
             good(survey={"base_operations": [{"operation": "lowpass", "ell": 500}]}),
-            "config: survey.base_operations.0.ell: 500 is beyond the pixel at nside "
-            "64; the largest that makes sense is 196",
+            "config: survey.base_operations.0.ell: 500 is not resolved by the pixels "
+            "at nside 64; choose at most 196",
         ),
         (
             good(simulator={"name": "nbody", "box_size_mpc_h": 64}),
@@ -230,7 +230,7 @@ def test_shipped_studies_are_valid(path: Path) -> None:
             with_operation(operation="scale_noise", factor=2)
             | {"survey": {"noise": "none"}},
             "config: degradations.new.operations.0: there is no noise to scale "
-            "(noise: none)",
+            "(noise: none); remove the operation",
         ),
     ],
 )

@@ -1,6 +1,6 @@
 """Degradations: operations that remove a feature from the maps.
 
-A file of a user's own needs these names only::
+A file with user-defined operations needs only these names::
 
     from infoscope.degradations import Operation, Sky, Survey
 """

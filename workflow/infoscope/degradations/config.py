@@ -20,15 +20,19 @@ else:
 
 
 class Degradation(DegradationEffects):
-    """What is removed from every map before a network is trained on it."""
+    """Operations that are applied to every map before a network is trained on it."""
 
-    operations: list[AnyOperation] = Field([], description="Operations, in order.")
-    label: str | None = Field(None, description="Name in figures.")
+    operations: list[AnyOperation] = Field(
+        [], description="Operations, in the order in which they are applied."
+    )
+    label: str | None = Field(
+        None, description="Name in figures; by default the name of the degradation."
+    )
     noise: NoiseOrder | None = Field(
         None, description="Overrides survey.noise for this degradation."
     )
 
     @property
     def families(self) -> list[Family]:
-        """Families of its operations, in order."""
+        """Families of the operations, in order."""
         return [operation.family for operation in self.operations]

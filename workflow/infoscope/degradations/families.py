@@ -1,10 +1,10 @@
-"""Families of degradations: which kind of information one removes.
+"""Families of degradations: the kind of information that a degradation removes.
 
-A family follows from the operations of a degradation. Those of the survey do not count,
-because the reference has them too. Noise and effects of its own make a family only
-where there is no other operation. Filters before a cut of values, or before its
-control, belong to the cut: they smooth what is cut. Several families make a combined
-one.
+The family of a degradation follows from its operations. Operations of the survey are
+ignored, because they are applied to the reference too. Noise or effects that override
+the survey decide the family only if there is no other operation. Filters before a cut
+in the convergence, or before its control, belong to the cut, because they smooth the
+map that is cut. Operations of several families make the degradation `combined`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,27 @@ from infoscope.vocabulary import Family
 
 
 def family_of(families: Sequence[Family], *, other_survey: bool = False) -> Family:
-    """Family of a degradation.
+    """Return the family of a degradation.
 
     Parameters
     ----------
     families
-        Those of its own operations, in order.
+        Families of its operations, in order, without those of the survey.
     other_survey
-        Whether it has noise or effects of its own.
+        Whether its noise or effects override those of the survey.
+
+    Examples
+    --------
+    >>> family_of([Family.SCALES, Family.VALUES]).value
+    'values'
+    >>> family_of([Family.VALUES, Family.SCALES]).value
+    'combined'
     """
     other_survey = other_survey or Family.SURVEY in families
-    left = [family for family in families if family is not Family.SURVEY]
-    if Family.VALUES in left or Family.CONTROLS in left:
-        while left[0] is Family.SCALES:
-            del left[0]
-    if not left:
+    relevant = [family for family in families if family is not Family.SURVEY]
+    if Family.VALUES in relevant or Family.CONTROLS in relevant:
+        while relevant[0] is Family.SCALES:
+            del relevant[0]
+    if not relevant:
         return Family.SURVEY if other_survey else Family.REFERENCE
-    return left[0] if len(set(left)) == 1 else Family.COMBINED
+    return relevant[0] if len(set(relevant)) == 1 else Family.COMBINED

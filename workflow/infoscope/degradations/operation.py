@@ -1,7 +1,8 @@
-"""Operations: what they are, and the registry that has them by name.
+"""Operations: their base class and the registry of their names.
 
-An operation is a class: its parameters, its family, its cost, and what it does to a
-sky. Those of `degradations.operations` and those of a user's file are written alike.
+An operation is a class that defines its parameters, its family, its cost and its effect
+on a sky. Built-in operations (`degradations.operations`) and user-defined operations
+are written in the same way.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from infoscope.vocabulary import Family
 
 
 class Operation(Choice):
-    """Base of the operations.
+    """Base class of all operations.
 
-    A subclass has a field `operation`, the literal name in the config, fields for its
-    parameters, and a method `apply`.
+    A subclass has a field `operation`, whose literal value is the name in the config,
+    fields for its parameters, and a method `apply`.
 
     Attributes
     ----------
     domains
-        Where `apply` works: `sphere`, `tile`, `harmonic`, or several of them. A sky in
-        another domain is converted to the first.
+        Domains on which `apply` works: one or more of `sphere`, `tile` and `harmonic`.
+        A sky in any other domain is converted to the first of them.
     family
-        Kind of information that it removes.
+        Kind of information that the operation removes.
     nanoseconds_per_pixel
-        Time per pixel and bin on one core, spherical transforms aside
+        Time per pixel and bin on one core, without spherical transforms
         (benchmarks/operations.py).
     """
 
@@ -48,27 +49,32 @@ class Operation(Choice):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
-        """Refuse an operation without domains."""
+        """Register the operation; one without domains is an error."""
         super().__pydantic_init_subclass__(**keywords)
         if not cls.__name__.startswith("_") and not getattr(cls, "domains", ()):
             name = cls.model_fields["operation"].default
-            raise ValueError(f'say where `{name}` works: domains = ("sphere",)')
+            raise ValueError(
+                f"`{name}` has no domains; add the class attribute "
+                '`domains = ("sphere",)`'
+            )
 
     def check(self, survey: Survey) -> Survey:
-        """Refuse what is impossible for a survey, and return what is left of it.
+        """Check the parameters against a survey, before any job runs.
 
-        Called before any job runs. Operations that change the number of bins return
-        a survey with the new ones.
+        Returns
+        -------
+            The survey after the operation, which may change its bins or its noise.
 
         Raises
         ------
         ValueError
-            One line that says what is wrong and what is possible.
+            If the operation is impossible: one line that starts with the key of the
+            parameter and states which values are possible.
         """
         return survey
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Change a sky that is in one of `domains`."""
+        """Apply the operation to a sky in one of `domains`."""
         raise NotImplementedError
 
 
@@ -78,12 +84,12 @@ def load(path: Path) -> None:
     Raises
     ------
     InfoscopeError
-        If it is missing, fails, or registers nothing.
+        If the file is missing, raises an error or defines no operation.
     """
     place = f"operation_files: {path}"
     if not path.is_file():
         raise InfoscopeError(f"{place}: no such file")
-    # pydantic resolves annotations in the module that sys.modules knows by name
+    # pydantic looks the module up in sys.modules to resolve annotations
     file = path.resolve()
     name = "infoscope_user_" + sha256(str(file).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(name, file)
@@ -106,5 +112,5 @@ def load(path: Path) -> None:
         ) from None
     if all(file_of(model) != file for model in Operation.registry.models.values()):
         raise InfoscopeError(
-            f"{place}: registers no operation; define a subclass of Operation"
+            f"{place}: defines no operation; add a subclass of Operation"
         )

@@ -4,57 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.maps import harmonics
 from infoscope.maps.tiles import from_tiles, to_tiles
 from infoscope.survey.survey import Survey
+
+if TYPE_CHECKING:
+    from jaxtyping import Complex, Float
+    from numpy.typing import NDArray
 
 Domain = Literal["sphere", "tile", "harmonic"]
 
 
 @dataclass(frozen=True)
 class Sky:
-    r"""Maps of the tomographic bins, and the survey that they belong to.
+    r"""Maps of the tomographic bins, and their survey.
 
     Attributes
     ----------
     maps
-        Convergence: (n_bins, n_pix) in RING order on the sphere, or
-        (n_bins, n_tile, side, side).
+        Convergence: (n_bins, n_pix) in RING order on the sphere and in the harmonic
+        domain, (n_bins, n_tile, side, side) in the tile domain.
     survey
-        What is known of the bins: redshifts, densities, resolution.
+        Redshifts, densities and noise of the bins, and the resolution.
     alm
-        In the harmonic domain only: a_ℓm (n_bins, n_alm) up to ℓ = 3 nside - 1.
+        In the harmonic domain only: a_ℓm up to ℓ = 3 nside - 1.
     analysed, beyond
-        In the harmonic domain, what `maps` held when they were analysed, and how much
-        of the rest, that lies beyond the band limit, is kept in each bin: the sky is
+        In the harmonic domain only: the a_ℓm of `maps`, and the factor in each bin for
+        the modes of `maps` beyond the band limit. The sky is
 
         .. math:: S\,a + f\,(m - S\,a_0),
 
-        with synthesis :math:`S`, `alm` :math:`a`, `maps` :math:`m`, `analysed`
-        :math:`a_0` and `beyond` :math:`f`. So nothing is lost on the way there and
-        back, and one synthesis is enough.
+        with the synthesis :math:`S`, `alm` :math:`a`, `maps` :math:`m`, `analysed`
+        :math:`a_0` and `beyond` :math:`f`. Conversion to the harmonic domain and back
+        therefore loses nothing, and takes only one synthesis.
     """
 
-    maps: NDArray
+    maps: Float[NDArray, "n_bins ..."]
     survey: Survey
-    alm: NDArray | None = None
-    analysed: NDArray | None = None
-    beyond: NDArray | None = None
+    alm: Complex[NDArray, "n_bins n_alm"] | None = None
+    analysed: Complex[NDArray, "n_bins n_alm"] | None = None
+    beyond: Float[NDArray, " n_bins"] | None = None
 
     @property
     def domain(self) -> Domain:
-        """Where the sky is."""
+        """Domain in which the sky is given."""
         if self.alm is not None:
             return "harmonic"
         return "sphere" if self.maps.ndim == 2 else "tile"
 
     def to(self, *domains: Domain) -> Sky:
-        """Convert to the first of `domains`, unless it is in one of them already."""
+        """Convert the sky to the first of `domains`, unless it is in one of them."""
         if self.domain in domains:
             return self
         sphere = self._to_sphere()
@@ -74,36 +77,36 @@ class Sky:
         assert self.analysed is not None and self.beyond is not None
         maps = np.empty(self.maps.shape)
         for b, factor in enumerate(self.beyond):
-            inside, whole = self.alm[b], self.maps[b]
+            alm, original = self.alm[b], self.maps[b]
             if factor:
-                known = self.analysed[b]
+                original_alm = self.analysed[b]
                 if factor != 1:
-                    known, whole = factor * known, factor * whole
-                # subtracting before the synthesis saves a second one
-                inside = inside - known
-            maps[b] = harmonics.synthesis(inside[None], self.survey.nside)[0]
+                    original_alm, original = factor * original_alm, factor * original
+                # subtracting before the synthesis saves a second synthesis
+                alm = alm - original_alm
+            maps[b] = harmonics.synthesis(alm[None], self.survey.nside)[0]
             if factor:
-                maps[b] += whole
+                maps[b] += original
         return Sky(maps, self.survey)
 
-    def covariance_beyond(self) -> NDArray:
-        """Covariance of the bins beyond the band limit, shape (n_bins, n_bins)."""
+    def covariance_beyond(self) -> Float[NDArray, "n_bins n_bins"]:
+        """Compute the covariance of the bins beyond the band limit."""
         assert self.analysed is not None and self.beyond is not None
-        inside = harmonics.covariance(
+        band_limited = harmonics.covariance(
             self.analysed, harmonics.lmax_of(self.survey.nside)
         )
         total = self.maps @ self.maps.T / self.maps.shape[1]
-        return np.outer(self.beyond, self.beyond) * (total - inside)
+        return np.outer(self.beyond, self.beyond) * (total - band_limited)
 
-    def combined(self, weights: NDArray, survey: Survey) -> Sky:
-        """Linear combinations of the bins in any domain.
+    def combined(self, weights: Float[NDArray, "n_new n_bins"], survey: Survey) -> Sky:
+        """Return linear combinations of the bins, in any domain.
 
         Parameters
         ----------
         weights
-            Weight of each bin in each new one, shape (n_new, n_bins).
+            Weight of each bin in each new bin.
         survey
-            The survey with the new bins.
+            Survey with the new bins.
         """
         if self.domain != "harmonic":
             return Sky(np.tensordot(weights, self.maps, 1), survey)
@@ -119,6 +122,13 @@ class Sky:
         )
 
 
-def per_bin(values: Sequence[float] | NDArray, maps: NDArray) -> NDArray:
-    """Shape one value a bin so that it multiplies maps of any domain."""
+def per_bin(
+    values: Sequence[float] | Float[NDArray, " n_bins"],
+    maps: Float[NDArray, "n_bins ..."],
+) -> Float[NDArray, "n_bins ..."]:
+    """Reshape one value per bin, so that it broadcasts over the pixels of maps.
+
+    >>> per_bin([1.0, 2.0], np.zeros((2, 48))).shape
+    (2, 1)
+    """
     return np.reshape(values, (-1, *[1] * (maps.ndim - 1)))

@@ -1,4 +1,4 @@
-"""The operations, each with its parameters, family and cost."""
+"""The built-in operations, each with its parameters, family and cost."""
 
 from infoscope.registry import import_all
 

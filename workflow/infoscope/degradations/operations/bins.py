@@ -1,4 +1,4 @@
-"""Operations on the tomographic bins: what redshifts tell."""
+"""Operations on the tomographic bins, which remove redshift information."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infoscope.vocabulary import Family
 
 
 class SumBins(Operation):
-    """Adds the redshift bins, weighted by their numbers of galaxies."""
+    """Combines all redshift bins into one, weighted by their numbers of galaxies."""
 
     operation: Literal["sum_bins"] = "sum_bins"
     family = Family.REDSHIFTS
@@ -26,13 +26,13 @@ class SumBins(Operation):
     nanoseconds_per_pixel = 2
 
     def check(self, survey: Survey) -> Survey:
-        """Return the survey without redshifts."""
+        """Return the survey with all galaxies in one bin."""
         return survey.summed()
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Average the bins by number of galaxies: a survey without redshifts.
+        """Average the bins, weighted by their numbers of galaxies.
 
-        Noise is that of all galaxies, whether it was added before or comes after.
+        The noise is that of all galaxies, whether it is added before or after.
         """
         weight = sky.survey.n_gal_arcmin2 / sky.survey.n_gal_arcmin2.sum()
         return sky.combined(weight[None], sky.survey.summed())
@@ -50,18 +50,19 @@ class SelectBins(Operation):
     )
     nanoseconds_per_pixel = 2
     bins: list[int] = Field(
-        min_length=1, description="Numbers of the bins, 1 for n_1, that are kept."
+        min_length=1,
+        description="Numbers of the bins that are kept, where 1 stands for n_1.",
     )
 
     @field_validator("bins")
     @classmethod
-    def _different(cls, value: list[int]) -> list[int]:
+    def _distinct(cls, value: list[int]) -> list[int]:
         if len(set(value)) < len(value):
-            raise ValueError(f"names a bin twice: {value}")
+            raise ValueError(f"lists a bin twice: {value}")
         return value
 
     def check(self, survey: Survey) -> Survey:
-        """Refuse an unknown bin."""
+        """Check that the bins exist, and return the survey with only these bins."""
         for number in self.bins:
             if not 1 <= number <= survey.n_bins:
                 raise ValueError(
@@ -71,7 +72,7 @@ class SelectBins(Operation):
         return survey.selected([number - 1 for number in self.bins])
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Keep some of the bins, in the order given."""
+        """Keep the selected bins, in the order given."""
         survey = self.check(sky.survey)
         weights = np.eye(sky.survey.n_bins)[[number - 1 for number in self.bins]]
         return sky.combined(weights, survey)

@@ -1,17 +1,17 @@
 r"""Filters: operations that remove scales.
 
-A length R is an angle R / χ(⟨z⟩) in each bin, the full width at half maximum (FWHM)
-of a Gaussian beam; a multipole ℓ is the angle π / ℓ. Modes beyond ℓ = 3 nside - 1,
-which pixels can hold but transforms cannot, are treated as those at that ℓ.
+A comoving length R corresponds to the angle R / χ(⟨z⟩) in each bin, which is the full
+width at half maximum (FWHM) of a Gaussian beam. A multipole ℓ corresponds to the angle
+π / ℓ. Pixels contain modes beyond the band limit of the transforms, ℓ = 3 nside - 1:
+filters treat them like modes at the band limit.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from infoscope.degradations.operation import Operation
@@ -21,39 +21,50 @@ from infoscope.models import Interval, increasing
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import Family
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 Profile = Literal["gaussian", "tophat"]
-PROFILE = "Gaussian beam exp(−ℓ(ℓ+1)σ²/2), or a hard cut at ℓ = π / FWHM."
+PROFILE = (
+    "Shape of the filter: a Gaussian beam exp(−ℓ(ℓ+1)σ²/2), or a sharp cut at "
+    "ℓ = π / FWHM."
+)
 
 
-def fwhm(scale_mpc_h: float | None, ell: float | None, survey: Survey) -> NDArray:
-    """FWHM in radians of each bin: R / χ(⟨z⟩) of a length, π / ℓ of a multipole."""
+def fwhm(
+    scale_mpc_h: float | None, ell: float | None, survey: Survey
+) -> Float[NDArray, " n_bins"]:
+    """Convert a comoving length in Mpc/h or a multipole to the FWHM in radians."""
     if scale_mpc_h is not None:
         return scale_mpc_h / survey.chi_mpc_h
     assert ell is not None
     return np.full(survey.n_bins, np.pi / ell)
 
 
-def _refuse_unresolved(
+def _check_resolved(
     scale_mpc_h: float | None, ell: float | None, survey: Survey
 ) -> None:
-    """Refuse a scale that is smaller than a pixel in every bin."""
+    """Raise ValueError if a scale is smaller than a pixel in every bin."""
     if fwhm(scale_mpc_h, ell, survey).max() >= survey.pixel:
         return
     if scale_mpc_h is not None:
         smallest = survey.pixel * survey.chi_mpc_h.min()
         raise ValueError(
-            f"scale_mpc_h: {scale_mpc_h:g} Mpc/h is below the pixel in every bin at "
-            f"nside {survey.nside}; the smallest that makes sense is "
+            f"scale_mpc_h: {scale_mpc_h:g} Mpc/h is smaller than a pixel in every bin "
+            f"at nside {survey.nside}; choose at least "
             f"{np.ceil(10 * smallest) / 10:g}"
         )
     raise ValueError(
-        f"ell: {ell:g} is beyond the pixel at nside {survey.nside}; the largest that "
-        f"makes sense is {np.floor(np.pi / survey.pixel):g}"
+        f"ell: {ell:g} is not resolved by the pixels at nside {survey.nside}; choose "
+        f"at most {np.floor(np.pi / survey.pixel):g}"
     )
 
 
-def _lowpass(fwhm: NDArray, profile: Profile, survey: Survey) -> NDArray:
-    """Transfer function of a low-pass, shape (n_bins, lmax + 1)."""
+def _lowpass(
+    fwhm: Float[NDArray, " n_bins"], profile: Profile, survey: Survey
+) -> Float[NDArray, "n_bins n_ell"]:
+    """Compute the transfer function of a low-pass."""
     ell = np.arange(lmax_of(survey.nside) + 1)
     if profile == "tophat":
         return np.where(ell * fwhm[:, None] <= np.pi, 1.0, 0.0)
@@ -61,8 +72,8 @@ def _lowpass(fwhm: NDArray, profile: Profile, survey: Survey) -> NDArray:
     return np.exp(-ell * (ell + 1) * sigma**2 / 2)
 
 
-def filtered(sky: Sky, transfer: NDArray) -> Sky:
-    """Multiply the a_ℓm of a sky by a transfer function (n_bins, lmax + 1)."""
+def filtered(sky: Sky, transfer: Float[NDArray, "n_bins n_ell"]) -> Sky:
+    """Multiply the a_ℓm of a sky by a transfer function."""
     assert sky.alm is not None and sky.beyond is not None
     ell = ell_of_alm(lmax_of(sky.survey.nside))
     alm = np.empty_like(sky.alm)
@@ -72,15 +83,15 @@ def filtered(sky: Sky, transfer: NDArray) -> Sky:
 
 
 class _Scale(Operation):
-    """A scale in comoving Mpc/h, or a multipole."""
+    """Filter at one scale: a comoving length or a multipole."""
 
     scale_mpc_h: float | None = Field(
         None,
         gt=0,
-        description="Comoving scale R in Mpc/h; FWHM = R / χ(⟨z⟩) in each bin.",
+        description="Comoving scale R in Mpc/h; the FWHM is R / χ(⟨z⟩) in each bin.",
     )
     ell: float | None = Field(
-        None, gt=0, description="Multipole ℓ; FWHM = π / ℓ in all bins."
+        None, gt=0, description="Multipole ℓ; the FWHM is π / ℓ in all bins."
     )
     profile: Profile = Field("gaussian", description=PROFILE)
 
@@ -91,23 +102,23 @@ class _Scale(Operation):
         return self
 
     def check(self, survey: Survey) -> Survey:
-        """Refuse a scale below the pixel."""
-        _refuse_unresolved(self.scale_mpc_h, self.ell, survey)
+        """Check that the pixels resolve the scale."""
+        _check_resolved(self.scale_mpc_h, self.ell, survey)
         return survey
 
-    def lowpass(self, survey: Survey) -> NDArray:
-        """Transfer function of the low-pass, shape (n_bins, lmax + 1)."""
+    def lowpass(self, survey: Survey) -> Float[NDArray, "n_bins n_ell"]:
+        """Compute the transfer function of the low-pass."""
         width = fwhm(self.scale_mpc_h, self.ell, survey)
         return _lowpass(width, self.profile, survey)
 
 
 class _Band(Operation):
-    """Two scales in comoving Mpc/h, or two multipoles."""
+    """Filter between two scales: comoving lengths or multipoles."""
 
     scale_mpc_h: Interval | None = Field(
         None, description="Smallest and largest comoving scale in Mpc/h."
     )
-    ell: Interval | None = Field(None, description="Smallest and largest ℓ.")
+    ell: Interval | None = Field(None, description="Smallest and largest multipole ℓ.")
     profile: Profile = Field("gaussian", description=PROFILE)
 
     @model_validator(mode="after")
@@ -116,28 +127,28 @@ class _Band(Operation):
         if band is None or None not in (self.scale_mpc_h, self.ell):
             raise ValueError("give either scale_mpc_h or ell")
         if increasing(band)[0] <= 0:
-            raise ValueError("scales must be positive")
+            raise ValueError(f"scales must be positive, got {list(band)}")
         return self
 
     def check(self, survey: Survey) -> Survey:
-        """Refuse a scale below the pixel."""
+        """Check that the pixels resolve both scales."""
         small, large = self._edges()
-        _refuse_unresolved(*small, survey)
-        _refuse_unresolved(*large, survey)
+        _check_resolved(*small, survey)
+        _check_resolved(*large, survey)
         return survey
 
     def _edges(
         self,
     ) -> tuple[tuple[float | None, float | None], tuple[float | None, float | None]]:
-        """Smaller and larger scale, each as (scale_mpc_h, ell)."""
+        """Return the smaller and the larger scale, each as (scale_mpc_h, ell)."""
         if self.scale_mpc_h is not None:
             small, large = self.scale_mpc_h
             return (small, None), (large, None)
         assert self.ell is not None
         return (None, self.ell[1]), (None, self.ell[0])
 
-    def bandpass(self, survey: Survey) -> NDArray:
-        """Transfer function of the band-pass, shape (n_bins, lmax + 1)."""
+    def bandpass(self, survey: Survey) -> Float[NDArray, "n_bins n_ell"]:
+        """Compute the transfer function of the band-pass."""
         small, large = (
             _lowpass(fwhm(*edge, survey), self.profile, survey)
             for edge in self._edges()
@@ -146,7 +157,10 @@ class _Band(Operation):
 
 
 class LowPass(_Scale):
-    """Removes small scales. Does not commute with noise."""
+    """Removes scales below a given scale.
+
+    Does not commute with noise.
+    """
 
     operation: Literal["lowpass"] = "lowpass"
     family = Family.SCALES
@@ -154,12 +168,12 @@ class LowPass(_Scale):
     nanoseconds_per_pixel = 20
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Remove scales smaller than the given one."""
+        """Multiply a_ℓm by the transfer function of the low-pass."""
         return filtered(sky, self.lowpass(sky.survey))
 
 
 class HighPass(_Scale):
-    """Removes large scales: the map minus its low-pass.
+    """Removes scales above a given scale: the map minus its low-pass.
 
     Does not commute with noise.
     """
@@ -170,12 +184,12 @@ class HighPass(_Scale):
     nanoseconds_per_pixel = 20
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Remove scales larger than the given one."""
+        """Multiply a_ℓm by the transfer function of the high-pass."""
         return filtered(sky, 1 - self.lowpass(sky.survey))
 
 
 class BandPass(_Band):
-    """Keeps scales between two: the difference of two low-passes.
+    """Keeps a range of scales: the difference of two low-passes.
 
     Does not commute with noise.
     """
@@ -186,12 +200,12 @@ class BandPass(_Band):
     nanoseconds_per_pixel = 20
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Keep scales between two."""
+        """Multiply a_ℓm by the transfer function of the band-pass."""
         return filtered(sky, self.bandpass(sky.survey))
 
 
 class BandStop(_Band):
-    """Removes scales between two: the map minus its band-pass.
+    """Removes a range of scales: the map minus its band-pass.
 
     Does not commute with noise.
     """
@@ -202,5 +216,5 @@ class BandStop(_Band):
     nanoseconds_per_pixel = 20
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Remove scales between two."""
+        """Multiply a_ℓm by the transfer function of the band-stop."""
         return filtered(sky, 1 - self.bandpass(sky.survey))

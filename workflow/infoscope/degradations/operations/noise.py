@@ -15,7 +15,7 @@ from infoscope.vocabulary import Family
 
 
 class ScaleNoise(Operation):
-    """Multiplies the shape noise of the survey, wherever it stands in the list."""
+    """Multiplies the shape noise of the survey, at any place in the list."""
 
     operation: Literal["scale_noise"] = "scale_noise"
     family = Family.SURVEY
@@ -26,7 +26,8 @@ class ScaleNoise(Operation):
     )
     nanoseconds_per_pixel = 0
     factor: float = Field(
-        ge=0, description="Factor of the standard deviation; 0 is a noiseless survey."
+        ge=0,
+        description="Factor of the standard deviation; 0 means a noiseless survey.",
     )
 
     def check(self, survey: Survey) -> Survey:
@@ -34,5 +35,5 @@ class ScaleNoise(Operation):
         return replace(survey, noise_factor=self.factor * survey.noise_factor)
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Leave the maps alone: `degrade` adds the noise that `check` says."""
+        """Return the sky unchanged: `degrade` adds the noise, scaled as by `check`."""
         return sky

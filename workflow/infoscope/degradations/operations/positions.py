@@ -1,4 +1,4 @@
-"""Operations that remove where things are."""
+"""Operations that remove the positions of structures."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from infoscope.vocabulary import Family
 
 
 class ShufflePixels(Operation):
-    """Permutes the pixels of each tile: only one-point statistics are left."""
+    """Permutes the pixels of each tile, which preserves only one-point statistics."""
 
     operation: Literal["shuffle_pixels"] = "shuffle_pixels"
     family = Family.POSITIONS
     domains = ("tile",)
     nanoseconds_per_pixel = 40
     across_bins: Literal["shared", "independent"] = Field(
-        "shared", description="One permutation for all bins, or one for each."
+        "shared",
+        description="`shared`: one permutation for all bins of a tile; `independent`: "
+        "one for each bin.",
     )
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Permute the pixels of each tile, all bins alike or each on its own."""
+        """Permute the pixels of each tile."""
         n_bins, n_tile, side, _ = sky.maps.shape
         pixels = sky.maps.reshape(n_bins, n_tile, side**2)
         rows = n_bins if self.across_bins == "independent" else 1

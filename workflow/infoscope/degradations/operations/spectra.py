@@ -1,12 +1,11 @@
-"""Operations that remove non-Gaussian information, or all that is Gaussian."""
+"""Operations that remove non-Gaussian or Gaussian information."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from infoscope.degradations.operation import Operation
@@ -15,9 +14,16 @@ from infoscope.maps import harmonics
 from infoscope.maps.harmonics import lmax_of
 from infoscope.vocabulary import Family
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
 
 class RandomizePhases(Operation):
-    """Rotates a_ℓm of all bins by one random phase: only spectra are left."""
+    """Multiplies the a_ℓm of all bins by a random phase, which preserves only spectra.
+
+    Each (ℓ, m) has its own phase, the same in all bins.
+    """
 
     operation: Literal["randomize_phases"] = "randomize_phases"
     family = Family.STATISTICS
@@ -25,23 +31,23 @@ class RandomizePhases(Operation):
     nanoseconds_per_pixel = 80
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Multiply a_ℓm of all bins by one random phase.
+        """Multiply the a_ℓm by random phases.
 
-        Auto- and cross-spectra of the a_ℓm survive exactly. Those measured on the new
-        map survive as far as its pixels separate modes: to 0.1 % up to ℓ = 2 nside, and
-        12 % too high at the band limit. A quarter of the degrees of freedom of the
-        pixels lies beyond it, at ℓ > 3 nside - 1, where there is only noise. It is
-        replaced by Gaussian noise of the same covariance: without it, the survey would
-        have lower noise.
+        The auto- and cross-spectra of the a_ℓm are preserved exactly. Spectra measured
+        on the new map agree as far as its pixels distinguish modes: to 0.1 % up to
+        ℓ = 2 nside, and 12 % too high at the band limit. A quarter of the degrees of
+        freedom of the pixels lies beyond the band limit, at ℓ > 3 nside - 1, and
+        contains only noise. This part is replaced by Gaussian noise with the same
+        covariance, because the total noise of the survey would otherwise be lower.
         """
         assert sky.alm is not None
         lmax = lmax_of(sky.survey.nside)
         phase = np.exp(2j * np.pi * rng.random(sky.alm.shape[1]))
-        # m = 0 coefficients come first and are real: only their sign is free
+        # coefficients with m = 0 come first and are real: only their sign is random
         phase[: lmax + 1] = rng.choice([-1.0, 1.0], lmax + 1)
         noise = rng.standard_normal(sky.maps.shape, np.float32)
-        share = 1 - (lmax + 1) ** 2 / noise.shape[1]
-        noise = _root(sky.covariance_beyond() / share) @ noise
+        fraction_beyond = 1 - (lmax + 1) ** 2 / noise.shape[1]
+        noise = _root(sky.covariance_beyond() / fraction_beyond) @ noise
         return replace(
             sky,
             maps=noise,
@@ -52,7 +58,7 @@ class RandomizePhases(Operation):
 
 
 class FlattenSpectrum(Operation):
-    """Whitens the bins at each ℓ: all spectra become 1, only phases are left.
+    """Whitens the bins at each ℓ: auto-spectra become 1, and only phases are preserved.
 
     Does not commute with noise, which is part of the spectra.
     """
@@ -64,8 +70,8 @@ class FlattenSpectrum(Operation):
     template: list[tuple[float, float]] | None = Field(
         None,
         min_length=1,
-        description="Points [ℓ, C_ℓ] of the spectrum that every bin gets instead of 1, "
-        "interpolated in log ℓ and log C_ℓ, constant outside.",
+        description="Points [ℓ, C_ℓ] of the spectrum that replaces 1 in every bin, "
+        "interpolated linearly in log ℓ and log C_ℓ, and constant outside.",
     )
 
     @field_validator("template")
@@ -80,8 +86,8 @@ class FlattenSpectrum(Operation):
             raise ValueError("must have increasing ℓ > 0 and C_ℓ > 0")
         return value
 
-    def spectrum(self, lmax: int) -> NDArray:
-        """Spectrum that all bins get, shape (lmax + 1,)."""
+    def spectrum(self, lmax: int) -> Float[NDArray, " n_ell"]:
+        """Compute the target spectrum of all bins for ℓ = 0 … lmax."""
         if self.template is None:
             return np.ones(lmax + 1)
         ell, cl = np.log(np.transpose(self.template))
@@ -92,19 +98,20 @@ class FlattenSpectrum(Operation):
 
         .. math:: a'_{\ell m} = \sqrt{T_\ell}\, C_\ell^{-1/2} a_{\ell m},
 
-        with the matrix of auto- and cross-spectra :math:`C_\ell` of this sky and the
-        template :math:`T_\ell`: auto-spectra become the template, cross-spectra vanish.
-        The symmetric root changes the bins least; a single bin keeps its phases
-        exactly. Where bins are not independent (ℓ = 0 and 1 have fewer modes than four
-        bins) only the combinations that exist are normalised. It undoes a Gaussian
-        filter before it.
+        with the matrix :math:`C_\ell` of the auto- and cross-spectra of this sky, and
+        the template :math:`T_\ell`. Auto-spectra become the template, and cross-spectra
+        vanish. Of all matrix roots, the symmetric one changes the bins least; the
+        phases of a single bin are preserved exactly. Where the bins are linearly
+        dependent (at ℓ = 0 and 1 there are fewer modes than four bins), only the
+        independent combinations are normalised. The operation undoes a Gaussian filter
+        that is applied before it.
         """
         assert sky.alm is not None and sky.analysed is not None
         lmax = lmax_of(sky.survey.nside)
         template = self.spectrum(lmax)
         measured = np.moveaxis(harmonics.spectra(sky.alm, lmax), -1, 0)
         weights = np.sqrt(template)[:, None, None] * _inverse_root(measured)
-        # real and imaginary parts in a row: half the time of complex numbers
+        # with real and imaginary parts side by side, this takes half the time
         weights = np.repeat(np.moveaxis(weights, 0, -1), 2, axis=-1)
         parts = sky.alm.view(float)
         alm = np.empty_like(parts)
@@ -115,12 +122,12 @@ class FlattenSpectrum(Operation):
                 "ijl,jl->il", weights[..., 2 * m :], parts[same_m], out=alm[same_m]
             )
             start = same_m[1].stop
-        # white noise of this spectrum has this variance beyond the band limit
+        # variance beyond the band limit of white noise at the level of the template
         n_pix = sky.maps.shape[1]
         variance = template[-1] * (n_pix - (lmax + 1) ** 2) / (4 * np.pi)
-        # below a thousandth of what is inside, it is the error of the transforms
-        inside = np.tensordot(2 * np.arange(lmax + 1) + 1, measured, 1) / (4 * np.pi)
-        floor = 1e-3 * np.linalg.eigvalsh(inside).max()
+        # less than 1e-3 of the variance within the band is an error of the transforms
+        in_band = np.tensordot(2 * np.arange(lmax + 1) + 1, measured, 1) / (4 * np.pi)
+        floor = 1e-3 * np.linalg.eigvalsh(in_band).max()
         mixing = np.sqrt(variance) * _inverse_root(sky.covariance_beyond(), floor)
         mixing = mixing * sky.beyond
         return replace(
@@ -132,19 +139,21 @@ class FlattenSpectrum(Operation):
         )
 
 
-def _root(matrix: NDArray) -> NDArray:
-    """Symmetric root of covariance matrices (…, n, n)."""
+def _root(matrix: Float[NDArray, "... n n"]) -> Float[NDArray, "... n n"]:
+    """Compute the symmetric square root of covariance matrices."""
     values, vectors = np.linalg.eigh(matrix)
     roots = np.sqrt(np.maximum(values, 0))
     return (vectors * roots[..., None, :]) @ np.swapaxes(vectors, -1, -2)
 
 
-def _inverse_root(matrix: NDArray, floor: float = 0.0) -> NDArray:
-    """Symmetric pseudo-inverse root of covariance matrices (…, n, n).
+def _inverse_root(
+    matrix: Float[NDArray, "... n n"], floor: float = 0.0
+) -> Float[NDArray, "... n n"]:
+    """Compute the symmetric root of the pseudo-inverse of covariance matrices.
 
-    Directions without variance, at most `floor` or 1e-10 of the largest, vanish.
+    Directions whose variance is at most `floor`, or 1e-10 of the largest, are set to 0.
     """
     values, vectors = np.linalg.eigh(matrix)
-    real = values > np.maximum(floor, 1e-10 * values[..., -1:])
-    roots = np.where(real, 1 / np.sqrt(np.where(real, values, 1)), 0)
+    significant = values > np.maximum(floor, 1e-10 * values[..., -1:])
+    roots = np.where(significant, 1 / np.sqrt(np.where(significant, values, 1)), 0)
     return (vectors * roots[..., None, :]) @ np.swapaxes(vectors, -1, -2)

@@ -1,15 +1,14 @@
 """Operations that select or change the values of the convergence.
 
-None of them is linear. σ_κ and quantiles are those of a sky and bin, noise included.
+None of them is linear. σ_κ and quantiles are computed per sky and bin, noise included.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from infoscope.degradations.operation import Operation
@@ -17,6 +16,10 @@ from infoscope.degradations.sky import Sky, per_bin
 from infoscope.errors import InfoscopeError
 from infoscope.models import Model
 from infoscope.vocabulary import Family
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+    from numpy.typing import NDArray
 
 
 class ConvergenceRanges(Model):
@@ -27,7 +30,8 @@ class ConvergenceRanges(Model):
     )
     by: Literal["sigma", "quantile"] = Field(
         "sigma",
-        description="Ranges of κ / σ_κ, with σ_κ of the sky and bin, or of quantiles.",
+        description="Unit of the ranges: κ / σ_κ or quantiles of κ, both per sky and "
+        "bin.",
     )
 
     @model_validator(mode="after")
@@ -37,11 +41,19 @@ class ConvergenceRanges(Model):
                 raise ValueError(f"ranges: [{low}, {high}] is empty")
             edges = [edge for edge in (low, high) if edge is not None]
             if self.by == "quantile" and any(not 0 <= edge <= 1 for edge in edges):
-                raise ValueError("ranges: quantiles lie between 0 and 1")
+                raise ValueError(
+                    f"ranges: quantiles must be between 0 and 1, got {edges}"
+                )
         return self
 
-    def contain(self, values: NDArray) -> NDArray:
-        """Tell which values of a map lie in the union of the ranges."""
+    def contain(self, values: Float[NDArray, "*shape"]) -> Bool[NDArray, "*shape"]:
+        """Return a mask of the values of a map that lie in any of the ranges.
+
+        Raises
+        ------
+        InfoscopeError
+            If there is no such value.
+        """
         sigma = values.std()
         inside = np.zeros(values.shape, bool)
         for low, high in self.ranges:
@@ -55,7 +67,8 @@ class ConvergenceRanges(Model):
             inside |= (values >= lower) & (values < upper)
         if not inside.any():
             raise InfoscopeError(
-                f"ranges {self.ranges} ({self.by}) keep no pixel of a bin; widen them"
+                f"ranges {self.ranges} ({self.by}) contain no pixel of a bin; widen "
+                "them"
             )
         return inside
 
@@ -82,7 +95,7 @@ class KeepConvergence(ConvergenceRanges, Operation):
 
 
 class RandomMask(Operation):
-    """Keeps pixels at random: the control of `keep_convergence`, of the same area.
+    """Keeps random pixels: the control of `keep_convergence` with the same area.
 
     Does not commute with noise.
     """
@@ -95,17 +108,17 @@ class RandomMask(Operation):
     )
     nanoseconds_per_pixel = 40
     fraction: float | None = Field(
-        None, gt=0, lt=1, description="Share of the pixels that is kept."
+        None, gt=0, lt=1, description="Fraction of the pixels that are kept."
     )
     area_of: ConvergenceRanges | None = Field(
         None,
-        description="Instead: keep as many pixels of each sky and bin as "
-        "`keep_convergence` would with these ranges.",
+        description="Instead of `fraction`: keep as many pixels of each sky and bin as "
+        "`keep_convergence` would keep with these ranges.",
     )
     across_bins: Literal["shared", "independent"] = Field(
         "independent",
-        description="Each bin has its own mask, or the larger masks contain the "
-        "smaller.",
+        description="`shared`: masks of the bins are nested, so that larger masks "
+        "contain the smaller ones; `independent`: each bin has its own mask.",
     )
     fill: float = Field(0.0, description="Value of the removed pixels.")
 
@@ -116,25 +129,25 @@ class RandomMask(Operation):
         return self
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Set pixels that are drawn at random to the fill value."""
+        """Set all but randomly drawn pixels to the fill value."""
         maps = np.full(sky.maps.shape, self.fill)
         n_pix = sky.maps[0].size
         order = rng.permutation(n_pix)
         for out, values in zip(maps, sky.maps, strict=True):
             if self.area_of is None:
                 assert self.fraction is not None
-                kept = max(1, round(self.fraction * n_pix))
+                n_kept = max(1, round(self.fraction * n_pix))
             else:
-                kept = int(self.area_of.contain(values).sum())
-            chosen = order[:kept]
-            out.reshape(-1)[chosen] = values.reshape(-1)[chosen]
+                n_kept = int(self.area_of.contain(values).sum())
+            kept = order[:n_kept]
+            out.reshape(-1)[kept] = values.reshape(-1)[kept]
             if self.across_bins == "independent":
                 rng.shuffle(order)
         return replace(sky, maps=maps)
 
 
 class GaussianizePixels(Operation):
-    """Makes the one-point distribution of each map Gaussian, and keeps the ranks.
+    """Makes the one-point distribution of each map Gaussian and preserves ranks.
 
     Does not commute with noise.
     """
@@ -148,9 +161,13 @@ class GaussianizePixels(Operation):
     nanoseconds_per_pixel = 220
 
     def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Map ranks to a Gaussian of the same mean and variance.
+        """Map ranks to a Gaussian with the same mean and variance.
 
-        Equal values stay equal. As Neyrinck, Szapudi & Szalay (2009), ApJ 698 L90.
+        Equal values remain equal.
+
+        References
+        ----------
+        Neyrinck, Szapudi & Szalay 2009, ApJ 698, L90.
         """
         from scipy.special import ndtri
 
@@ -159,8 +176,8 @@ class GaussianizePixels(Operation):
             _, inverse, counts = np.unique(
                 values, return_inverse=True, return_counts=True
             )
-            middle = (np.cumsum(counts) - counts / 2) / values.size
-            out[...] = ndtri(middle)[inverse.reshape(values.shape)]
+            quantiles = (np.cumsum(counts) - counts / 2) / values.size
+            out[...] = ndtri(quantiles)[inverse.reshape(values.shape)]
         mean, sigma = (
             per_bin([f(values) for values in sky.maps], maps) for f in (np.mean, np.std)
         )
