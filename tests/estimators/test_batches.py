@@ -13,7 +13,7 @@ N_SKY, N_TILE, SIDE = 12, 12, 4
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Tiles that hold their own number, in a file."""
+    """Return tiles in a file, whose pixels have the number of the tile as value."""
     numbers = np.arange(N_SKY * N_TILE, dtype=np.float32)
     values = np.broadcast_to(
         numbers.reshape(N_SKY, N_TILE, 1, 1, 1), (N_SKY, N_TILE, SIDE, SIDE, 2)
@@ -29,7 +29,7 @@ def dataset(tmp_path):
 
 @pytest.fixture
 def small_pool(monkeypatch):
-    """Three skies fit into memory, and pieces are thirds of a sky."""
+    """Limit the pool to three skies, and pieces to a third of a sky."""
     tile = 4 * SIDE * SIDE * 2
     monkeypatch.setattr(batches, "POOL_BYTES", 3 * N_TILE * tile)
     monkeypatch.setattr(batches, "tiles_in_piece", lambda n, size: N_TILE // 3)
@@ -54,7 +54,7 @@ def test_large_data_stay_on_disk(dataset, small_pool):
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])
-def test_an_epoch_has_every_tile_once_with_its_target(dataset, where, request):
+def test_an_epoch_contains_each_tile_once_with_its_target(dataset, where, request):
     if where == "disk":
         request.getfixturevalue("small_pool")
     stream = batches.batches(inputs_of(dataset), 12, seed=3)
@@ -80,7 +80,7 @@ def test_a_pool_from_disk_mixes_many_skies(dataset, small_pool):
 
 @pytest.mark.parametrize("first", [0, 1, 11, 12, 30])
 @pytest.mark.parametrize("where", ["memory", "disk"])
-def test_streams_can_be_entered_anywhere(dataset, first, where, request):
+def test_batches_can_start_at_any_step(dataset, first, where, request):
     if where == "disk":
         request.getfixturevalue("small_pool")
     inputs = inputs_of(dataset)
@@ -110,7 +110,7 @@ def test_a_batch_may_be_larger_than_a_pool(dataset, small_pool):
     assert [len(batch) for batch in numbers(stream, 4)] == [size] * 4
 
 
-def test_the_first_pool_has_all_or_what_fits(dataset, request):
+def test_the_first_pool_contains_all_inputs_that_fit(dataset, request):
     assert len(inputs_of(dataset).first_pool(1)[0]) == N_SKY * N_TILE
     request.getfixturevalue("small_pool")
     assert len(inputs_of(dataset).first_pool(1)[0]) == 3 * N_TILE
@@ -119,5 +119,5 @@ def test_the_first_pool_has_all_or_what_fits(dataset, request):
 @pytest.mark.parametrize(
     ("side", "expected"), [(16, 48), (64, 16), (128, 4), (256, 1), (512, 1)]
 )
-def test_pieces_have_about_a_mebibyte(side, expected):
+def test_pieces_have_a_size_of_about_one_mebibyte(side, expected):
     assert tiles_in_piece(48, 4 * 4 * side**2) == expected

@@ -25,7 +25,7 @@ def test_plane_wave_is_in_its_annulus(kx, ky):
 
 
 @pytest.mark.parametrize("side", [8, 16, 64])
-def test_every_annulus_has_modes_and_corners_and_mean_have_none(side):
+def test_annuli_contain_modes_but_not_the_corners_or_the_mean(side):
     index = annuli(side, side // 2)
     assert set(range(side // 2)) == set(index[index >= 0])
     assert index[0, 0] == -1

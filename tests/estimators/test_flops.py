@@ -1,4 +1,4 @@
-"""Operations of networks are those that the compiler counts."""
+"""The numbers of operations of networks agree with those of the compiler."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIDE, N_BINS = 128, 4
 
 
 def compiled(config: Estimator, *, training: bool) -> float:
-    """Count the operations of a batch as XLA does."""
+    """Return the number of operations per batch according to XLA."""
     tiles = np.zeros((config.batch_size, SIDE, SIDE, N_BINS), np.float32)
     x = jnp.asarray(config.inputs(tiles))
     network = config.network()
@@ -46,7 +46,7 @@ def compiled(config: Estimator, *, training: bool) -> float:
 )
 def test_operations_are_those_of_the_compiler(config: Estimator) -> None:
     forward = config.flop_of_prediction(SIDE, N_BINS) * config.batch_size
-    # it also counts activations, and leaves out products with zeros around maps
+    # XLA also counts activations, but not products with the padding of maps
     assert forward == pytest.approx(compiled(config, training=False), rel=0.1)
     step = config.flop_of_step(SIDE, N_BINS)
     assert step == pytest.approx(compiled(config, training=True), rel=0.1)

@@ -1,4 +1,4 @@
-"""When trainings count as done."""
+"""Verdicts on training runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def history(*losses: float, every: int = 10) -> list[Evaluation]:
 @pytest.mark.parametrize(
     ("losses", "steps", "expected"),
     [
-        # the tail is what comes after step 90
+        # the tail starts after step 90
         ([3, 2, 2, 2, 2, 2, 2, 2, 1.5, 1.2], 100, 0.3),
         ([3, 1, 2, 2, 2, 2, 2, 2, 1.5, 1.2], 100, 0),
         ([3, 2, 2, 2, 2, 2, 2, 2, 1.5, 1.6], 100, 0),
-        # stopped early: patience has run out
+        # stopped early
         ([3, 2, 1], 100, 0),
         # nothing to compare with
         ([3], 10, math.inf),

@@ -23,12 +23,12 @@ CNN = cnn.CNN(stem=2, features=16, channels=8, blocks=1, steps=300, batch_size=6
 SPECTRA = power_spectrum.PowerSpectrum(n_ell=4, hidden=16, steps=300, batch_size=64)
 TRAINING = TrainingConfig(evaluate_every=50, patience=10)
 DIVERGING = 60.0
-# Of a uniform target on [-1, 1], with the best Gaussian, for two parameters.
+# loss of the best Gaussian for two parameters that are uniform in [-1, 1]
 PRIOR_NLL = 1 - np.log(3)
 
 
 def toy(n, seed):
-    """Tiles whose mean and variance are linear in the two targets."""
+    """Return tiles whose mean and variance are linear in the two targets."""
     generator = np.random.default_rng(seed)
     target = generator.uniform(-1, 1, size=(n, 2)).astype(np.float32)
     noise = generator.normal(size=(n, SIDE, SIDE, 2))
@@ -38,7 +38,7 @@ def toy(n, seed):
 
 
 def inputs(tiles, target):
-    """One tile a sky."""
+    """Return inputs with one tile per sky."""
     return Inputs.of_array(tiles[:, None], target)
 
 
@@ -74,14 +74,14 @@ def test_power_spectrum_learns_the_variance():
     assert error[1] < 0.3
 
 
-def test_seed_decides_everything():
+def test_results_depend_only_on_the_seed():
     config = CNN.model_copy(update={"steps": 40})
     one, again, other = (trained(config, seed) for seed in (1, 1, 2**62))
     assert same(one, again)
     assert one.history != other.history
 
 
-def test_best_look_is_kept_and_patience_ends_training():
+def test_the_best_evaluation_is_kept_and_training_stops_early():
     tiles, target = toy(32, 1)
     held_out, noise = toy(100, 2)[0], toy(100, 5)[1]
     result = train(
@@ -96,7 +96,7 @@ def test_best_look_is_kept_and_patience_ends_training():
     assert result.history[-1].step == result.best_step + 2 * 20
 
 
-def test_one_line_a_look():
+def test_one_line_is_logged_per_evaluation():
     lines = []
     result = trained(SPECTRA, log=lines.append)
     assert len(lines) == len(result.history) == 6
@@ -109,14 +109,14 @@ def test_nan_is_an_error_that_names_the_step():
     target[:] = np.nan
     data = inputs(tiles, target)
     lines = []
-    with pytest.raises(InfoscopeError, match="not finite at step 1, and again"):
+    with pytest.raises(InfoscopeError, match="not finite at step 1, despite"):
         train(SPECTRA, TRAINING, data, data, 1, lines.append)
-    assert "back to step 0" in lines[0]
+    assert "restarting from step 0" in lines[0]
 
 
-def test_a_training_that_diverges_goes_on_with_a_smaller_rate():
+def test_a_training_run_that_diverges_restarts_with_a_smaller_learning_rate():
     tiles, target = toy(400, 1)
-    # so steep that the weights overflow; a third of it does not
+    # the weights overflow with this learning rate, but not with a third of it
     config = SPECTRA.model_copy(update={"learning_rate": DIVERGING, "steps": 100})
     training = TrainingConfig(evaluate_every=20, patience=10)
     lines = []
@@ -132,7 +132,7 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("config", [CNN, SPECTRA])
-def test_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, config):
+def test_a_resumed_training_run_has_the_same_result(tmp_path, config):
     config = config.model_copy(update={"steps": 150})
     training = TrainingConfig(evaluate_every=25, patience=10)
 
@@ -142,11 +142,11 @@ def test_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, config):
 
     kept = tmp_path / ".checkpoint-1"
     with pytest.raises(Killed):
-        trained(config, 1, training, die, Checkpoints(kept, every_seconds=0))
+        trained(config, 1, training, die, Checkpoints(kept, interval_seconds=0))
     lines = []
-    checkpoints = Checkpoints(kept, every_seconds=0)
+    checkpoints = Checkpoints(kept, interval_seconds=0)
     resumed = trained(config, 1, training, lines.append, checkpoints)
-    assert lines[0] == "goes on from the checkpoint at step 75"
+    assert lines[0] == "resuming from the checkpoint at step 75"
     assert len(lines) == 1 + 3
     assert same(resumed, trained(config, 1, training))
     checkpoints.delete()
@@ -154,7 +154,7 @@ def test_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, config):
 
 
 def test_checkpoints_are_not_written_too_often(tmp_path):
-    trained(SPECTRA, checkpoints=Checkpoints(tmp_path / "c", every_seconds=3600))
+    trained(SPECTRA, checkpoints=Checkpoints(tmp_path / "c", interval_seconds=3600))
     assert not (tmp_path / "c").exists()
 
 
@@ -168,7 +168,7 @@ def test_error_of_the_mean_loss_leaves_out_what_parameters_explain():
     assert few == pytest.approx((smooth + noise)[:8].std(ddof=1) / 8**0.5)
 
 
-def test_tiles_are_turned_by_the_eight_symmetries():
+def test_tiles_have_eight_symmetries():
     tile = np.arange(9.0, dtype=np.float32).reshape(1, 3, 3, 1)
     seen = {apply_symmetry(tile, symmetry).tobytes() for symmetry in range(8)}
     turns = [np.rot90(tile, k, axes=(1, 2)) for k in range(4)]

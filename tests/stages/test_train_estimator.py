@@ -1,4 +1,4 @@
-"""The training of one estimator, from a data set to its files."""
+"""Training of one estimator, from a data set to its output files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SPEC = specs.train(STUDY, "reference", "spectra", 0)
 
 
 def write(path: Path, shard: str = "digest") -> Path:
-    """Skies of white noise in two bins: six cosmologies, two skies of each."""
+    """Write white noise in two bins for two skies of each of six cosmologies."""
     generator = np.random.default_rng(1)
     with h5py.File(path, "w") as file:
         for split in Split:
@@ -58,8 +58,8 @@ def write(path: Path, shard: str = "digest") -> Path:
 
 @pytest.fixture
 def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the output of a training that stopped after 30 of 40 steps."""
-    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0)
+    """Return the output of a training run that was interrupted after 30 of 40 steps."""
+    monkeypatch.setattr(checkpoints, "INTERVAL_SECONDS", 0)
     output = tmp_path / "seed_0" / "summaries.h5"
 
     def stop(line: str, *values: object) -> None:
@@ -86,7 +86,7 @@ def test_only_the_first_skies_of_the_first_cosmologies_are_used(
     tmp_path: Path,
 ) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as group:
-        # shards follow each other; skies of a cosmology need not
+        # in the order of shards; skies of a cosmology may be separated
         group["cosmology"] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 3]
 
         def used(cosmologies: int, skies: int) -> list[int]:
@@ -99,7 +99,7 @@ def test_only_the_first_skies_of_the_first_cosmologies_are_used(
         assert used(1, 4) == [0, 1, 2, 9]
 
 
-def test_a_training_with_less_sees_less(
+def test_a_reduced_training_run_uses_fewer_skies(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "infoscope")
@@ -123,19 +123,19 @@ def test_losses_are_recorded(tmp_path: Path) -> None:
         assert file.attrs["best_step"] == best.step
 
 
-def test_an_interrupted_training_goes_on(
+def test_an_interrupted_training_run_resumes(
     interrupted: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # left by a training that was asked for before
+    # left by an earlier training run with another config
     shutil.copytree(kept(interrupted)[0], interrupted.with_name(".checkpoint-old"))
     caplog.set_level("INFO", "infoscope")
     train_estimator.run(SPEC, interrupted.parents[1] / "data.h5", interrupted)
-    assert "goes on from the checkpoint at step 30" in lines(caplog)
+    assert "resuming from the checkpoint at step 30" in lines(caplog)
     assert interrupted.exists() and not kept(interrupted)
 
 
 @pytest.mark.parametrize("change", ["spec", "skies", "code", "data"])
-def test_a_checkpoint_of_another_training_is_not_used(
+def test_a_checkpoint_of_another_training_run_is_not_used(
     interrupted: Path,
     change: str,
     caplog: pytest.LogCaptureFixture,
@@ -152,12 +152,12 @@ def test_a_checkpoint_of_another_training_is_not_used(
         write(dataset, "another")
     caplog.set_level("INFO", "infoscope")
     train_estimator.run(spec, dataset, interrupted)
-    assert not any("goes on" in line for line in lines(caplog))
+    assert not any("resuming" in line for line in lines(caplog))
     assert "step 10/40" in " ".join(lines(caplog))
     assert not kept(interrupted)
 
 
-def test_a_failed_training_leaves_no_checkpoint(
+def test_a_failed_training_run_leaves_no_checkpoint(
     interrupted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dataset = interrupted.parents[1] / "data.h5"
@@ -174,11 +174,11 @@ def test_a_failed_training_leaves_no_checkpoint(
     ("variable", "reason"),
     [
         ("INFOSCOPE_GPUS", "the rule requests"),
-        # asked for by `gres`, which the rule does not know
+        # requested with `gres`, which the rule does not see
         ("SLURM_GPUS_ON_NODE", "SLURM allocated"),
     ],
 )
-def test_a_gpu_that_is_not_there_is_one_line_with_a_remedy(
+def test_a_missing_gpu_is_one_line_with_a_remedy(
     variable: str,
     reason: str,
     tmp_path: Path,
@@ -197,7 +197,7 @@ def test_a_gpu_that_is_not_there_is_one_line_with_a_remedy(
 
 
 @pytest.mark.parametrize("how", ["truncated", "garbled", "of another network"])
-def test_a_checkpoint_that_cannot_be_read_is_thrown_away(
+def test_a_checkpoint_that_cannot_be_read_is_deleted(
     interrupted: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dataset = interrupted.parents[1] / "data.h5"
@@ -218,9 +218,9 @@ def test_a_checkpoint_that_cannot_be_read_is_thrown_away(
     caplog.set_level("INFO", "infoscope")
     caplog.clear()
     train_estimator.run(SPEC, dataset, interrupted)
-    said = [line for line in lines(caplog) if "cannot be read and is thrown" in line]
-    assert len(said) == 1 and "\n" not in said[0]
-    assert not any("goes on" in line for line in lines(caplog))
+    warnings = [line for line in lines(caplog) if "cannot be read and is del" in line]
+    assert len(warnings) == 1 and "\n" not in warnings[0]
+    assert not any("resuming" in line for line in lines(caplog))
     assert "step 10/40" in " ".join(lines(caplog))
     for name in ("history.csv", "weights.msgpack"):
         path = interrupted.with_name(name)
@@ -228,21 +228,21 @@ def test_a_checkpoint_that_cannot_be_read_is_thrown_away(
     assert not kept(interrupted)
 
 
-def test_a_checkpoint_that_cannot_be_written_ends_no_training(
+def test_a_checkpoint_that_cannot_be_written_does_not_stop_training(
     tmp_path: Path,
     mount: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(checkpoints, "INTERVAL_SECONDS", 0)
     dataset = write(tmp_path / "data.h5")
     caplog.set_level("INFO", "infoscope")
     disk = tmp_path / "disk"
-    # enough for the results, but not for a network beside them
+    # enough space for the results, but not for a checkpoint beside them
     mount(disk, "-t", "tmpfs", "-o", "size=64k", "tmpfs")
     train_estimator.run(SPEC, dataset, disk / "summaries.h5")
-    said = [line for line in lines(caplog) if "warning: no checkpoint" in line]
-    assert len(said) == 4
+    warnings = [line for line in lines(caplog) if "warning: no checkpoint" in line]
+    assert len(warnings) == 4
     assert sorted(path.name for path in disk.iterdir()) == [
         "history.csv", "summaries.h5", "weights.msgpack",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A training that is killed goes on where it was, and ends as if it never had been."""
+"""A killed training run resumes, with the same result as one without interruption."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .conftest import Checkout, contents
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
-# the command line, with a checkpoint at every look
+# the command line, with a checkpoint at every evaluation
 LAUNCHER = """
 import sys
 from infoscope.estimators import checkpoints
 from infoscope import cli
-checkpoints.EVERY_SECONDS = 0
+checkpoints.INTERVAL_SECONDS = 0
 sys.exit(cli.main())
 """
 STEPS = 400
@@ -41,7 +41,7 @@ def command(finished: Checkout, output: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def test_a_killed_training_ends_as_if_it_never_was(
+def test_a_killed_training_run_has_the_same_result_as_one_without_interruption(
     finished: Checkout, tmp_path: Path
 ) -> None:
     environment = os.environ | {
@@ -55,9 +55,9 @@ def test_a_killed_training_ends_as_if_it_never_was(
     with subprocess.Popen(
         killed, env=environment, stderr=subprocess.DEVNULL
     ) as training:
-        # the number of a step is the name of a folder that is complete
+        # the name of a complete checkpoint is the number of its step
         while not list(folder.glob(".checkpoint-*/[0-9]*[0-9]")):
-            assert training.poll() is None, "it ended before it could be killed"
+            assert training.poll() is None, "training ended before it could be killed"
             time.sleep(0.01)
         training.send_signal(signal.SIGKILL)
     assert training.returncode == -signal.SIGKILL
@@ -72,14 +72,14 @@ def test_a_killed_training_ends_as_if_it_never_was(
         return done.stderr.splitlines()
 
     log = run(killed)
-    (resumed,) = (line for line in log if "goes on from the checkpoint" in line)
+    (resumed,) = (line for line in log if "resuming from the checkpoint" in line)
     step = int(resumed.rpartition(" ")[2])
     assert 0 < step < STEPS
     assert sum(f"/{STEPS}  train" in line for line in log) == (STEPS - step) // 5
 
     whole = tmp_path / "uninterrupted"
     assert not any(
-        "goes on" in line for line in run(command(finished, whole / "summaries.h5"))
+        "resuming" in line for line in run(command(finished, whole / "summaries.h5"))
     )
     for name in ("history.csv", "weights.msgpack"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()

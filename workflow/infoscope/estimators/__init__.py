@@ -1,1 +1,1 @@
-"""Estimators: networks, their inputs and their training."""
+"""Estimators: networks, their inputs and how they are trained."""

@@ -1,4 +1,4 @@
-"""Inputs of a network, and their batches: from memory or, piece by piece, from disk."""
+"""Inputs of a network and batches of them, read from memory or in pieces from disk."""
 
 from __future__ import annotations
 
@@ -7,44 +7,65 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoscope.files.precision import Maps, tiles_in_piece
 
-Array = NDArray[np.float32]
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Int
+    from numpy.typing import NDArray
 
-# Inputs that are held at a time; with those that are read ahead, twice as many.
+# Size of the inputs held in memory. The next pool is read meanwhile, which doubles it.
 POOL_BYTES = 2**29
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network sees of some skies, and what it should say.
+    """Inputs and targets of a network.
 
     Attributes
     ----------
-    values : (n, n_tile, …)
-        Tiles or features, in memory or on disk.
-    skies : (n_sky,)
+    values
+        Tiles or features of all skies, in memory or on disk.
+    skies
         Rows of `values` that are used.
-    target : (n_sky, 2)
-        Scaled parameters of each sky.
+    target
+        Scaled parameters of each sky in `skies`.
     """
 
-    values: Array | Maps
-    skies: NDArray[np.intp]
-    target: Array
+    values: Float32[NDArray, "n_row n_tile ..."] | Maps
+    skies: Int[NDArray, " n_sky"]
+    target: Float32[NDArray, "n_sky 2"]
 
     @classmethod
-    def of_array(cls, values: Array, target: Array) -> Inputs:
+    def of_array(
+        cls,
+        values: Float32[NDArray, "n_sky n_tile ..."],
+        target: Float32[NDArray, "n_sky 2"],
+    ) -> Inputs:
         """Use all rows of an array."""
         return cls(values, np.arange(len(values)), target)
 
     @classmethod
-    def of_maps(cls, values: Maps, skies: NDArray[np.intp], target: Array) -> Inputs:
-        """Use rows of a data set, which are read at once if they fit into a pool."""
+    def of_maps(
+        cls,
+        values: Maps,
+        skies: Int[NDArray, " n_sky"],
+        target: Float32[NDArray, "n_sky 2"],
+    ) -> Inputs:
+        """Use some rows of a data set; they are read at once if they fit into a pool.
+
+        Parameters
+        ----------
+        values
+            Tiles (n_row, n_tile, side, side, n_bins) in a file.
+        skies
+            Rows that are used.
+        target
+            Scaled parameters of these rows.
+        """
         inputs = cls(values, skies, target)
         if inputs.n_bytes > POOL_BYTES:
             return inputs
@@ -55,12 +76,12 @@ class Inputs:
 
     @property
     def in_memory(self) -> bool:
-        """Whether `values` are an array, or else a data set in a file."""
+        """Whether `values` is an array; otherwise it is a data set in a file."""
         return isinstance(self.values, np.ndarray)
 
     @property
     def n_tile(self) -> int:
-        """Tiles of a sky."""
+        """Number of tiles per sky."""
         return int(self.values.shape[1])
 
     @property
@@ -70,43 +91,64 @@ class Inputs:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of all inputs."""
+        """Size of all inputs in bytes."""
         return 4 * len(self.skies) * self.n_tile * math.prod(self.shape)
 
-    def parts(self, size: int) -> Iterator[Array]:
-        """Yield all inputs in order: whole skies, about `size` inputs at a time."""
+    def parts(self, size: int) -> Iterator[Float32[NDArray, "n ..."]]:
+        """Yield all inputs in order, in whole skies of about `size` inputs in total."""
         step = max(1, size // self.n_tile)
         for start in range(0, len(self.skies), step):
             rows = [self.values[int(sky)] for sky in self.skies[start : start + step]]
             yield np.concatenate(rows)
 
-    def first_pool(self, seed: int) -> tuple[Array, NDArray[np.intp]]:
-        """Read what training begins with, all inputs if they fit, and their order."""
+    def first_pool(
+        self, seed: int
+    ) -> tuple[Float32[NDArray, "n ..."], Int[NDArray, " n_used"]]:
+        """Read the first pool, which holds all inputs if they fit.
+
+        Returns
+        -------
+        values
+            Inputs of the pool.
+        order
+            Indices of the inputs in the order in which batches use them.
+        """
         plan = next(_plans(self, 1, seed, 0))
         return _load(self, plan.pieces)[0], plan.batches.ravel()
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Which pieces make a pool, and the order (n_batch, size) of its inputs."""
+    """The pieces in a pool, and the inputs of the pool in each batch."""
 
-    pieces: NDArray[np.intp]
-    batches: NDArray[np.intp]
+    pieces: Int[NDArray, " n_piece"]
+    batches: Int[NDArray, "n_batch size"]
 
 
 def batches(
     inputs: Inputs, size: int, seed: int, first: int = 0
-) -> Iterator[tuple[Array, Array]]:
-    """Yield inputs (size, …) and targets (size, 2) of step `first` and those after it.
+) -> Iterator[tuple[Float32[NDArray, "size ..."], Float32[NDArray, "size 2"]]]:
+    """Yield the inputs and targets of training steps, endlessly.
 
-    What a step gets depends on the seed and its number alone. In an epoch no input is
-    seen twice. What does not fit into memory is read in random pieces of a sky into a
-    pool, in whose random order batches come; the next pool is read meanwhile.
+    A batch depends only on the seed and the number of its step. No input occurs twice
+    in an epoch. Inputs that do not fit into memory are read into a pool, in random
+    pieces of skies. The pool is shuffled and split into batches, while the next pool is
+    read.
+
+    Parameters
+    ----------
+    inputs
+        Inputs of the network.
+    size
+        Inputs per batch; all inputs if there are fewer.
+    seed
+        Seed of the order.
+    first
+        Number of the step at which to start.
     """
     plans = _plans(inputs, min(size, len(inputs.skies) * inputs.n_tile), seed, first)
     if inputs.in_memory:
-        every = np.arange(len(inputs.skies))
-        values, target = _load(inputs, every)
+        values, target = _load(inputs, np.arange(len(inputs.skies)))
         for plan in plans:
             for chosen in plan.batches:
                 yield values[chosen], target[chosen]
@@ -120,12 +162,12 @@ def batches(
             ahead = reader.submit(_load, inputs, plan.pieces)
             for chosen in current.batches:
                 yield values[chosen], target[chosen]
-            # before the next one is asked for: no third pool in memory
+            # freed before the next pool is requested, or three would be in memory
             del values, target
 
 
 def _piece(inputs: Inputs) -> int:
-    """Count the inputs that are read together."""
+    """Return the number of inputs that are read together."""
     if isinstance(inputs.values, np.ndarray):
         return inputs.n_tile
     stored = inputs.values.data.dtype.itemsize * math.prod(inputs.shape)
@@ -133,29 +175,31 @@ def _piece(inputs: Inputs) -> int:
 
 
 def _plans(inputs: Inputs, size: int, seed: int, first: int) -> Iterator[_Plan]:
-    """Plan pool after pool without those batches that come before step `first`."""
+    """Plan the pools one after another, without the batches before step `first`."""
     piece = _piece(inputs)
     n_pieces = len(inputs.skies) * inputs.n_tile // piece
     n_pools = 1
     if not inputs.in_memory:
         # a pool has at least one batch, however large its inputs are
-        most = n_pieces // math.ceil(size / piece)
-        n_pools = min(math.ceil(inputs.n_bytes / POOL_BYTES), most)
-    passed = 0
+        max_pools = n_pieces // math.ceil(size / piece)
+        n_pools = min(math.ceil(inputs.n_bytes / POOL_BYTES), max_pools)
+    n_planned = 0
     for epoch in itertools.count():
         rng = np.random.default_rng([seed, epoch])
-        in_order = np.arange(n_pieces) if n_pools == 1 else rng.permutation(n_pieces)
-        for pieces in np.array_split(in_order, n_pools):
-            order = rng.permutation(len(pieces) * piece)
-            order = order[: len(order) // size * size].reshape(-1, size)
-            todo = order[max(0, first - passed) :]
-            passed += len(order)
-            if len(todo):
-                yield _Plan(pieces, todo)
+        order = np.arange(n_pieces) if n_pools == 1 else rng.permutation(n_pieces)
+        for pieces in np.array_split(order, n_pools):
+            pool = rng.permutation(len(pieces) * piece)
+            pool = pool[: len(pool) // size * size].reshape(-1, size)
+            remaining = pool[max(0, first - n_planned) :]
+            n_planned += len(pool)
+            if len(remaining):
+                yield _Plan(pieces, remaining)
 
 
-def _load(inputs: Inputs, pieces: NDArray[np.intp]) -> tuple[Array, Array]:
-    """Read pieces: inputs (n, …) and their targets (n, 2)."""
+def _load(
+    inputs: Inputs, pieces: Int[NDArray, " n_piece"]
+) -> tuple[Float32[NDArray, "n ..."], Float32[NDArray, "n 2"]]:
+    """Read the inputs and targets of some pieces."""
     piece = _piece(inputs)
     sky, part = np.divmod(pieces, inputs.n_tile // piece)
     target = inputs.target[sky].repeat(piece, axis=0)

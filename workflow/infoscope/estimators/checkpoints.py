@@ -1,4 +1,4 @@
-"""Checkpoints of a training, so that one that is killed goes on where it was."""
+"""Checkpoints, from which an interrupted training run resumes."""
 
 from __future__ import annotations
 
@@ -12,33 +12,38 @@ import orbax.checkpoint as ocp
 
 log = logging.getLogger(__name__)
 
-# A shorter training is done again sooner than it would be worth its checkpoints.
-EVERY_SECONDS = 30.0
-# in the names of folders that orbax has not finished
+# Shorter training runs are cheaper to repeat than to save.
+INTERVAL_SECONDS = 30.0
+# part of the names of folders that orbax has not finished
 UNFINISHED = ".orbax-checkpoint-tmp"
 
 
 class Checkpoints:
-    """The latest state of one training, on disk.
+    """The latest state of a training run, on disk.
 
     Parameters
     ----------
     folder
-        Where it is kept; its name tells apart trainings that differ in anything.
-    every_seconds
-        States that come sooner after the last one are not written; EVERY_SECONDS if
-        it is not given.
+        Folder of the checkpoint. Training runs that differ in any setting need
+        different folders.
+    interval_seconds
+        Minimum time between two saved states; INTERVAL_SECONDS by default.
     """
 
-    def __init__(self, folder: Path, every_seconds: float | None = None) -> None:
+    def __init__(self, folder: Path, interval_seconds: float | None = None) -> None:
         self.folder = folder
-        self.every_seconds = EVERY_SECONDS if every_seconds is None else every_seconds
+        self.interval_seconds = (
+            INTERVAL_SECONDS if interval_seconds is None else interval_seconds
+        )
         self.last = time.monotonic()
         self.manager: ocp.CheckpointManager | None = None
 
     def save(self, step: int, arrays: Any, record: dict[str, Any]) -> None:
-        """Keep a tree of arrays and a JSON record, unless it is too soon."""
-        if time.monotonic() - self.last < self.every_seconds:
+        """Save a tree of arrays and a JSON record, unless the last ones are recent.
+
+        A failure is logged as a warning.
+        """
+        if time.monotonic() - self.last < self.interval_seconds:
             return
         try:
             self._manager().save(
@@ -48,21 +53,31 @@ class Checkpoints:
                     record=ocp.args.JsonSave(record),
                 ),
             )
-        # whatever it is (a full disk is a ValueError), the training needs no checkpoint
+        # training continues without a checkpoint after any error, of which there are
+        # many types (for a full disk, a ValueError)
         except Exception as error:
             log.warning(
                 "warning: no checkpoint at step %d (%s)", step, _first_line(error)
             )
-            # results may need the space of what is left of it
+            # the results may need the space of the unfinished checkpoint
             for part in self.folder.glob(f"*{UNFINISHED}*"):
                 shutil.rmtree(part, ignore_errors=True)
         self.last = time.monotonic()
 
     def restore(self, like: Any) -> tuple[Any, dict[str, Any]] | None:
-        """Return the latest arrays, shaped as those given, and their record, if any.
+        """Read the latest checkpoint, if there is one.
 
-        A checkpoint that cannot be read, being damaged or of another version, is
-        thrown away.
+        A checkpoint that cannot be read, because it is damaged or was written by
+        another version of the libraries, is deleted with a warning.
+
+        Parameters
+        ----------
+        like
+            Tree of arrays with the structure and shapes of the saved tree.
+
+        Returns
+        -------
+            The arrays and their record, or None.
         """
         if not self.folder.exists():
             return None
@@ -71,24 +86,24 @@ class Checkpoints:
             step = manager.latest_step()
             if step is None:
                 return None
-            found = manager.restore(
+            restored = manager.restore(
                 step,
                 args=ocp.args.Composite(
                     arrays=ocp.args.StandardRestore(like), record=ocp.args.JsonRestore()
                 ),
             )
-        # damage shows as an error of any kind, of any of the libraries below
+        # damage may raise errors of any type, in any of the underlying libraries
         except Exception as error:
             log.warning(
-                "warning: the checkpoint cannot be read and is thrown away (%s)",
+                "warning: the checkpoint cannot be read and is deleted (%s)",
                 _first_line(error),
             )
             self.delete()
             return None
-        return found.arrays, found.record
+        return restored.arrays, restored.record
 
     def delete(self) -> None:
-        """Forget the training: it is done."""
+        """Delete the checkpoint."""
         if self.manager is not None:
             self.manager.close()
             self.manager = None

@@ -1,4 +1,4 @@
-"""Config of the estimators and of their training."""
+"""Config of the estimators and of training."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ else:
 
 
 def parse_estimator(spec: dict[str, object]) -> Estimator:
-    """Read an estimator from the spec of a job."""
+    """Parse the estimator in the spec of a job."""
     return TypeAdapter[Estimator](AnyEstimator).validate_python(spec)
 
 
 class TrainingConfig(Model):
-    """What all training runs share."""
+    """Settings of all training runs."""
 
-    seeds: int = Field(2, ge=1, description="Training runs per estimator.")
+    seeds: int = Field(
+        2, ge=1, description="Training runs per estimator and degradation."
+    )
     evaluate_every: int = Field(
         250, ge=1, description="Steps between two evaluations of the validation skies."
     )
     patience: int = Field(
-        8, ge=1, description="Evaluations without progress before training stops."
+        8,
+        ge=1,
+        description="Training stops after this number of evaluations without a lower "
+        "validation loss.",
     )

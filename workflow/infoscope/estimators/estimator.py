@@ -1,7 +1,7 @@
-"""Estimators: what they are, and the registry that has them by kind.
+"""Estimators: their base class and the registry of their kinds.
 
-An estimator is a class in a module of `estimators.kinds`: its parameters, what its
-network sees of a tile, the network, and what they cost.
+An estimator is a class in a module of `estimators.kinds`. It defines its parameters,
+the inputs that its network gets from a tile, the network, and the costs of both.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ N_OUTPUTS = 5  # of `layers.Head`: two means and a triangular matrix
 
 
 class Estimator(Choice):
-    """Base of the estimators.
+    """Base class of all estimators.
 
-    A subclass has a field `kind`, the literal name in the config, fields for its
-    parameters and defaults for those below, and at least the methods `network` and
-    `multiplications`. Networks are flax modules, which take seconds to import: import
-    flax inside of `network`, because every job that Snakemake starts reads the config.
+    A subclass has a field `kind`, whose literal value is the name in the config, fields
+    for its parameters, defaults for the fields below, and at least the methods
+    `network` and `multiplications`. Networks are flax modules. Flax takes seconds to
+    import, and every job reads the config: import it within `network`.
 
     Attributes
     ----------
     label
-        Name in figures of an estimator that is called like its kind.
+        Name in figures if the estimator has the name of its kind in the config.
     sees_tiles
-        Whether the network sees tiles, or else what `inputs` makes of them.
+        Whether the inputs of the network are the tiles themselves; otherwise `inputs`
+        computes them.
     flop_per_second
         Speed of training steps on one core (benchmarks/training_step.py).
     """
@@ -49,18 +50,24 @@ class Estimator(Choice):
     learning_rate: float = Field(gt=0, description="Peak learning rate of AdamW.")
 
     def check(self, side: int) -> None:
-        """Refuse tiles of `side` × `side` pixels that the estimator cannot use.
+        """Check the parameters against the tiles of a study.
+
+        Parameters
+        ----------
+        side
+            Pixels along a side of a tile.
 
         Raises
         ------
         ValueError
-            One line that begins with the key, such as "stem: must divide …".
+            If the estimator cannot use the tiles: one line that starts with the key of
+            a parameter, such as "stem: must divide …".
         """
 
     def inputs(
         self, tiles: Float[NDArray, "n side side n_bins"]
     ) -> Float[NDArray, "n ..."]:
-        """Compute what the network sees, before it is standardised."""
+        """Compute the inputs of the network from tiles, before standardisation."""
         return tiles
 
     def network(self) -> nn.Module:
@@ -68,32 +75,40 @@ class Estimator(Choice):
         raise NotImplementedError
 
     def multiplications(self, side: int, n_bins: int) -> tuple[int, int]:
-        """Count the multiplications per input: of the first layer, and of the others.
+        """Count the multiplications per input, in the first layer and in all others.
 
         Parameters
         ----------
-        side, n_bins
-            Pixels along a tile, and its number of bins.
+        side
+            Pixels along a side of a tile.
+        n_bins
+            Number of bins.
         """
         raise NotImplementedError
 
     def activations(self, side: int) -> tuple[int, int]:
-        """Count the values that layers make of an input: of the largest, and of all."""
+        """Count the values per input in the largest layer, and in all layers.
+
+        Parameters
+        ----------
+        side
+            Pixels along a side of a tile.
+        """
         return 0, 0
 
     def input_nanoseconds(self, n_bins: int) -> float:
-        """Time of `inputs` per pixel of a tile on one core."""
+        """Return the time of `inputs` per pixel of a tile on one core."""
         return 0.0
 
     def flop_of_prediction(self, side: int, n_bins: int) -> float:
-        """Floating-point operations of a prediction: two per multiplication."""
+        """Count the floating-point operations of a prediction, two per product."""
         return 2.0 * sum(self.multiplications(side, n_bins))
 
     def flop_of_step(self, side: int, n_bins: int) -> float:
-        """Floating-point operations of a gradient step on a batch.
+        """Count the floating-point operations of a gradient step on a batch.
 
-        Each product of the forward pass has two in the backward pass, but only one in
-        the first layer: inputs need no gradient.
+        The backward pass has two products for each product of the forward pass. In the
+        first layer it has only one, because the inputs need no gradient.
         """
-        first, later = self.multiplications(side, n_bins)
-        return self.batch_size * (4.0 * first + 6.0 * later)
+        first, others = self.multiplications(side, n_bins)
+        return self.batch_size * (4.0 * first + 6.0 * others)

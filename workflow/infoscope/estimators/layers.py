@@ -1,6 +1,8 @@
-"""Layers that networks share, and the loss that trains them."""
+"""Layers that networks share, and the loss function."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -8,36 +10,40 @@ import jax.numpy as jnp
 
 from infoscope.estimators.estimator import N_OUTPUTS
 
-N_PARAMETERS = 2
-# Cholesky diagonals below this would let the determinant vanish.
-SMALLEST_DIAGONAL = 1e-3
-# A feature that is the same for all inputs stays as it is.
-SMALLEST_STD = 1e-6
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-Outputs = tuple[jax.Array, jax.Array]
+    # mean and Cholesky factor of the inverse covariance, see `Head`
+    Outputs: TypeAlias = tuple[Float[jax.Array, "n 2"], Float[jax.Array, "n 2 2"]]
+
+N_PARAMETERS = 2
+# keeps the determinant away from zero
+SMALLEST_DIAGONAL = 1e-3
+# keeps features that are the same for all inputs finite
+SMALLEST_STD = 1e-6
 
 
 class Head(nn.Module):
     """Dense layer to a mean and the Cholesky factor of the inverse covariance.
 
-    The matrix of weights starts small, so that a training starts from a mean of zero
-    and a unit-like covariance, whatever the features are.
+    Initial weights are small: training starts from a mean near zero and a covariance of
+    order one for any features.
     """
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> Outputs:
+    def __call__(self, x: Float[jax.Array, "n n_features"]) -> Outputs:
         """Map features to a Gaussian.
 
         Parameters
         ----------
-        x : (n, n_features)
+        x
             Features.
 
         Returns
         -------
-        mean : (n, 2)
+        mean
             Mean of the scaled parameters.
-        cholesky : (n, 2, 2)
+        cholesky
             Lower-triangular L with L Lᵀ = inverse covariance.
         """
         init = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
@@ -49,43 +55,39 @@ class Head(nn.Module):
         return raw[:, :N_PARAMETERS], cholesky
 
 
-def negative_log_likelihood(outputs: Outputs, target: jax.Array) -> jax.Array:
-    r"""Negative log-likelihood of a Gaussian, without the 2π.
+def negative_log_likelihood(
+    outputs: Outputs, target: Float[jax.Array, "n 2"]
+) -> Float[jax.Array, " n"]:
+    r"""Compute the negative log-likelihood of a Gaussian without the constant log 2π.
 
-    .. math:: \tfrac{1}{2} |L^T (t - m)|^2 - \log \det L
+    .. math:: \frac{1}{2} |L^T (t - m)|^2 - \log \det L
 
     Parameters
     ----------
     outputs
-        Mean (n, 2) and Cholesky factor (n, 2, 2) of the inverse covariance.
-    target : (n, 2)
-        True scaled parameters.
-
-    Returns
-    -------
-        Array (n,).
+        Mean m and Cholesky factor L of the inverse covariance.
+    target
+        True scaled parameters t.
     """
     mean, cholesky = outputs
-    # Elementwise, not einsum: matrix products may drop to lower precision on a GPU.
+    # elementwise, because GPUs may compute matrix products in lower precision
     residual = target - mean
-    white = jnp.sum(cholesky * residual[:, :, None], axis=1)
+    whitened = jnp.sum(cholesky * residual[:, :, None], axis=1)
     log_det = jnp.sum(jnp.log(jnp.diagonal(cholesky, axis1=1, axis2=2)), axis=-1)
-    return 0.5 * jnp.sum(white**2, axis=-1) - log_det
+    return 0.5 * jnp.sum(whitened**2, axis=-1) - log_det
 
 
-def space_to_depth(x: jax.Array, block: int) -> jax.Array:
+def space_to_depth(
+    x: Float[jax.Array, "n side side channels"], block: int
+) -> Float[jax.Array, "n side/block side/block block*block*channels"]:
     """Turn blocks of pixels into channels.
 
     Parameters
     ----------
-    x : (n, side, side, channels)
-        Tiles; `block` divides `side`.
+    x
+        Tiles.
     block
-        Side of a block in pixels.
-
-    Returns
-    -------
-        Array of shape (n, side / block, side / block, block² · channels).
+        Side of a block in pixels, a divisor of the side of a tile.
     """
     n, height, width, channels = x.shape
     x = x.reshape(n, height // block, block, width // block, block, channels)
@@ -94,36 +96,40 @@ def space_to_depth(x: jax.Array, block: int) -> jax.Array:
 
 
 class Standardise(nn.Module):
-    """Shift and scale of features that start from the statistics of a first batch.
+    """Shift and scale features, starting from the statistics of the first batch.
 
-    Averages over a tile vary by per cents from one cosmology to the next: without this
-    the layer after them would have to subtract large numbers.
+    Averages over a tile differ by only a few per cent between cosmologies. Without this
+    layer, the next one would have to subtract large numbers.
     """
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Standardise features (n, n_features)."""
+    def __call__(
+        self, x: Float[jax.Array, "n n_features"]
+    ) -> Float[jax.Array, "n n_features"]:
+        """Standardise features."""
         shift = self.param("shift", lambda _: -x.mean(axis=0))
         scale = self.param("scale", lambda _: 1 / (x.std(axis=0) + SMALLEST_STD))
         return (x + shift) * scale
 
 
 class DenseOfBoth(nn.Module):
-    """Dense layer of two maps as if they were joined along their channels.
+    """Dense layer on two inputs, equivalent to one on their concatenated channels.
 
-    They are not: XLA multiplies a joined matrix five times more slowly on a CPU.
+    On a CPU, XLA takes five times as long with concatenated channels.
 
     Attributes
     ----------
     channels
-        Width of the layer.
+        Number of output channels.
     """
 
     channels: int
 
     @nn.compact
-    def __call__(self, x: jax.Array, y: jax.Array) -> jax.Array:
-        """Map x (…, m) and y (…, n) to (…, channels)."""
+    def __call__(
+        self, x: Float[jax.Array, "*batch m"], y: Float[jax.Array, "*batch n"]
+    ) -> Float[jax.Array, "*batch channels"]:
+        """Apply the layer to two inputs."""
         split = x.shape[-1]
         shape = (split + y.shape[-1], self.channels)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)

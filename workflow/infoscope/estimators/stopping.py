@@ -1,4 +1,4 @@
-"""Whether trainings are done: two numbers from their history, and a verdict."""
+"""Training verdicts: whether more steps or more skies would improve a training run."""
 
 from __future__ import annotations
 
@@ -14,51 +14,52 @@ TAIL = 0.1
 
 
 class Evaluation(Protocol):
-    """What is used of an evaluation, see `training.Evaluation`."""
+    """The attributes of `training.Evaluation` that are used here."""
 
     @property
     def step(self) -> int:
-        """Gradient steps made."""
+        """Number of gradient steps so far."""
 
     @property
     def validation_nll(self) -> float:
-        """Loss of the validation skies."""
+        """Mean loss of the validation skies."""
 
 
 def final_drop(history: Sequence[Evaluation], steps: int) -> float:
-    """How far the validation loss fell in the last tenth of the steps, in nat.
+    """Compute the drop of the validation loss in the last tenth of the steps, in nat.
 
     Parameters
     ----------
     history
-        Evaluations in order.
+        Evaluations, in order.
     steps
-        Steps that the training was allowed.
+        Maximum number of gradient steps.
 
     Returns
     -------
-        Lowest loss before the tail minus lowest loss of all; 0 for a training that
-        ended early, and infinity if there was no evaluation before the tail.
+        Lowest loss before the last tenth minus lowest loss overall; 0 for a training
+        run that stopped early, and infinity without an evaluation before the last
+        tenth.
     """
     if history[-1].step < steps:
         return 0.0
-    before = [
+    before_tail = [
         evaluation.validation_nll
         for evaluation in history
         if evaluation.step <= (1 - TAIL) * steps
     ]
-    if not before:
+    if not before_tail:
         return float("inf")
-    return min(before) - min(evaluation.validation_nll for evaluation in history)
+    return min(before_tail) - min(evaluation.validation_nll for evaluation in history)
 
 
 def verdict(drop: float, gap: float, gap_error: float) -> str:
-    """Judge whether a training run is done.
+    """Return the verdict on a training run.
 
     Parameters
     ----------
     drop
-        See `final_drop`.
+        Drop of the validation loss at the end, see `final_drop`.
     gap
         Validation loss minus training loss.
     gap_error
@@ -66,8 +67,13 @@ def verdict(drop: float, gap: float, gap_error: float) -> str:
 
     Returns
     -------
-        `falling` if more steps would help, `overfit` if more skies would, both joined
-        by ` and `, or else `trained`.
+        `falling` if more steps would help, `overfit` if more skies would help,
+        `falling and overfit` if both would, otherwise `trained`.
+
+    Examples
+    --------
+    >>> verdict(drop=0.05, gap=0.0, gap_error=0.0)
+    'falling'
     """
     problems: list[str] = []
     if drop > LARGEST_DROP:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from infoscope.estimators.layers import Outputs
 
-# Maps of this side are not averaged any further.
+# smallest side of the maps in pixels
 COARSEST = 8
 DENSE = 64  # width of the layer before the head
 
@@ -28,9 +28,11 @@ class CNN(Estimator):
     flop_per_second = 4.5e10
 
     stem: int = Field(
-        4, ge=1, description="Side in pixels of the blocks that become features."
+        4, ge=1, description="Side in pixels of the blocks of the first layer."
     )
-    features: int = Field(128, ge=1, description="Features per block.")
+    features: int = Field(
+        128, ge=1, description="Features that the first layer computes per block."
+    )
     channels: int = Field(16, ge=1, description="Channels of the residual blocks.")
     blocks: int = Field(2, ge=1, description="Number of residual blocks.")
     steps: int = Field(4000, ge=1, description="Maximum number of gradient steps.")
@@ -38,19 +40,19 @@ class CNN(Estimator):
     learning_rate: float = Field(4e-3, gt=0, description="Peak learning rate of AdamW.")
 
     def check(self, side: int) -> None:
-        """Refuse tiles that blocks of the stem do not fill."""
+        """Check that blocks of the stem fill a tile."""
         if side % self.stem:
             raise ValueError(f"stem: must divide the tile side {side}")
 
     def network(self) -> nn.Module:
         """Build a residual network without normalisation.
 
-        Blocks of pixels become many features, because the means of features over the
-        tile hold the power on small scales: each feature measures the power of another
-        combination of pixels and bins. Convolutions with few channels then combine
-        neighbours, for larger scales and for shapes. After each block, maps larger than
-        8² pixels are averaged over 2². The outputs of all layers are averaged over the
-        tile and go to the head.
+        The first layer maps each block of pixels to many features. Their means over the
+        tile contain the power on small scales, because each feature measures the power
+        of a different combination of pixels and bins. Convolutions with few channels
+        then combine neighbouring blocks, which adds larger scales and shapes. After
+        each residual block, maps larger than 8² pixels are averaged over 2² pixels. The
+        outputs of all layers are averaged over the tile and passed to the head.
         """
         import flax.linen as nn
         import jax.numpy as jnp
@@ -88,21 +90,21 @@ class CNN(Estimator):
         return Network(self)
 
     def multiplications(self, side: int, n_bins: int) -> tuple[int, int]:
-        """Count the multiplications per tile: of the first layer, and of the others."""
+        """Count the multiplications per tile, in the first layer and in all others."""
         width = side // self.stem
         pixels = self.stem**2 * n_bins
-        # blocks are inputs of two layers: as pixels, and as features
+        # the pixels of a block are inputs of two layers
         first = width**2 * pixels * (self.features + self.channels)
-        later = width**2 * self.features * self.channels
+        others = width**2 * self.features * self.channels
         for _ in range(self.blocks):
-            later += width**2 * 2 * 9 * self.channels**2
+            others += width**2 * 2 * 9 * self.channels**2
             if width > COARSEST:
                 width //= 2
         means = self.features + 2 * self.blocks * self.channels
-        return first, later + means * DENSE + DENSE * N_OUTPUTS
+        return first, others + means * DENSE + DENSE * N_OUTPUTS
 
     def activations(self, side: int) -> tuple[int, int]:
-        """Count the values that layers make of a tile: of the largest, and of all."""
+        """Count the values per tile in the largest layer, and in all layers."""
         width = side // self.stem
         largest = width**2 * self.features
         return largest, largest + width**2 * self.channels * 2 * self.blocks

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DeepLSS(Estimator):
-    """Residual network with the sizes of DeepLSS, for a GPU."""
+    """Residual network with the layer sizes of DeepLSS, for a GPU."""
 
     kind: Literal["deeplss"] = "deeplss"
     label = "DeepLSS"
@@ -30,9 +30,9 @@ class DeepLSS(Estimator):
     learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate of AdamW.")
 
     def network(self) -> nn.Module:
-        """Build a residual network in the manner of DeepLSS.
+        """Build a residual network like that of DeepLSS.
 
-        Two strided 5×5 convolutions, then residual blocks at a quarter of the
+        Two strided 5×5 convolutions are followed by residual blocks at a quarter of the
         resolution, without normalisation.
         """
         import flax.linen as nn
@@ -55,14 +55,14 @@ class DeepLSS(Estimator):
         return Network(self)
 
     def multiplications(self, side: int, n_bins: int) -> tuple[int, int]:
-        """Count the multiplications per tile: of the first layer, and of the others."""
+        """Count the multiplications per tile, in the first layer and in all others."""
         half = self.channels // 2
         first = (side // 2) ** 2 * 25 * n_bins * half
         convolutions = 25 * half * self.channels + self.blocks * 18 * self.channels**2
         return first, (side // 4) ** 2 * convolutions + self.channels * N_OUTPUTS
 
     def activations(self, side: int) -> tuple[int, int]:
-        """Count the values that layers make of a tile: of the largest, and of all."""
+        """Count the values per tile in the largest layer, and in all layers."""
         largest = (side // 2) ** 2 * (self.channels // 2)
         blocks = (side // 4) ** 2 * self.channels * (1 + 2 * self.blocks)
         return largest, largest + blocks

@@ -1,4 +1,4 @@
-"""A perceptron on binned spectra: what two-point statistics tell."""
+"""A perceptron on binned spectra, which uses only two-point statistics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from infoscope.estimators.layers import Outputs
 
-# Nanoseconds per pixel of a tile for its spectra, per bin and per pair of bins.
+# nanoseconds per pixel to compute the spectra of a tile, per bin and per pair of bins
 BIN_NS, PAIR_NS = 20.0, 12.0
 
 
@@ -30,14 +30,14 @@ class PowerSpectrum(Estimator):
     sees_tiles = False
     flop_per_second = 4e10
 
-    n_ell: int = Field(8, ge=1, description="Number of bins in |ℓ|.")
+    n_ell: int = Field(8, ge=1, description="Number of bins in ℓ.")
     hidden: int = Field(64, ge=1, description="Width of the two hidden layers.")
     steps: int = Field(3000, ge=1, description="Maximum number of gradient steps.")
     batch_size: int = Field(256, ge=1, description="Tiles per gradient step.")
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
 
     def check(self, side: int) -> None:
-        """Refuse more bins in ℓ than a tile has annuli."""
+        """Check that a tile has as many annuli as there are bins in ℓ."""
         if self.n_ell > side // 2:
             raise ValueError(f"n_ell: must be at most {side // 2}")
 
@@ -65,10 +65,10 @@ class PowerSpectrum(Estimator):
         return Network(self.hidden)
 
     def multiplications(self, side: int, n_bins: int) -> tuple[int, int]:
-        """Count the multiplications per input: of the first layer, and the others."""
+        """Count the multiplications per input, in the first layer and in all others."""
         n_features = n_bins * (n_bins + 1) // 2 * self.n_ell
         return n_features * self.hidden, self.hidden**2 + self.hidden * N_OUTPUTS
 
     def input_nanoseconds(self, n_bins: int) -> float:
-        """Time of `inputs` per pixel of a tile on one core."""
+        """Return the time of `inputs` per pixel of a tile on one core."""
         return BIN_NS * n_bins + PAIR_NS * n_bins * (n_bins + 1) // 2
