@@ -1,4 +1,4 @@
-"""Intrinsic alignment: fixed, of one degradation, or sampled from a prior."""
+"""Intrinsic alignment: fixed, different for one degradation, or sampled."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_expansion_converges_to_the_power_of_the_redshift(eta: float) -> None:
     exact = 1.5 * ((1 + z) / (1 + PIVOT_Z)) ** eta
     aligned = IntrinsicAlignment(a_ia=1.5, eta_ia=eta)
     found = aligned.apply(np.zeros_like(terms[0]), terms, MEAN_Z)
-    # (η ln …)³ / 3! at the edges, and what follows
+    # bound of the remainder: (η ln …)³ / 3! times exp(|η ln …|)
     log = np.abs(eta * np.log((1 + z) / (1 + MEAN_Z[:, None])))
     remainder = 1.5 * log**3 / 6 * np.exp(log)
     scale = (((1 + MEAN_Z) / (1 + PIVOT_Z)) ** eta)[:, None]
@@ -64,7 +64,7 @@ def test_alignment_of_one_degradation() -> None:
     parsed = parse_study(CI | {"degradations": CI["degradations"] | own})
     spec = specs.degrade(parsed, "own", "test")
     assert spec["effects"] == {"intrinsic_alignment": {"a_ia": 1.5, "eta_ia": 0.0}}
-    # what has no such key is degraded as before
+    # degradations without this key are unchanged
     before = specs.degrade(parse_study(CI), "shuffle_pixels", "test")
     assert specs.degrade(parsed, "shuffle_pixels", "test") == before
     assert before["effects"] == {}
@@ -73,10 +73,10 @@ def test_alignment_of_one_degradation() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"a_ia": 7}, "a_ia: must lie within ± 6"),
-        ({"a_ia": {"prior": [-7, 6], "fiducial": 0}}, "a_ia: must lie within ± 6"),
+        ({"a_ia": 7}, "a_ia: must be between -6 and 6"),
+        ({"a_ia": {"prior": [-7, 6], "fiducial": 0}}, "a_ia: must be between -6 and 6"),
         ({"a_ia": {"prior": [2, 1], "fiducial": 0}}, "a_ia: must be .low, high."),
-        ({"a_ia": {"prior": [1, 2], "fiducial": 0}}, "a_ia: fiducial lies outside"),
+        ({"a_ia": {"prior": [1, 2], "fiducial": 0}}, "a_ia: fiducial 0 is outside"),
         ({"eta_ia": {"prior": [1, 2]}}, "eta_ia.fiducial: is missing"),
         ({"eta_ia": "strong"}, "eta_ia: Input should be a valid number"),
     ],
@@ -96,14 +96,14 @@ def test_posteriors_are_conditioned_on_what_varies(name: str) -> None:
     own = {"own": {"intrinsic_alignment": {"eta_ia": SAMPLED}}}
     if name == "eta_ia":
         parsed = parse_study(study | {"degradations": CI["degradations"] | own})
-        said = "marginalised over a_ia and assume the fiducial values of eta_ia"
-        assert specs.nuisance(parsed) == f"Widths are {said}."
+        expected = "marginalised over a_ia and assume the fiducial values of eta_ia"
+        assert specs.nuisance(parsed) == f"Widths are {expected}."
         assert specs.nuisance(parse_study(CI)) == ""
 
 
 @pytest.fixture(scope="module")
 def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight skies, of noise, with one alignment term that is a constant."""
+    """Write eight skies of noise, with three terms of alignment."""
     path = tmp_path_factory.mktemp("skies") / "0000.h5"
     rng = np.random.default_rng(1)
     with create(path, {}) as file:
@@ -135,14 +135,14 @@ def test_every_sky_has_its_own_sampled_alignment(skies: Path, tmp_path: Path) ->
     np.testing.assert_array_equal(nuisance.fiducial, [0.7, 1.0])
     drawn = nuisance.values[:, 1]
     assert len(set(drawn)) == 8 and (-4 < drawn).all() and (drawn < 6).all()
-    # the same as if it had been fixed
+    # the same as with a fixed amplitude
     fixed, others = degraded(
         skies, tmp_path / "b.h5", "train", a_ia=drawn[3], eta_ia=-1.5
     )
     assert others.names == ("h",)
     np.testing.assert_allclose(tiles[3], fixed[3], atol=1e-6)
     assert not np.allclose(tiles[4], fixed[4], atol=1e-3)
-    # whether η_IA is sampled too changes no A_IA
+    # sampling η_IA too does not change the values of A_IA
     _, both = degraded(skies, tmp_path / "c.h5", "train", a_ia=SAMPLED, eta_ia=SAMPLED)
     assert both.names == ("h", "a_ia", "eta_ia")
     np.testing.assert_array_equal(both.values[:, 1], drawn)

@@ -1,1 +1,1 @@
-"""Systematic effects on the maps: what they are, and their keys in the config."""
+"""Systematic effects on the maps, and their keys in the config."""

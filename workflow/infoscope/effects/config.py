@@ -1,4 +1,4 @@
-"""Config of the effects: a key of each in `survey` and in degradations."""
+"""Config of the effects: each is a key of `survey` and of degradations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ assert kinds  # imported because it registers them
 
 
 def _summary(effect: type[Effect]) -> str:
-    """First sentence of the docstring of an effect."""
+    """Return the first line of the docstring of an effect."""
     return (effect.__doc__ or "").partition("\n")[0]
 
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
         """All effects of a survey."""
 
     class DegradationEffects(Model):
-        """Effects that a degradation overrides, or None."""
+        """Effects with which a degradation overrides those of the survey, or None."""
 
 else:
-    # a survey has every effect, by default switched off
+    # a survey has all effects, switched off by default
     SurveyEffects = create_model(
         "SurveyEffects",
         __base__=Model,
@@ -52,22 +52,22 @@ else:
 
 
 def stored_effects() -> list[type[Effect]]:
-    """List the effects for which skies store maps, in the order of these maps."""
+    """Return the effects for which skies store maps, in the order of these maps."""
     return [effect for effect in EFFECTS.values() if effect.n_terms]
 
 
 def effects_of(*models: Model) -> dict[str, Effect]:
-    """Effects by key; those of later models override those of earlier ones."""
-    found: dict[str, Effect] = {}
+    """Return effects by key; those of later models override those of earlier models."""
+    effects: dict[str, Effect] = {}
     for model in models:
         for key in EFFECTS:
             if (effect := getattr(model, key)) is not None:
-                found[key] = effect
-    return found
+                effects[key] = effect
+    return effects
 
 
 def dumped(effects: dict[str, Effect]) -> dict[str, dict[str, object]]:
-    """Put the effects that are not off into a spec."""
+    """Convert the effects that are not switched off to a part of a spec."""
     return {
         key: effect.model_dump(mode="json")
         for key, effect in effects.items()
@@ -76,5 +76,5 @@ def dumped(effects: dict[str, Effect]) -> dict[str, dict[str, object]]:
 
 
 def parse_effects(spec: dict[str, dict[str, object]]) -> list[Effect]:
-    """Read effects from the spec of a job."""
+    """Parse the effects in the spec of a job."""
     return [EFFECTS[key].model_validate(values) for key, values in spec.items()]

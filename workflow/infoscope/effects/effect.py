@@ -1,8 +1,8 @@
-"""Systematic effects: what they are, and the list of them.
+"""Systematic effects: their base class and the registry of their keys.
 
-An effect is a class in a module of `effects.kinds`: its parameters, each a number or
-sampled from a prior, and what it does to the convergence. It becomes a key of `survey`
-and of degradations, which override the survey.
+An effect is a class in a module of `effects.kinds`. It defines its parameters, each of
+which is a number or sampled from a prior, and how it changes the convergence. It
+becomes a key of `survey` and of degradations, which override the survey.
 """
 
 from __future__ import annotations
@@ -28,16 +28,18 @@ EFFECTS: dict[str, type[Effect]] = {}
 
 
 class Sampled(Model):
-    """A parameter that varies from sky to sky, and is marginalised over."""
+    """A parameter that varies between skies, and is marginalised over."""
 
     prior: Interval = Field(description="Range of the uniform prior.")
     fiducial: float = Field(description="Value in the mock observations.")
 
     @model_validator(mode="after")
-    def _inside(self) -> Sampled:
+    def _fiducial_is_in_prior(self) -> Sampled:
         low, high = increasing(self.prior)
         if not low < self.fiducial < high:
-            raise ValueError("fiducial lies outside prior")
+            raise ValueError(
+                f"fiducial {self.fiducial:g} is outside prior [{low:g}, {high:g}]"
+            )
         return self
 
 
@@ -52,12 +54,12 @@ FixedOrSampled = Annotated[
 
 
 def extremes(value: float | Sampled) -> Interval:
-    """Smallest and largest value of a parameter that may be sampled."""
+    """Return the smallest and largest value of a parameter."""
     return value.prior if isinstance(value, Sampled) else (value, value)
 
 
 def described(value: float | Sampled) -> str:
-    """Describe the value or the prior of a parameter.
+    """Return the value or the prior of a parameter in words.
 
     >>> described(0.5), described(Sampled(prior=(-1, 1), fiducial=0))
     ('0.5', 'from -1 to 1')
@@ -68,10 +70,10 @@ def described(value: float | Sampled) -> str:
 
 
 class Effect(Model):
-    """Base of the systematic effects.
+    """Base class of all systematic effects.
 
-    All fields are parameters of the type `FixedOrSampled`, whose names no other effect
-    has and whose defaults switch the effect off.
+    All fields are parameters of the type `FixedOrSampled`. Their names differ from
+    those of other effects, and their defaults switch the effect off.
 
     Attributes
     ----------
@@ -80,8 +82,8 @@ class Effect(Model):
     label
         Name on the first page of the report.
     n_terms
-        Maps per bin that skies store for the effect, so that its parameters can change
-        without simulating again.
+        Number of maps per bin that skies store for the effect. With these, its
+        parameters can change without a new simulation.
     data_set
         Name of these maps in files of skies.
     """
@@ -120,7 +122,7 @@ class Effect(Model):
 
     @property
     def values(self) -> dict[str, float]:
-        """Values of the parameters; those of the mock observations if sampled."""
+        """Values of the parameters, for sampled ones those of the mock observations."""
         return {
             name: value.fiducial if isinstance(value, Sampled) else value
             for name, value in self.parameters.items()
@@ -132,11 +134,17 @@ class Effect(Model):
         return self == type(self)()
 
     def fixed(self, values: Mapping[str, float] | None = None) -> Self:
-        """Fix all parameters, at their values if they are not given."""
+        """Return the effect with fixed parameters.
+
+        Parameters
+        ----------
+        values
+            Values of some parameters; all others are fixed to those of `self.values`.
+        """
         return self.model_copy(update=self.values | dict(values or {}))
 
     def drawn(self, rng: np.random.Generator) -> Self:
-        """Draw the sampled parameters from their priors, and fix them."""
+        """Return the effect with values drawn from the priors of its parameters."""
         ranges = [extremes(value) for value in self.parameters.values()]
         low, high = zip(*ranges, strict=True)
         values = map(float, rng.uniform(low, high))
@@ -148,13 +156,24 @@ class Effect(Model):
         nz: RedshiftDistribution,
         edges: Float[NDArray, " n_edge"],
     ) -> Float[NDArray, "n_term n_bins n_shell"]:
-        """Weights of shells of matter in the maps that skies store for the effect."""
+        """Compute the weights of matter shells in the maps that skies store.
+
+        Parameters
+        ----------
+        background
+            Distances and growth of the cosmology.
+        nz
+            Redshift distributions of the bins.
+        edges
+            Comoving distances in Mpc of the edges of the shells.
+        """
         raise NotImplementedError
 
     def n_used(self) -> int:
-        """Count the stored terms that fixed parameters need; 0 if there is no effect.
+        """Count the stored terms that are needed with the present, fixed parameters.
 
-        Effects without stored terms need no such method.
+        Zero means that the effect vanishes. Effects without stored terms do not need
+        this method.
         """
         return self.n_terms
 
@@ -164,24 +183,24 @@ class Effect(Model):
         terms: Float[NDArray, "n_term n_bins ..."],
         mean_z: Float[NDArray, " n_bins"],
     ) -> Float[NDArray, "n_bins ..."]:
-        """Add the effect to the convergence of a sky, its parameters being fixed.
+        """Add the effect with fixed parameters to the convergence of a sky.
 
-        It must be linear in `kappa` and `terms`: the Fisher forecast applies it to
-        weights of shells instead of maps.
+        The result must be linear in `kappa` and `terms`, because the Fisher forecast
+        applies it to weights of shells instead of maps.
 
         Parameters
         ----------
         kappa
-            Convergence of each bin; it is not changed in place.
+            Convergence of each bin, which must not be changed in place.
         terms
-            The first `n_used` terms, or fewer if the skies have fewer.
+            The first `n_used` stored terms, or fewer if the skies have fewer.
         mean_z
             Mean redshifts of the bins.
         """
         raise NotImplementedError
 
     def describe(self) -> str:
-        """Describe the parameters for the first page of the report."""
+        """Return the parameters in words, for the first page of the report."""
         if self.is_off:
             return "none"
         return ", ".join(

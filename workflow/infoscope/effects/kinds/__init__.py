@@ -1,4 +1,4 @@
-"""The effects, one module each."""
+"""The effects, one per module."""
 
 from infoscope.registry import import_all
 

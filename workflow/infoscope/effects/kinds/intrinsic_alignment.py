@@ -1,13 +1,13 @@
-r"""Intrinsic alignment of galaxies, the non-linear alignment model (NLA).
+r"""Intrinsic alignment of galaxies in the non-linear alignment model (NLA).
 
-Each bin of the convergence gets
+The convergence of each bin changes by
 
 .. math:: A_{IA} \int dz\, n_b(z) \left(\frac{1 + z}{1 + z_0}\right)^{\eta_{IA}}
           \left(-\frac{\bar C_1 \rho_{crit} \Omega_m}{D(z)}\right) \delta(z)
 
 (e.g. Joachimi et al. 2011, arXiv 1008.3491, with the pivot of DES, Troxel et al. 2018,
-arXiv 1708.01538). So that no sky has to be simulated again for another η_IA, the maps
-hold the first terms of an expansion about the mean redshift of the bin,
+arXiv 1708.01538). Skies store the first terms of an expansion about the mean redshift
+of the bin, so that η_IA can change without a new simulation:
 
 .. math:: \left(\frac{1 + z}{1 + z_0}\right)^\eta
           = \left(\frac{1 + \bar z_b}{1 + z_0}\right)^\eta
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 C1_RHO_CRITICAL = 0.0134  # C̄₁ ρ_crit, e.g. Hikage et al. 2019, arXiv 1809.09148
 PIVOT_Z = 0.62
 # Number of terms of the expansion. With the default n(z), three terms are accurate to
-# 2 % in all spectra for |η_IA| ≤ 5; the first alone is wrong by up to 10 % for
-# |η_IA| = 2.
+# 2 % in all spectra for |η_IA| ≤ 5; with only the first term, the error is up to 10 %
+# for |η_IA| = 2.
 ORDERS = 3
-LARGEST = 6.0  # |A_IA| and |η_IA|
+LARGEST = 6.0  # limit of |A_IA| and |η_IA|
 
 
 class IntrinsicAlignment(Effect):
@@ -61,15 +61,15 @@ class IntrinsicAlignment(Effect):
     )
     eta_ia: FixedOrSampled = Field(
         0.0,
-        description="Power η_IA of the redshift: a number, or a prior and a fiducial "
-        "value.",
+        description="Exponent η_IA of the redshift dependence: a number, or a prior "
+        "and a fiducial value.",
     )
 
     @field_validator("a_ia", "eta_ia")
     @classmethod
     def _moderate(cls, value: float | Sampled) -> float | Sampled:
         if max(map(abs, extremes(value))) > LARGEST:
-            raise ValueError(f"must lie within ± {LARGEST}")
+            raise ValueError(f"must be between -{LARGEST:g} and {LARGEST:g}")
         return value
 
     def weights(
@@ -78,14 +78,14 @@ class IntrinsicAlignment(Effect):
         nz: RedshiftDistribution,
         edges: Float[NDArray, " n_edge"],
     ) -> Float[NDArray, "n_order n_bins n_shell"]:
-        r"""NLA kernel for A_IA = 1, integrated over each shell.
+        r"""Integrate the NLA kernel for A_IA = 1 over each shell.
 
         .. math:: W^{IA}_b(\chi) = -\frac{\bar C_1 \rho_{crit} \Omega_m}{D(z)}
                   n_b(z) \frac{dz}{d\chi}
 
         Returns
         -------
-            Weights of the terms of the expansion.
+            Weights of the shells in each term of the expansion.
         """
         chi, step = quadrature(edges)
         z = background.redshift(chi)
@@ -96,7 +96,7 @@ class IntrinsicAlignment(Effect):
         return (amplitude * density * dz_dchi * step * expansion(z, nz.mean)).sum(-1)
 
     def n_used(self) -> int:
-        """Count the terms that count: only the first if η_IA = 0."""
+        """Count the terms that do not vanish: only the first if η_IA = 0."""
         if not self.values["a_ia"]:
             return 0
         return ORDERS if self.values["eta_ia"] else 1
@@ -107,25 +107,25 @@ class IntrinsicAlignment(Effect):
         terms: Float[NDArray, "n_order n_bins ..."],
         mean_z: Float[NDArray, " n_bins"],
     ) -> Float[NDArray, "n_bins ..."]:
-        """Add the alignment: the sum of the terms of the expansion.
+        """Add the sum of the terms of the expansion to the convergence.
 
         Parameters
         ----------
         kappa
-            Maps, or weights of shells.
+            Convergence maps, or weights of shells in them.
         terms
-            The same of the terms, for A_IA = 1. With one term, each bin scales as its
-            mean redshift.
+            Maps of the terms for A_IA = 1, or weights of shells in them. With only one
+            term, the amplitude of each bin is that of its mean redshift.
         mean_z
             Mean redshifts of the bins.
         """
         a_ia, eta_ia = self.values["a_ia"], self.values["eta_ia"]
-        scale = a_ia * ((1 + mean_z) / (1 + PIVOT_Z)) ** eta_ia
+        amplitude = a_ia * ((1 + mean_z) / (1 + PIVOT_Z)) ** eta_ia
         total = np.tensordot(eta_ia ** np.arange(len(terms)), terms, 1)
-        return kappa + np.reshape(scale, (-1, *[1] * (total.ndim - 1))) * total
+        return kappa + np.reshape(amplitude, (-1, *[1] * (total.ndim - 1))) * total
 
     def describe(self) -> str:
-        """Describe the parameters for the first page of the report."""
+        """Return the parameters in words, for the first page of the report."""
         if isinstance(self.a_ia, float) and not self.a_ia:
             return "none"
         return f"NLA, A_IA {described(self.a_ia)}, η_IA {described(self.eta_ia)}"
@@ -134,7 +134,7 @@ class IntrinsicAlignment(Effect):
 def expansion(
     z: Float[NDArray, "*shape"], mean_z: Float[NDArray, " n_bins"]
 ) -> Float[NDArray, "n_order n_bins *shape"]:
-    """Terms L^k / k! of the expansion about the mean redshifts of the bins."""
-    per_bin = np.reshape(1 + mean_z, (-1, *[1] * z.ndim))
-    log = np.log((1 + z) / per_bin)
+    """Compute the terms L^k / k! of the expansion about the mean redshifts."""
+    of_bins = np.reshape(1 + mean_z, (-1, *[1] * z.ndim))
+    log = np.log((1 + z) / of_bins)
     return np.stack([log**k / factorial(k) for k in range(ORDERS)])

@@ -1,4 +1,4 @@
-"""The estimators, one module each."""
+"""The estimators, one per module."""
 
 from infoscope.registry import import_all
 

@@ -1,4 +1,4 @@
-"""The simulators and readers of skies, one module each."""
+"""The simulators and readers of skies, one per module."""
 
 from infoscope.registry import import_all
 
