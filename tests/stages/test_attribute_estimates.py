@@ -1,4 +1,4 @@
-"""Attribution of an estimator, from its weights to the figure."""
+"""Attribution of the estimates of a network, from its weights to the figure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SURVEY = survey_of_reference(STUDY, NZ)
 
 
 def written(path: Path) -> Path:
-    """Write a data set of white noise whose power rises with S_8."""
+    """Write a data set of white noise whose amplitude is proportional to σ_8."""
     rng = np.random.default_rng(1)
     with h5py.File(path, "w") as file:
         for split in Split:
@@ -62,7 +62,7 @@ def written(path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the attribution of two trainings."""
+    """Return a folder with the attribution of two training runs."""
     folder = tmp_path_factory.mktemp("attribution")
     data = written(folder / "data.h5")
     weights = []
@@ -92,8 +92,8 @@ def test_parts_sum_to_the_estimates(folder: Path) -> None:
         np.testing.assert_allclose(file["area"][:].sum(axis=2), 1, rtol=1e-5)
 
 
-def test_estimates_are_those_of_the_training(folder: Path) -> None:
-    """But for the mean over orientations of each tile."""
+def test_estimates_are_those_of_the_training_run(folder: Path) -> None:
+    """They differ only because summaries average over the orientations of a tile."""
     with (
         h5py.File(folder / "network.h5") as file,
         h5py.File(folder / "1/summaries.h5") as trained,
@@ -117,7 +117,7 @@ def test_tiles_are_spread_over_skies() -> None:
 
 
 def compared(folder: Path, ratio: float, output: Path) -> None:
-    """Compare with widths of which that of `small` is given."""
+    """Compare with widths, where the ratio of `small` is given."""
     widths = pd.DataFrame(
         {
             "degradation": ["reference", "small", "high", "shuffled"],
@@ -145,11 +145,11 @@ def test_shares_are_tabulated_and_drawn(folder: Path, tmp_path: Path) -> None:
         assert sums[part, 0.0] == pytest.approx(1, abs=0.05)
     assert {"peak", "void"} < set(shares["part"])
     agreement = pd.read_csv(output.with_name("agreement.csv"))
-    # shuffled pixels are no part of a tile
+    # shuffled pixels are not a part of a tile
     assert list(agreement["degradation"]) == ["small", "high"]
     assert agreement["information"].tolist() == pytest.approx([0.64, 0.25])
     assert set(agreement["agreement"]) == {"undecided"}
-    # white noise: as much in each mode
+    # white noise has the same power in all modes
     assert 0.5 < agreement["share"][0] < 1.1
     files = ["--shares", output, "--agreement", output.with_name("agreement.csv")]
     figure = tmp_path / "figure.png"

@@ -1,1 +1,1 @@
-"""One module a rule: read the inputs, call the physics, write the output."""
+"""One module per rule, which reads inputs, calls the physics and writes outputs."""

@@ -1,16 +1,15 @@
-"""Attribute the estimates of the reference's networks to parts of its tiles."""
+"""Rule `attribute_estimates`: parts of the estimates of the reference's networks."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from flax import serialization
-from numpy.typing import NDArray
 
 from infoscope.attribution import decompositions, integrated_gradients
 from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
@@ -27,29 +26,36 @@ from infoscope.files.precision import Maps
 from infoscope.run.devices import check_gpus
 from infoscope.survey.survey import Survey
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int
+    from numpy.typing import NDArray
+
 logger = logging.getLogger(__name__)
 
-Array = NDArray[np.float32]
-
-OF_TILES = ("area", "around_pixels")  # the same for all trainings
+OF_TILES = ("area", "around_pixels")  # the same for all training runs
 
 
 def run(
     spec: Mapping[str, Any], dataset: Path, weights: Sequence[Path], output: Path
 ) -> None:
-    """Write the parts of the estimates of S_8 of some test tiles, of all trainings.
+    """Attribute estimates of S_8 to parts of test tiles, for all training runs.
 
     Parameters
     ----------
     spec
-        `estimator`, `prior`, `survey`, as the reference leaves it, and `tiles`, how
-        many are used at most.
+        `estimator`, `prior`, `survey` (after the operations of the reference), and
+        `tiles`, the maximum number of tiles.
     dataset
         Data set of the reference.
     weights
-        Files weights.msgpack of its trainings, in order.
+        Files weights.msgpack of the training runs, in the order of seeds.
     output
         HDF5 file with parts by scale, by value and around extrema.
+
+    Raises
+    ------
+    InfoscopeError
+        If a GPU is requested but not available.
     """
     check_gpus()
     config = parse_estimator(spec["estimator"])
@@ -65,17 +71,17 @@ def run(
     side = tiles.shape[1]
     annuli = Annuli.of(side, survey.pixel)
     batches = np.array_split(tiles, -(-len(tiles) // config.batch_size))
-    trainings = []
+    training_runs = []
     for number, path in enumerate(weights):
         estimate = estimate_of(config, path, bounds)
         slope = integrated_gradients.gradient_of(estimate)
         nodes, error = integrated_gradients.enough_nodes(estimate, slope, batches[0])
         logger.info(
-            "training %d: %d points along each path, parts sum to the estimate "
-            "within %.1e of its scatter",
+            "training run %d: %d points along each path; the sum of the parts differs "
+            "from the estimate by %.1e of its scatter",
             *(number, nodes, error),
         )
-        found = [
+        parts = [
             _parts(
                 x, integrated_gradients.path_gradient(slope, x, nodes), survey, annuli
             )
@@ -86,34 +92,37 @@ def run(
             for x in batches
         ]
         joined = {
-            key: np.concatenate([part[key] for part in found]) for key in found[0]
+            key: np.concatenate([part[key] for part in parts]) for key in parts[0]
         }
         joined["saliency"] = joined["saliency"].mean(axis=0)
         joined["baseline"] = np.asarray(estimate(np.zeros_like(tiles[:1])))[0]
         joined["completeness_error"] = np.array(error)
-        trainings.append(joined | {"nodes": np.array(nodes)})
-    with create(output, spec) as new:
+        training_runs.append(joined | {"nodes": np.array(nodes)})
+    with create(output, spec) as file:
         for name in OF_TILES:
-            write(new, name, trainings[0].pop(name).astype(np.float32))
-        for name in trainings[0]:
-            values = np.array([training[name] for training in trainings])
-            write(new, name, values if name == "nodes" else values.astype(np.float32))
+            write(file, name, training_runs[0].pop(name).astype(np.float32))
+        for name in training_runs[0]:
+            values = np.array([training_run[name] for training_run in training_runs])
+            write(file, name, values if name == "nodes" else values.astype(np.float32))
         for name, column in (columns | {"tile": tile}).items():
-            write(new, name, column)
-        write(new, "ell", annuli.ell)
-        write(new, "modes", np.bincount(annuli.index.ravel()))
-        write(new, "value_edges", VALUE_EDGES)
-        write(new, "smoothing_mpc_h", SMOOTHING_MPC_H)
-        write(new, "chi_mpc_h", survey.chi_mpc_h)
-        new.attrs["pixel_arcmin"] = np.degrees(survey.pixel) * 60
-        new.attrs["side"] = side
+            write(file, name, column)
+        write(file, "ell", annuli.ell)
+        write(file, "modes", np.bincount(annuli.index.ravel()))
+        write(file, "value_edges", VALUE_EDGES)
+        write(file, "smoothing_mpc_h", SMOOTHING_MPC_H)
+        write(file, "chi_mpc_h", survey.chi_mpc_h)
+        file.attrs["pixel_arcmin"] = np.degrees(survey.pixel) * 60
+        file.attrs["side"] = side
 
 
 def _parts(
-    tiles: Array, path: Array, survey: Survey, annuli: Annuli
-) -> dict[str, NDArray]:
-    """Sum the parts of the estimates of some tiles, with gradients along paths."""
-    gradient = integrated_gradients.without_mean(path)
+    tiles: Float32[NDArray, "n side side n_bins"],
+    path_gradient: Float32[NDArray, "n side side n_bins"],
+    survey: Survey,
+    annuli: Annuli,
+) -> dict[str, Float[NDArray, "n ..."]]:
+    """Compute the parts of the estimates from gradients averaged along the paths."""
+    gradient = integrated_gradients.without_mean(path_gradient)
     smooth = [
         decompositions.smoothed(tiles, scale, survey, annuli)
         for scale in SMOOTHING_MPC_H
@@ -131,39 +140,46 @@ def _parts(
     }
 
 
-def _power(saliency: Array, annuli: Annuli) -> NDArray:
+def _power(
+    saliency: Float32[NDArray, "n side side n_bins"], annuli: Annuli
+) -> Float[NDArray, "n n_bins n_ell"]:
     return decompositions.power(integrated_gradients.without_mean(saliency), annuli)
 
 
 def chosen_tiles(
-    available: tuple[int, int], most: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose tiles of all skies, or one of each of as many as are wanted.
+    available: tuple[int, int], n_max: int
+) -> tuple[Int[NDArray, " n"], Int[NDArray, " n"]]:
+    """Choose the tiles whose estimates are attributed.
+
+    The same number of tiles is chosen in all skies, or one tile in some skies if there
+    are more skies than tiles to choose. Tiles of a sky are far from one another, and
+    differ from those of the next sky.
 
     Parameters
     ----------
     available
-        Numbers of skies, and of tiles of each.
-    most
-        How many are wanted at most.
+        Number of skies, and number of tiles per sky.
+    n_max
+        Maximum number of tiles.
 
     Returns
     -------
-        Numbers of the sky and of the tile of each. They are far from one another on a
-        sky, and from one sky to the next they are others.
+    sky, tile
+        Index of the sky, and index of the tile in the sky, of each chosen tile.
     """
     n_sky, n_tile = available
-    each = min(max(1, most // n_sky), n_tile)
-    skies = np.linspace(0, n_sky - 1, min(n_sky, most)).round().astype(np.int64)
-    tile = skies[:, None] + np.arange(each) * n_tile // each
-    return np.repeat(skies, each), (tile % n_tile).ravel()
+    n_per_sky = min(max(1, n_max // n_sky), n_tile)
+    skies = np.linspace(0, n_sky - 1, min(n_sky, n_max)).round().astype(np.int64)
+    tile = skies[:, None] + np.arange(n_per_sky) * n_tile // n_per_sky
+    return np.repeat(skies, n_per_sky), (tile % n_tile).ravel()
 
 
 def estimate_of(config: Estimator, weights: Path, bounds: Bounds) -> Estimate:
-    """Read a network and return the S_8 that it estimates of tiles, compiled.
+    """Read a network and return a compiled function that estimates S_8 from tiles.
 
-    Without the mean over the orientations of a tile that `training.predict` takes: it
-    would take eight times as long, and parts of a mean are means of parts.
+    Unlike `training.predict`, the function does not average over the orientations of a
+    tile. The average would take eight times as long, and the parts of an average are
+    the averages of the parts.
     """
     stored = serialization.msgpack_restore(weights.read_bytes())
     standardise = Standardisation(stored["input_mean"], stored["input_std"])
@@ -171,7 +187,9 @@ def estimate_of(config: Estimator, weights: Path, bounds: Bounds) -> Estimate:
     low, high = map(float, (bounds.low[1], bounds.high[1]))
 
     @jax.jit
-    def estimate(tiles: Array) -> jax.Array:
+    def estimate(
+        tiles: Float32[NDArray, "n side side n_bins"],
+    ) -> Float32[jax.Array, " n"]:
         outputs: Any = network.apply(stored["params"], standardise(tiles))
         return low + (high - low) * (outputs[0][:, 1] + 1) / 2
 

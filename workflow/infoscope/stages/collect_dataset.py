@@ -1,4 +1,4 @@
-"""Rule `collect_dataset`: the data set of a degradation, virtual over its shards."""
+"""Rule `collect_dataset`: the data set of a degradation, which refers to its shards."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from infoscope.vocabulary import Split
 
 
 def run(spec: dict[str, Any], shards: list[Path], example: Path, output: Path) -> None:
-    """Join the shards …/{split}/{shard}.h5 in the order given.
+    """Join shards of tiles in the order given.
 
     Parameters
     ----------
     spec
         Empty.
     shards
-        Outputs of `degrade_maps`.
+        Outputs …/{split}/{shard}.h5 of `degrade_maps`.
     example
-        HDF5 file with what figures show, and what stays when shards are deleted: the
-        last redshift bin of the first fiducial sky, tiles (n_tile, side, side).
+        HDF5 file with the last redshift bin of the first fiducial sky: tiles
+        (n_tile, side, side). Figures show it, and it is kept when shards are deleted.
     output
-        The data set.
+        HDF5 file with virtual data sets, which refer to the shards.
     """
     parts: dict[str, list[Path]] = {
         split: [shard for shard in shards if shard.parent.name == split]

@@ -42,20 +42,25 @@ def run(
     output: Path,
     operation_files: Sequence[Path] = (),
 ) -> None:
-    """Degrade every sky of a shard, one at a time.
+    """Degrade the skies of a shard one by one.
 
     Parameters
     ----------
     spec
-        operations, noise, sigma_e, n_gal_arcmin2, effects, tile_nside,
-        tiles that are written (null for all), omega_m and h of the fiducial (for
-        distances), seed and split.
+        `operations` (those of the survey first), `noise`, `sigma_e`, `n_gal_arcmin2`,
+        `effects`, `tile_nside`, `tiles` (indices of the tiles in the mask, or null for
+        all), `omega_m` and `h` of the fiducial cosmology, `seed` and `split`.
     skies
-        Shard of skies.
+        Output of `simulate_skies`.
     output
         HDF5 file with the `Maps` tiles (n_sky, n_tile, side, side, n_bins).
     operation_files
-        Files that define operations of the user.
+        Files with user-defined operations.
+
+    Raises
+    ------
+    InfoscopeError
+        If an operation is impossible, or values are not finite.
     """
     for path in operation_files:
         load(path)
@@ -70,7 +75,7 @@ def run(
         survey = Survey(
             nside=nside_of(n_pix),
             mean_z=source["mean_z"][:],
-            # a number is that of all bins
+            # one number holds for all bins
             n_gal_arcmin2=np.broadcast_to(spec["n_gal_arcmin2"], n_bins),
             sigma_e=np.broadcast_to(spec["sigma_e"], n_bins),
             **{key: spec[key] for key in ("tile_nside", "omega_m", "h")},
@@ -81,27 +86,27 @@ def run(
                 source["cosmology"][:], source["realisation"][:], strict=True
             )
         ]
-        of_skies = [_of_skies(effect, seed, split, members) for effect in effects]
-        chosen = slice(None) if spec["tiles"] is None else spec["tiles"]
+        drawn_effects = [_drawn(effect, seed, split, members) for effect in effects]
+        in_mask = slice(None) if spec["tiles"] is None else spec["tiles"]
         content = hashlib.sha256()
         for i, member in enumerate(log_progress(members, n_sky, "skies", log)):
             cosmology, realisation = member
             kappa = maps[i].astype(np.float64)
-            for effects_of_sky in of_skies:
-                effect = effects_of_sky[i]
+            for effect_of_sky in drawn_effects:
+                effect = effect_of_sky[i]
                 if effect.n_terms and not (n_used := effect.n_used()):
                     continue
                 terms = np.empty((0, *kappa.shape))
                 if effect.n_terms:
-                    # only the terms that count are read
+                    # only the required terms are read
                     terms = Maps.of(source, effect.data_set)[i, :n_used]
                 kappa = effect.apply(kappa, terms, survey.mean_z)
             if not np.isfinite(kappa).all():
                 raise InfoscopeError(
                     f"{skies}: sky {i} has values that are not finite; delete the file "
-                    "to simulate it again"
+                    "and run again"
                 )
-            # not observable, and light-cones of particles keep that of all matter
+            # the mean is not observable; N-body skies have that of all their matter
             kappa -= kappa.mean(axis=1, keepdims=True)
             sky = (split, cosmology, realisation)
             try:
@@ -111,7 +116,7 @@ def run(
                     spec["noise"],
                     noise_rng=np.random.default_rng(seed_of(seed, "noise", *sky)),
                     rng=np.random.default_rng(seed_of(seed, "degrade", *sky)),
-                )[chosen]
+                )[in_mask]
             except InfoscopeError as error:
                 raise InfoscopeError(f"{skies}: sky {i}: {error}") from None
             if i == 0:
@@ -131,16 +136,16 @@ def run(
         write(file, "cosmology", source["cosmology"][:])
         write(file, "sky", [seed_of(split, *member) for member in members])
         nuisance = read_nuisance(source)
-        for effect, effects_of_sky in zip(effects, of_skies, strict=True):
-            nuisance = nuisance.joined(_sampled(effect, effects_of_sky))
+        for effect, effect_of_sky in zip(effects, drawn_effects, strict=True):
+            nuisance = nuisance.joined(_sampled(effect, effect_of_sky))
         write_nuisance(file, nuisance)
         file.attrs["digest"] = content.hexdigest()
 
 
-def _of_skies(
+def _drawn(
     effect: Effect, seed: int, split: str, members: Sequence[tuple[int, int]]
 ) -> list[Effect]:
-    """Fix the parameters of an effect for each sky, the same in all degradations."""
+    """Fix the parameters of an effect in each sky, the same for all degradations."""
     if split == Split.FIDUCIAL:
         return [effect.fixed()] * len(members)
     name = effect.key.replace("_", " ")
@@ -150,11 +155,11 @@ def _of_skies(
     ]
 
 
-def _sampled(effect: Effect, of_skies: Sequence[Effect]) -> Nuisance:
-    """Collect the sampled parameters of an effect, and their values in each sky."""
+def _sampled(effect: Effect, effect_of_sky: Sequence[Effect]) -> Nuisance:
+    """Collect the values of the sampled parameters of an effect in each sky."""
     names = tuple(effect.sampled)
-    values = [[each.values[name] for name in names] for each in of_skies]
+    values = [[drawn.values[name] for name in names] for drawn in effect_of_sky]
     fiducial = [value.fiducial for value in effect.sampled.values()]
     return Nuisance(
-        names, np.reshape(values, (len(of_skies), len(names))), np.array(fiducial)
+        names, np.reshape(values, (len(effect_of_sky), len(names))), np.array(fiducial)
     )

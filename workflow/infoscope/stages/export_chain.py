@@ -1,4 +1,4 @@
-"""Rule `export_chain`: samples of a posterior in files that GetDist reads."""
+"""Rule `export_chain`: samples of a posterior in the format of GetDist."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from infoscope.inference import getdist_chains as chains
 
 
 def run(spec: dict[str, Any], posterior: Path, output: Path) -> None:
-    """Write the samples of a posterior as text.
+    """Write samples of a posterior as text.
 
     Parameters
     ----------
     spec
-        prior.
+        `prior`.
     posterior
         Output of `infer_posterior`.
     output
-        The chain {name}.1.txt; {name}.paramnames and {name}.ranges are written beside
+        The chain {name}.1.txt. {name}.paramnames and {name}.ranges are written beside
         it.
     """
     with open_for_reading(posterior) as file:

@@ -1,4 +1,4 @@
-"""Rule `forecast_fisher`: what Gaussian fields would tell, without any network."""
+"""Rule `forecast_fisher`: Fisher forecast for the spectra of Gaussian fields."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from infoscope.theory.fisher import (
 
 
 def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
-    """Write the Fisher matrix of one tile and the widths that follow from it.
+    """Compute the Fisher matrix of one tile and the widths that follow from it.
 
     Parameters
     ----------
     spec
-        cosmology, shell_width_mpc, nside, tile_nside, effects, sigma_e (0
-        without noise) and n_gal_arcmin2, each a number or one a bin.
+        `cosmology`, `shell_width_mpc`, `nside`, `tile_nside`, `effects`, and `sigma_e`
+        (0 without noise) and `n_gal_arcmin2`, each one number or one per bin.
     nz_file
         Table of n(z).
     output
-        CSV file with one row without the prior and one with it.
+        CSV file with two rows: without and with the prior.
     """
     cosmology = CosmologyConfig.model_validate(spec["cosmology"])
     ell, f_sky = modes_of_a_tile(spec["nside"], spec["tile_nside"])

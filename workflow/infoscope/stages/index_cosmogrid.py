@@ -1,4 +1,4 @@
-"""First command of `simulate_skies` for CosmoGridV1: which file is which sky."""
+"""First command of `simulate_skies` for CosmoGridV1: assign files of maps to skies."""
 
 from __future__ import annotations
 
@@ -25,38 +25,43 @@ from infoscope.skies.cosmogrid import (
 
 
 def run(spec: dict[str, Any], root: Path, output: Path) -> None:
-    """Read the disk, choose the skies of every split and check their files.
+    """Choose the skies of all splits among the files on disk, and check these files.
 
     Parameters
     ----------
     spec
-        simulator, cosmology, grid, nside and seed.
+        `simulator`, `cosmology`, `grid`, `nside` and `seed`.
     root
-        Folder of the copy of CosmoGridV1.
+        Folder with a copy of CosmoGridV1.
     output
-        CSV file with a row for each sky. What it said before of skies stays, unless
-        seed, prior or baryons have changed; if nothing has changed, so does all of
-        it. A link to the root is put beside it, under its name without the suffix.
+        CSV file with a row for each sky. Rows of an existing file are kept, unless the
+        seed, the prior or the baryons have changed. A symbolic link to `root`, named
+        like the file without its suffix, is written beside it.
+
+    Raises
+    ------
+    InfoscopeError
+        If there are too few skies on disk, or their files do not fit the study.
     """
     atomic_symlink(output.with_suffix(""), root)
     baryons = spec["simulator"]["baryons"]
     settings = {"spec": spec, "root": str(root.resolve())}
-    held_for: dict[str, Any] = {}
-    before: list[Member] = []
+    old_settings: dict[str, Any] = {}
+    old: list[Member] = []
     if output.exists():
-        held_for, before = read_index(output)
-    if held_for == settings:
+        old_settings, old = read_index(output)
+    if old_settings == settings:
         return
-    if _choice(held_for.get("spec")) != _choice(spec):
-        before = []
+    if _selection(old_settings.get("spec")) != _selection(spec):
+        old = []
     grid, prior = spec["grid"], spec["cosmology"]["prior"]
-    known = read_metainfo(root)
-    fiducial = known["fiducial"][FIDUCIAL]
+    metainfo = read_metainfo(root)
+    fiducial = metainfo["fiducial"][FIDUCIAL]
     check_fiducial(CosmologyConfig.model_validate(spec["cosmology"]), fiducial)
     perms = {
-        name: found
-        for name, parameters in known["grid"].items()
-        if inside(prior, parameters) and (found := perms_on_disk(root, name, baryons))
+        name: on_disk
+        for name, values in metainfo["grid"].items()
+        if inside(prior, values) and (on_disk := perms_on_disk(root, name, baryons))
     }
     try:
         rows = assign(
@@ -64,43 +69,48 @@ def run(spec: dict[str, Any], root: Path, output: Path) -> None:
             {split: grid[split]["cosmologies"] for split in GRID_SPLITS},
             {split: grid[split]["skies"] for split in GRID_SPLITS},
             spec["seed"],
-            before,
+            old,
         )
     except InfoscopeError as error:
         raise InfoscopeError(f"{root}: {error}") from None
     skies = grid["fiducial"]["skies"]
-    first = [m.perm for m in before if m.split == "fiducial"][:skies]
-    found = perms_on_disk(root, FIDUCIAL, baryons)
-    total = [*first, *(perm for perm in found if perm not in first)][:skies]
-    if len(total) < skies:
+    kept = [m.perm for m in old if m.split == "fiducial"][:skies]
+    on_disk = perms_on_disk(root, FIDUCIAL, baryons)
+    chosen = [*kept, *(perm for perm in on_disk if perm not in kept)][:skies]
+    if len(chosen) < skies:
         raise InfoscopeError(
-            f"{root}: {FIDUCIAL} has {len(total)} skies on disk, but "
+            f"{root}: {FIDUCIAL} has {len(chosen)} skies on disk, but "
             f"grid.fiducial.skies is {skies}; lower it"
         )
-    rows += [("fiducial", i, 0, FIDUCIAL, perm) for i, perm in enumerate(total)]
-    parameters = {m.name: m.parameters for m in before}
-    parameters |= {name: tuple(map(float, row)) for name, row in known["grid"].items()}
+    rows += [("fiducial", i, 0, FIDUCIAL, perm) for i, perm in enumerate(chosen)]
+    parameters = {m.name: m.parameters for m in old}
+    parameters |= {
+        name: tuple(map(float, values)) for name, values in metainfo["grid"].items()
+    }
     parameters[FIDUCIAL] = tuple(map(float, fiducial))
-    result: list[Member] = []
+    members: list[Member] = []
     nside = 0
     for split, cosmology, realisation, name, perm in rows:
         path = root / maps_file(name, perm, baryons)
-        own = check_maps(path)
-        nside = nside or own
-        if own != nside:
-            raise InfoscopeError(f"{path}: has nside {own}, those before {nside}")
+        nside_of_file = check_maps(path)
+        nside = nside or nside_of_file
+        if nside_of_file != nside:
+            raise InfoscopeError(
+                f"{path}: has nside {nside_of_file}, but earlier maps have {nside}; "
+                "download the file again"
+            )
         place = (split, cosmology, realisation, name, perm)
-        result.append(Member(*place, parameters[name]))
+        members.append(Member(*place, parameters[name]))
     if nside < spec["nside"]:
         raise InfoscopeError(
             f"config: survey.nside: is {spec['nside']}, but the maps have {nside}; "
             "lower it"
         )
-    write_index(output, settings, result)
+    write_index(output, settings, members)
 
 
-def _choice(spec: dict[str, Any] | None) -> tuple[Any, ...] | None:
-    """Parts of a spec that decide which skies are chosen, besides their numbers."""
+def _selection(spec: dict[str, Any] | None) -> tuple[Any, ...] | None:
+    """Return the parts of a spec that decide the choice of skies, besides the grid."""
     if spec is None:
         return None
     return spec["simulator"], spec["cosmology"]["prior"], spec["seed"]

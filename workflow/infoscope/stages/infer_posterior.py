@@ -27,33 +27,40 @@ BINS = 20
 
 
 def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
-    """Infer the parameters of every mock with every training of an estimator.
+    """Infer the parameters of all mock observations with all training runs.
 
     Parameters
     ----------
     spec
-        prior, posterior (grid_size, bootstraps, condition_on), study_seed; degradation,
-        estimator_name and kind, which are copied to attributes.
+        `prior`, `posterior` (`grid_size`, `bootstraps`, `condition_on`) and
+        `study_seed`; `degradation`, `estimator_name` and `kind`, which are copied to
+        attributes.
     summaries
-        Summaries of each seed.
+        Outputs of `train_estimator`, one per seed.
     output
-        HDF5 file. `training` names its rows: the seeds, and `ensemble`, the mean
-        summary of all seeds, if there are several. For each there are `widths`
-        (n_mock, n_metric), `width` (n_metric,), `bootstrap` (n_boot, n_metric), the
-        posterior of the mean mock, `density` (size, size), its `power`, and what test
-        skies say about calibration: `coverage` and its error (n_level, n_curve),
-        `ranks` (n_bin, n_parameter), their histogram, `score` and `information`.
-        `samples` (n_sample, 2) are draws from the last `density`.
+        HDF5 file. Its attribute `training` lists the training runs: the seeds and, if
+        there are several, `ensemble`, the mean summary of all seeds. For each there are
+        `widths` (n_mock, n_metric), `width` (n_metric,), `bootstrap`
+        (n_boot, n_metric), the posterior of the mean mock observation, `density`
+        (size, size), its `power`, and the calibration on test skies: `coverage` and its
+        error (n_level, n_curve), `ranks` (n_bin, n_parameter), which is a histogram,
+        `score` and `information`. `samples` (n_sample, 2) are draws from the last
+        `density`.
+
+    Raises
+    ------
+    InfoscopeError
+        If summaries are not finite, or the inference fails.
     """
     condition_on = spec["posterior"]["condition_on"]
     seeds, losses = [], []
     for path in summaries:
         with open_for_reading(path) as file:
             nuisance = read_nuisance(file["test"])
-            known = [name for name in nuisance.names if name in condition_on]
+            fixed = [name for name in nuisance.names if name in condition_on]
             test = _read(file, "test", path)
-            if known:
-                test = replace(test, nuisance=nuisance.offsets(known))
+            if fixed:
+                test = replace(test, nuisance=nuisance.offsets(fixed))
             splits = [test, _read(file, "fiducial", path)]
             losses.append([file.attrs[name] for name in LOSSES])
         seeds.append(splits)
@@ -70,17 +77,17 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
     ]
     try:
         calibrated = calibrate(inferences)
-        found = [_arrays(inference) for inference in calibrated.inferences]
+        results = [_arrays(inference) for inference in calibrated.inferences]
     except InfoscopeError as error:
         raise InfoscopeError(f"{summaries[0].parent.parent}: {error}") from None
     rng = np.random.default_rng(seed_of(spec["study_seed"], "samples"))
     last = calibrated.inferences[-1].mean_mock_posterior
     with create(output, spec) as file:
-        for name in found[0]:
-            write(file, name, np.stack([arrays[name] for arrays in found]))
-        covered = calibrated.coverage
-        write(file, "coverage", np.moveaxis(covered.curves, 1, 0))
-        write(file, "coverage_error", np.moveaxis(covered.errors, 1, 0))
+        for name in results[0]:
+            write(file, name, np.stack([arrays[name] for arrays in results]))
+        coverage = calibrated.coverage
+        write(file, "coverage", np.moveaxis(coverage.curves, 1, 0))
+        write(file, "coverage_error", np.moveaxis(coverage.errors, 1, 0))
         write(file, "level", LEVELS)
         for name, axis in zip(("omega_m", "sigma_8"), grid.axes, strict=True):
             write(file, name, axis)
@@ -89,10 +96,10 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         file.attrs["fiducial_skies"] = len(inferences[0].fiducial.theta)
         file.attrs["metric"], file.attrs["curve"] = list(METRICS), list(CURVES)
         file.attrs["calibration"] = str(calibrated.verdict)
-        unknown = [name for name in nuisance.names if name not in known]
-        file.attrs["conditioned_on"] = ", ".join(known)
-        file.attrs["marginalised_over"] = ", ".join(unknown)
-        file.attrs["calibration_p_value"] = covered.p_value
+        free = [name for name in nuisance.names if name not in fixed]
+        file.attrs["conditioned_on"] = ", ".join(fixed)
+        file.attrs["marginalised_over"] = ", ".join(free)
+        file.attrs["calibration_p_value"] = coverage.p_value
         for name, key in NAMES.items():
             file.attrs[name] = spec[key]
         for name, mean in zip(LOSSES, np.mean(losses, axis=0), strict=True):
@@ -102,11 +109,14 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
 def _read(file: Any, split: str, path: Path) -> Skies:
     summary = file[split]["summary"][:].astype(np.float64)
     if not np.isfinite(summary).all():
-        raise InfoscopeError(f"{path}: {split} summaries are not finite")
+        raise InfoscopeError(
+            f"{path}: {split} summaries are not finite; delete the file and run again"
+        )
     return Skies(summary, file[split]["theta"][:])
 
 
 def _arrays(inference: Inference) -> dict[str, Any]:
+    """Return the data sets of one training run."""
     held_out, size = inference.held_out, inference.grid.size
     rank = held_out.pit[..., -len(PARAMETERS) :]
     histogram = [

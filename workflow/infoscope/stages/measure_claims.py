@@ -1,4 +1,4 @@
-"""Rule `measure_claims`: the table of claims and verdicts."""
+"""Rule `measure_claims`: the table of claims and their verdicts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ def run(
     Parameters
     ----------
     spec
-        claims, equivalence, and labels by degradation.
+        `claims`, `equivalence`, and `labels` by degradation.
     posteriors
         Outputs of `infer_posterior` of the whole study.
     benchmarks
-        Folder with Snakemake's benchmark files, {rule}/*.tsv, as they are now.
+        Folder with the present benchmark files of Snakemake, {rule}/*.tsv.
     output
-        claims.csv. Beside it is written claims_columns.csv, which explains its columns.
+        claims.csv. claims_columns.csv, which explains its columns, is written beside
+        it.
     """
     claims = [Claim.model_validate(claim) for claim in spec["claims"]]
     measurements = [read(path, spec["labels"]) for path in posteriors]
@@ -44,5 +45,5 @@ def run(
     }
     for name, table in tables.items():
         with atomic_path(output.with_name(name)) as temporary:
-            # to be read: an error has fewer digits than this
+            # errors of the values are larger than the rounding errors
             table.to_csv(temporary, index=False, float_format="%.4g")

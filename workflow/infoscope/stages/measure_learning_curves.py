@@ -1,4 +1,4 @@
-"""Rule `measure_learning_curves`: widths against what networks were trained with."""
+"""Rule `measure_learning_curves`: widths as a function of the training budget."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from infoscope.stages.measure_widths import read
 def run(
     spec: dict[str, Any], reduced: list[Path], whole: list[Path], output: Path
 ) -> None:
-    """Tabulate widths of trainings with reduced and, for each curve, of that with all.
+    """Tabulate widths of training runs with reduced budgets and with the full budget.
 
     Parameters
     ----------
     spec
-        labels by degradation; numbers by estimator: of all cosmologies, skies and
-        steps, and of what there is reduced of in {axis}_{percent}.
+        `labels` by degradation, and `numbers` by estimator: the full numbers of
+        `cosmologies`, `skies` and `steps`, and the reduced number of each budget
+        {axis}_{percent}.
     reduced
-        Posteriors …/{estimator}/{axis}_{percent}.h5 of trainings with reduced.
+        Posteriors …/{estimator}/{axis}_{percent}.h5 with reduced budgets.
     whole
-        Posteriors …/{estimator}.h5 of trainings with all.
+        Posteriors …/{estimator}.h5 with the full budget.
     output
         CSV file.
     """
-    curves = dict.fromkeys(path.stem.partition("_")[0] for path in reduced)
+    axes = dict.fromkeys(path.stem.partition("_")[0] for path in reduced)
     points = [(path, path.stem) for path in reduced]
-    points += [(path, axis) for path in whole for axis in curves]
-    found = {path: read(path, spec["labels"]) for path, _ in points}
-    measurements, trained_with = [], []
+    points += [(path, axis) for path in whole for axis in axes]
+    measurement_of = {path: read(path, spec["labels"]) for path, _ in points}
+    measurements, budgets = [], []
     for path, name in points:
-        measurement = found[path]
+        measurement = measurement_of[path]
         number = spec["numbers"][measurement.estimator][name]
         measurements.append(measurement)
-        trained_with.append((name.partition("_")[0], number))
-    table = measure_curves(measurements, trained_with)
+        budgets.append((name.partition("_")[0], number))
+    table = measure_curves(measurements, budgets)
     with atomic_path(output) as temporary:
         table.to_csv(temporary, index=False)

@@ -1,4 +1,4 @@
-"""Rule `measure_widths`: the tables of posterior widths and of their diagnostics."""
+"""Rule `measure_widths`: tables of posterior widths and their diagnostics."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
     Parameters
     ----------
     spec
-        prior, equivalence, and labels by degradation.
+        `prior`, `equivalence`, and `labels` by degradation.
     posteriors
-        Outputs of `infer_posterior`; rows come in their order.
+        Outputs of `infer_posterior`, in the order of the rows.
     output
-        widths.csv. Beside it are written mocks.csv, a row for every mock observation
-        and training, diagnostics.csv, a row for each degradation and estimator, and
-        columns.csv, which explains the columns of all three.
+        widths.csv. Written beside it are mocks.csv, with a row for each mock
+        observation and training run, diagnostics.csv, with a row for each degradation
+        and estimator, and columns.csv, which explains the columns of all three.
     """
     measurements = [read(path, spec["labels"]) for path in posteriors]
     grid = Grid.of_prior(spec["prior"], PRIOR_CELLS)
     of_prior = widths(np.full((1, grid.size**2), grid.size**-2.0), grid)[0]
-    found = list(zip(posteriors, measurements, strict=True))
+    pairs = list(zip(posteriors, measurements, strict=True))
     tables = {
         output.name: measure(measurements, of_prior, spec["equivalence"]),
-        "mocks.csv": pd.concat([_mocks(*pair) for pair in found], ignore_index=True),
-        "diagnostics.csv": pd.DataFrame([_diagnostics(*pair) for pair in found]),
+        "mocks.csv": pd.concat([_mocks(*pair) for pair in pairs], ignore_index=True),
+        "diagnostics.csv": pd.DataFrame([_diagnostics(*pair) for pair in pairs]),
         "columns.csv": columns(),
     }
     for name, table in tables.items():
@@ -50,11 +50,19 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
 
 
 def read(path: Path, labels: dict[str, str]) -> Measurement:
-    """Read what `infer_posterior` wrote."""
+    """Read the measurement in an output of `infer_posterior`.
+
+    Parameters
+    ----------
+    path
+        HDF5 file.
+    labels
+        Labels by degradation.
+    """
     with open_for_reading(path) as file:
         attributes = file.attrs
         degradation = str(attributes["degradation"])
-        # with several seeds, the last training is their ensemble
+        # with several seeds, the last row is their ensemble
         seeds = [name != "ensemble" for name in attributes["training"]]
         width, bootstrap = file["width"][:], file["bootstrap"][:]
         return Measurement(
@@ -74,10 +82,10 @@ def read(path: Path, labels: dict[str, str]) -> Measurement:
 
 
 def _mocks(path: Path, measurement: Measurement) -> pd.DataFrame:
-    """Tabulate metrics of every mock observation under every training."""
+    """Tabulate the metrics of all mock observations with all training runs."""
     with open_for_reading(path) as file:
         metrics = file["widths"][:]
-        trainings = list(file.attrs["training"])
+        training_runs = list(file.attrs["training"])
         n_sky = int(file.attrs["fiducial_skies"])
     if measurement.calibration == Calibration.WITHHELD:
         metrics = np.full_like(metrics, np.nan)
@@ -85,9 +93,9 @@ def _mocks(path: Path, measurement: Measurement) -> pd.DataFrame:
     sky, tile = np.divmod(np.arange(n_mock), n_mock // n_sky)
     table = pd.DataFrame(metrics.reshape(-1, len(METRICS)), columns=list(METRICS))
     identity = names(measurement) | {
-        "training": np.repeat(trainings, n_mock),
-        "sky": np.tile(sky, len(trainings)),
-        "tile": np.tile(tile, len(trainings)),
+        "training": np.repeat(training_runs, n_mock),
+        "sky": np.tile(sky, len(training_runs)),
+        "tile": np.tile(tile, len(training_runs)),
     }
     for i, (name, value) in enumerate(identity.items()):
         table.insert(i, name, value)
@@ -95,7 +103,7 @@ def _mocks(path: Path, measurement: Measurement) -> pd.DataFrame:
 
 
 def _diagnostics(path: Path, measurement: Measurement) -> dict[str, Any]:
-    """Losses and calibration; of trainings that differ, the mean or the worst."""
+    """Return losses and calibration, the mean or the worst of all training runs."""
     with open_for_reading(path) as file:
         curves = file["coverage"][:]
         row: dict[str, Any] = names(measurement) | measurement.training.columns
@@ -109,8 +117,8 @@ def _diagnostics(path: Path, measurement: Measurement) -> dict[str, Any]:
     deviations = np.abs(curves - LEVELS[:, None]).max(axis=(0, 1))
     row["largest_deviation"] = float(deviations.max())
     row["largest_deviation_of"] = CURVES[int(deviations.argmax())]
-    covered = curves[:, np.searchsorted(LEVELS, 0.68)].mean(axis=0)
-    for curve, share in zip(CURVES, covered, strict=True):
+    coverage = curves[:, np.searchsorted(LEVELS, 0.68)].mean(axis=0)
+    for curve, value in zip(CURVES, coverage, strict=True):
         if not curve.startswith("rank"):
-            row[f"coverage68_{curve.removeprefix('interval_')}"] = float(share)
+            row[f"coverage68_{curve.removeprefix('interval_')}"] = float(value)
     return row

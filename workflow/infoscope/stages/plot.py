@@ -1,8 +1,8 @@
 """Rules `plot_*`: any figure, as PNG and PDF.
 
-A figure is a module of `figures` with a function `draw`. It takes the spec of its rule
-and the inputs of its rule, under their names: a parameter that is a `DataFrame` is read
-from a CSV file, a `Path` or a `Sequence[Path]` is handed on.
+A figure is a module of `figures` with a function `draw`. Its parameters are the spec of
+its rule and the inputs of its rule, with the same names. An input is read from a CSV
+file if the parameter is a `DataFrame`; a `Path` or `Sequence[Path]` is passed as it is.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def run(
     Parameters
     ----------
     spec
-        What the figure needs to know of the config.
+        Settings of the figure, from the config.
     figure
         Name of its module in `figures`.
     files
-        Paths by the names of the parameters of `draw`.
+        Input files by the name of the parameter of `draw`.
     output
-        The PNG; a PDF is written beside it.
+        PNG file. A PDF file is written beside it.
     """
-    # pyplot, which GetDist draws with, would look for a display
+    # pyplot, which GetDist uses, would otherwise look for a display
     mpl.use("agg")
     draw = importlib.import_module(f"infoscope.figures.{figure}").draw
     hints = typing.get_type_hints(draw)

@@ -1,4 +1,4 @@
-"""Rule `simulate_skies` where the skies are maps of CosmoGridV1."""
+"""Rule `simulate_skies` for CosmoGridV1: read the skies of one shard from disk."""
 
 from __future__ import annotations
 
@@ -31,35 +31,43 @@ from infoscope.survey.survey import read_nz
 
 log = logging.getLogger(__name__)
 
-# Alignment has one term: each bin scales as its mean redshift.
+# alignment has one term: the amplitude of each bin is that of its mean redshift
 TERMS = {"kappa": (), "kappa_ia": (1,)}
 TYPES: dict[str, np.dtype[Any]] = {"kappa": CONVERGENCE, "kappa_ia": ALIGNMENT}
 
 
 def run(spec: dict[str, Any], nz_file: Path, index: Path, output: Path) -> None:
-    """Make the skies `start` … `stop` of a split from files of maps.
+    """Collect the skies of the cosmologies `start` … `stop` of a split.
 
     Parameters
     ----------
     spec
-        simulator, nside, split, start, stop and skies.
+        `simulator`, `nside`, `split`, `start`, `stop` and `skies`.
     nz_file
         Table of n(z).
     index
-        What `index_cosmogrid` wrote.
+        Output of `index_cosmogrid`.
     output
-        HDF5 file as that of `simulate`: references to the maps, without a copy, or
-        averages over pixels where the study has a smaller nside.
+        HDF5 file with the same data sets as that of `simulate_skies`. At the nside of
+        the files they refer to the maps without a copy; at a lower nside they contain
+        averages over pixels.
+
+    Raises
+    ------
+    InfoscopeError
+        If the index belongs to another grid, or a file of maps is damaged.
     """
-    _, known = read_index(index)
+    _, indexed = read_index(index)
     members = [
         member
-        for member in known
+        for member in indexed
         if member.split == spec["split"]
         and spec["start"] <= member.cosmology < spec["stop"]
     ]
     if len(members) != (spec["stop"] - spec["start"]) * spec["skies"]:
-        raise InfoscopeError(f"{index}: is of another grid, delete it and run again")
+        raise InfoscopeError(
+            f"{index}: belongs to another grid; delete it and run again"
+        )
     root = index.with_suffix("")
     paths = [
         root / maps_file(member.name, member.perm, spec["simulator"]["baryons"])
@@ -67,30 +75,32 @@ def run(spec: dict[str, Any], nz_file: Path, index: Path, output: Path) -> None:
     ]
     nside = check_maps(paths[0])
     values = np.array([member.parameters for member in members])
-    (fiducial, *_) = (m.parameters for m in known if m.split == "fiducial")
-    place = list(FIELDS).index(NUISANCE[0])
+    (fiducial, *_) = (m.parameters for m in indexed if m.split == "fiducial")
+    first = list(FIELDS).index(NUISANCE[0])
     with create(output, spec) as file:
         if nside == spec["nside"]:
-            _refer(file, paths, nside, output.parent)
+            _write_references(file, paths, nside, output.parent)
         else:
-            _average(file, paths, spec["nside"])
+            _write_averages(file, paths, spec["nside"])
         describe_skies(
             file,
             values[:, :2],
             [member.cosmology for member in members],
             [member.realisation for member in members],
             read_nz(nz_file).mean,
-            Nuisance(NUISANCE, values[:, place:], np.array(fiducial[place:])),
+            Nuisance(NUISANCE, values[:, first:], np.array(fiducial[first:])),
         )
-        write(file, "source", np.array([_called(m) for m in members], "S"))
+        write(file, "source", np.array([_source(m) for m in members], "S"))
 
 
-def _called(member: Member) -> str:
+def _source(member: Member) -> str:
     return f"{member.name}/perm_{member.perm:04d}"
 
 
-def _refer(file: h5py.File, paths: Sequence[Path], nside: int, folder: Path) -> None:
-    """Virtual data sets over the files of maps."""
+def _write_references(
+    file: h5py.File, paths: Sequence[Path], nside: int, folder: Path
+) -> None:
+    """Write virtual data sets that refer to the files of maps."""
     n_pix = 12 * nside**2
     for data, terms in TERMS.items():
         layout = h5py.VirtualLayout((len(paths), *terms, N_BINS, n_pix), np.float32)
@@ -103,8 +113,8 @@ def _refer(file: h5py.File, paths: Sequence[Path], nside: int, folder: Path) -> 
         file.create_virtual_dataset(data, layout, fillvalue=np.nan)
 
 
-def _average(file: NewFile, paths: Sequence[Path], nside: int) -> None:
-    """Mean of the pixels that lie in each pixel of the study."""
+def _write_averages(file: NewFile, paths: Sequence[Path], nside: int) -> None:
+    """Write maps at a lower nside, averaged over pixels."""
     shape = (N_BINS, 12 * nside**2)
     maps = {
         data: Maps.create(

@@ -1,4 +1,4 @@
-"""Rule `simulate_skies`: the skies of one shard of the grid."""
+"""Rule `simulate_skies`: simulate the skies of one shard of the grid."""
 
 from __future__ import annotations
 
@@ -24,24 +24,26 @@ log = logging.getLogger(__name__)
 
 
 def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None:
-    """Simulate the cosmologies `start` … `stop` of a split.
+    """Simulate the skies of the cosmologies `start` … `stop` of a split.
 
     Parameters
     ----------
     spec
-        simulator, cosmology, nside, seed, split, start, stop and skies.
+        `simulator`, `cosmology`, `nside`, `seed`, `split`, `start`, `stop`, and
+        `skies`, the number per cosmology. In the split `fiducial`, `start` and `stop`
+        count skies.
     nz_file
         Table of n(z).
     matter
-        Table of matter over the prior, of `tabulate_matter`.
+        Output of `tabulate_matter`.
     output
-        HDF5 file with the `Maps` kappa (n_sky, n_bins, n_pix) and, for each effect that
-        has terms, its data set (n_sky, n_term, n_bins, n_pix).
+        HDF5 file with the `Maps` kappa (n_sky, n_bins, n_pix) and, for each effect with
+        stored terms, its data set (n_sky, n_term, n_bins, n_pix).
 
     Raises
     ------
     InfoscopeError
-        If there is no GPU although one was asked for.
+        If a GPU is requested but not available.
     """
     check_gpus()
     cosmology = CosmologyConfig.model_validate(spec["cosmology"])
@@ -53,7 +55,7 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
         )
     split, start, stop, skies = (spec[k] for k in ("split", "start", "stop", "skies"))
     theta = grid(cosmology, split, start, stop, spec["seed"])
-    # fiducial skies share one cosmology, whose spectra are computed once
+    # all fiducial skies have the same cosmology, whose spectra are computed once
     if split == "fiducial":
         jobs = [(theta[0], [(index, 0) for index in range(start, stop)])]
     else:
@@ -85,14 +87,14 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
                 np.random.default_rng(seed_of(spec["seed"], "sky", split, *member))
                 for member in members
             ]
-            of_cosmology = matter_table.at(values)
-            drawn = simulator.skies(of_cosmology, nz, spec["nside"], generators)
+            matter_of_cosmology = matter_table.at(values)
+            drawn = simulator.skies(matter_of_cosmology, nz, spec["nside"], generators)
             for (index, sky), sky_maps in zip(members, drawn, strict=True):
                 kappa[len(rows)] = sky_maps[0]
-                rest = iter(sky_maps[1:])
+                term_maps = iter(sky_maps[1:])
                 for effect, stored in zip(effects, terms, strict=True):
                     for number in range(effect.n_terms):
-                        stored[len(rows), number] = next(rest)
+                        stored[len(rows), number] = next(term_maps)
                 file.flush()
                 rows.append((*values, index, sky))
         table = np.array(rows)

@@ -1,4 +1,4 @@
-"""Rule `summarise_study`: the first page of the report, and tables as pages."""
+"""Rule `summarise_study`: the first page of the report, and pages with tables."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def run(
     output: Path,
     claims: Path | None = None,
 ) -> None:
-    """Write the pages.
+    """Write pages of the report.
 
     Parameters
     ----------
     spec
-        Summary of the study from `specs.summarise`.
+        Summary of the study, see `specs.summarise`.
     widths, diagnostics, fisher, pairs
-        Tables of results.
+        widths.csv, diagnostics.csv, fisher.csv and skies_pairs.csv.
     benchmarks
-        Folder with Snakemake's benchmark files, {rule}.tsv and {rule}/*.tsv, as they
-        are now.
+        Folder with the present benchmark files of Snakemake, {rule}.tsv and
+        {rule}/*.tsv.
     output
-        summary.html, a part of a page. Beside it are written widths.html,
-        diagnostics.html, claims.html, fisher.html and skies_pairs.html.
+        summary.html, a fragment of a page. widths.html, diagnostics.html, claims.html,
+        fisher.html and skies_pairs.html are written beside it.
     claims
         claims.csv, if the study has claims.
     """
@@ -66,9 +66,9 @@ def run(
 
 
 def read_costs(folder: Path) -> pd.DataFrame:
-    """Sum benchmark files by rule: jobs, their seconds, and the largest memory in MB.
+    """Tabulate jobs, total seconds and largest memory in MB of each rule.
 
-    Figures are left out: some are drawn later.
+    Rules of figures are left out, because some figures are drawn later.
     """
     rows = []
     for path in sorted(folder.glob("*")):

@@ -1,4 +1,4 @@
-"""Rule `tabulate_matter`: matter power over the prior, once for all skies."""
+"""Rule `tabulate_matter`: matter power spectra over the prior, for all skies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from infoscope.files.hdf5 import create, write
 
 
 def run(spec: dict[str, Any], output: Path) -> None:
-    """Tabulate the matter of all cosmologies of a prior.
+    """Tabulate matter power spectra over the prior.
 
     Parameters
     ----------
     spec
-        The cosmology of the config.
+        `cosmology`, without the fiducial values.
     output
         HDF5 file with the arrays of `MatterTable`; h is an attribute.
     """

@@ -1,4 +1,4 @@
-"""Rule `tabulate_nz`: n(z) of the study as a table, whatever its source."""
+"""Rule `tabulate_nz`: the table of n(z), from any source."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from infoscope.survey.redshifts import redshift_distribution, write_nz
 
 
 def run(spec: dict[str, Any], output: Path, sources: Sequence[Path] = ()) -> None:
-    """Write the table that all other rules read.
+    """Write the table of n(z) that all other rules read.
 
     Parameters
     ----------
     spec
-        `survey.nz` of the config without its files.
+        `survey.nz` of the config without the names of files.
     output
         Text file with the columns z, n_1, n_2 ….
     sources
-        Its files.
+        Files of `survey.nz`, if it has any.
     """
     nz = redshift_distribution(spec, sources)
     with atomic_path(output) as temporary:

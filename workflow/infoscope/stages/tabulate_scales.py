@@ -1,4 +1,4 @@
-"""Rule `tabulate_scales`: which lengths maps resolve, and which are non-linear."""
+"""Rule `tabulate_scales`: resolution and non-linear scale of each redshift bin."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from infoscope.theory.scales import scales_of_bins
 
 
 def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
-    """Write lengths of each bin.
+    """Tabulate comoving lengths that characterise each bin.
 
     Parameters
     ----------
     spec
-        cosmology and nside.
+        `cosmology` and `nside`.
     nz_file
         Table of n(z).
     output

@@ -1,4 +1,4 @@
-"""Train one estimator on one degradation and summarise the held-out skies."""
+"""Rule `train_estimator`: train one network and summarise the held-out skies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 import pandas as pd
 from flax import serialization
-from numpy.typing import NDArray
 
 from infoscope.cosmology.config import Prior
 from infoscope.cosmology.parameters import omega_m_s8
@@ -41,6 +40,10 @@ from infoscope.files.precision import Maps
 from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
 
+if TYPE_CHECKING:
+    from jaxtyping import Int
+    from numpy.typing import NDArray
+
 logger = logging.getLogger(__name__)
 
 SUMMARISED = ("validation", "test", "fiducial")
@@ -48,23 +51,23 @@ CHECKPOINT = ".checkpoint-"
 
 
 def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
-    """Write summaries.h5, and history.csv and weights.msgpack beside it.
+    """Train a network on a degradation and compute summaries with it.
 
     Parameters
     ----------
     spec
         `estimator`, `estimator_name`, `training` (`evaluate_every`, `patience`),
-        `prior`, `degradation`, `study_seed`, `seed`, the number of the training, and
-        `skies`, how many skies of how many cosmologies it may use.
+        `prior`, `degradation`, `study_seed`, `seed` (the number of the training run),
+        and `skies` (the number of `cosmologies` and of `skies` per cosmology to use).
     dataset
-        Dataset of the degradation.
+        Data set of the degradation.
     output
-        summaries.h5.
+        summaries.h5. history.csv and weights.msgpack are written beside it.
 
     Raises
     ------
     InfoscopeError
-        If the loss is not finite, or there is no GPU although one was asked for.
+        If the loss diverges, or if a GPU is requested but not available.
     """
     check_gpus()
     config = parse_estimator(spec["estimator"])
@@ -120,12 +123,12 @@ def run(spec: dict[str, Any], dataset: Path, output: Path) -> None:
             summaries.attrs["stopped"] = result.stopped
     checkpoints.delete()
     for folder in output.parent.glob(f"{CHECKPOINT}*"):
-        # of trainings that were interrupted and are not what is asked for any more
+        # left by interrupted training runs with other settings
         Checkpoints(folder).delete()
 
 
 def _identity(spec: dict[str, Any], dataset: h5py.File) -> str:
-    """Digest of all that decides how a training goes: spec, code, data."""
+    """Return a digest of the spec, the code and the data of a training run."""
     digests = [dict(dataset[split].attrs) for split in ("train", "validation")]
     content = json.dumps(
         [spec, os.environ.get("INFOSCOPE_CODE", ""), digests], sort_keys=True
@@ -133,15 +136,15 @@ def _identity(spec: dict[str, Any], dataset: h5py.File) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def used_skies(group: h5py.Group, limits: dict[str, int]) -> NDArray[np.intp]:
-    """Rows of the first skies of the first cosmologies.
+def used_skies(group: h5py.Group, limits: dict[str, int]) -> Int[NDArray, " n_sky"]:
+    """Return the rows of the first skies of the first cosmologies.
 
     Parameters
     ----------
     group
         Split of a data set.
     limits
-        Numbers of `cosmologies`, and of `skies` of each.
+        Maximum number of `cosmologies`, and of `skies` per cosmology.
     """
     cosmology = pd.Series(group["cosmology"][:])
     realisation = cosmology.groupby(cosmology).cumcount()
@@ -150,9 +153,9 @@ def used_skies(group: h5py.Group, limits: dict[str, int]) -> NDArray[np.intp]:
 
 
 def _inputs(
-    group: h5py.Group, bounds: Bounds, skies: NDArray[np.intp] | None = None
+    group: h5py.Group, bounds: Bounds, skies: Int[NDArray, " n_sky"] | None = None
 ) -> Inputs:
-    """Tiles of some skies, or of all, and their scaled targets."""
+    """Return the tiles of some or all skies and their scaled targets."""
     theta = group["theta"][:]
     rows = np.arange(len(theta)) if skies is None else skies
     return Inputs.of_maps(

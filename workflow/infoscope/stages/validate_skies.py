@@ -1,4 +1,4 @@
-"""Rule `validate_skies`: spectra and values of the fiducial skies."""
+"""Rule `validate_skies`: spectra and one-point statistics of the fiducial skies."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ log = logging.getLogger(__name__)
 
 
 def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) -> None:
-    """Compare the skies with CAMB's lensing spectra; a difference is a warning.
+    """Compare skies with the lensing spectra of CAMB; differences are warnings.
 
     Parameters
     ----------
     spec
-        cosmology, nside, and whether the values of the maps are averages over pixels.
+        `cosmology`, `nside`, and `pixel_averaged`, whether the maps contain averages
+        over pixels.
     skies
         Shards of the fiducial skies.
     nz_file
         Table of n(z).
     output
-        skies.csv, a row for each pair of bins and band. Beside it are written
-        skies_pairs.csv, skies_moments.csv and skies_histograms.csv.
+        skies.csv, with a row for each pair of bins and band. skies_pairs.csv,
+        skies_moments.csv and skies_histograms.csv are written beside it.
     """
     cosmology = CosmologyConfig.model_validate(spec["cosmology"])
     nz, nside = read_nz(nz_file), spec["nside"]
@@ -80,5 +81,5 @@ def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) ->
             pair["largest_deviation_sigma"], 100 * TOLERANCE,
         )  # fmt: skip
     counts = pairs["verdict"].value_counts().items()
-    words = ", ".join(f"{number} {word}" for word, number in counts)
-    log.info("%d skies, spectra of pairs of bins: %s", len(measured), words)
+    verdicts = ", ".join(f"{number} {verdict}" for verdict, number in counts)
+    log.info("%d skies, spectra of pairs of bins: %s", len(measured), verdicts)
