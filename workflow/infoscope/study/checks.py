@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations.degrade import check
@@ -19,6 +18,10 @@ from infoscope.survey.footprint import selected_tiles
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution, Survey
 from infoscope.vocabulary import REFERENCE
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
 FEWEST_SHELLS = 4
 
@@ -151,7 +154,7 @@ def _check_shells(study: Study, nz: RedshiftDistribution) -> None:
         )
 
 
-def _of_each_bin(study: Study, key: str, n_bins: int) -> NDArray:
+def _of_each_bin(study: Study, key: str, n_bins: int) -> Float[NDArray, " n_bins"]:
     value = getattr(study.survey, key)
     if isinstance(value, list) and len(value) != n_bins:
         raise InfoscopeError(
