@@ -185,9 +185,9 @@ def verdict(rows: pd.DataFrame) -> str:
         f"{first['correlation_low']:.2f} to {first['correlation_high']:.2f}, "
         f"by chance below {first['by_chance']:.2f}"
     ).replace("-", "−")
-    said = {
+    verdict = {
         OrderAgreement.AGREE: "Attribution and ablation agree on the order",
         OrderAgreement.DISAGREE: "Attribution and ablation disagree on the order",
     }.get(first["agreement"], "Whether attribution and ablation agree is undecided")
     different = int((rows["difference_sigma"].abs() > 2).sum())
-    return f"{said}\n{numbers}; {different} of {n} shares differ by more than 2 σ"
+    return f"{verdict}\n{numbers}; {different} of {n} shares differ by more than 2 σ"

@@ -68,11 +68,11 @@ def draw(
     ax.spines["left"].set_visible(False)
     edge = blended_transform_factory(figure.transFigure, ax.transData)
     for first, (top, text) in headings.items():
-        said = ax.text(
+        drawn = ax.text(
             0.01, top, text, transform=edge, va="top", fontsize=8.5, parse_math=False
         )
         # the text spans the figure and must not shrink the axes
-        said.set_in_layout(False)
+        drawn.set_in_layout(False)
         _write_verdict(ax, top, table["claim_verdict"][first], "top", "bold")
     for place, (_, row) in zip(places, table.iterrows(), strict=True):
         _draw_expected(ax, place, row)
@@ -143,9 +143,9 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
     ends = table[["expected_low", "expected_high", "ratio"]].to_numpy(float)
     error = table["ratio_error"].fillna(0)
     far = [table["ratio"] / (1 + error / table["ratio"]), table["ratio"] + error]
-    known = np.concatenate([[0.8, 1.25], ends.ravel(), *map(np.asarray, far)])
-    known = known[np.isfinite(known) & (known > 0)]
-    return float(known.min() / 1.15), float(known.max() * 1.15)
+    values = np.concatenate([[0.8, 1.25], ends.ravel(), *map(np.asarray, far)])
+    values = values[np.isfinite(values) & (values > 0)]
+    return float(values.min() / 1.15), float(values.max() * 1.15)
 
 
 def _caveats(table: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:

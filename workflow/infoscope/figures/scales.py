@@ -176,8 +176,8 @@ def _draw_filters(
     colour = family_colour(Family.SCALES)
     shade = estimator_colour(colour, number)
     of_rows = [filters[name] for name in part["degradation"]]
-    known = pd.DataFrame(of_rows, part.index, ["kind", "low", "high"])
-    kinds, lows, highs = known["kind"], known["low"], known["high"]
+    scales = pd.DataFrame(of_rows, part.index, ["kind", "low", "high"])
+    kinds, lows, highs = scales["kind"], scales["low"], scales["high"]
     x = (lows * highs) ** 0.5 * apart
     y = part["ratio"]
     for kind, line in BAND_LINES.items():

@@ -309,15 +309,15 @@ class Listener(logging.Handler):
             self._report(SHORTEST_INTERVAL)
 
     def _begin(self, now: float) -> Progress:
-        known: dict[str, list[float]] = {}
+        seconds: dict[str, list[float]] = {}
         for rule, wildcards in self.all_jobs():
             if rule in self.stats:
-                known.setdefault(rule, []).append(self.expected(rule, wildcards))
+                seconds.setdefault(rule, []).append(self.expected(rule, wildcards))
         rules = {}
         for rule, number in self.stats.items():
             if rule not in ("total", "all"):
                 # of a rule that is not listed, all jobs cost the same
-                costs = known.get(rule) or [self.expected(rule, {})]
+                costs = seconds.get(rule) or [self.expected(rule, {})]
                 rules[rule] = RuleProgress(number, number * sum(costs) / len(costs))
         threading.Thread(target=self._tick, daemon=True).start()
         return Progress(now, rules)
