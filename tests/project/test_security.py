@@ -239,12 +239,12 @@ def test_yaml_tag_is_not_executed(tmp_path: Path, marker: Path, tag: str) -> Non
     if read is not None:
         with pytest.raises(InfoscopeError, match=r"study: Input should be"):
             parse_study(good(**read))
-    with pytest.raises(InfoscopeError, match=r"study.yaml: is no plain YAML: "):
+    with pytest.raises(InfoscopeError, match=r"study.yaml: is not plain YAML: "):
         refuse_templates([path])
 
 
 def test_template_is_refused(tmp_path: Path) -> None:
-    """Snakemake runs it before; so this is about studies that are passed on."""
+    """Snakemake has already run it; the error keeps such studies from being shared."""
     path = tmp_path / "study.yaml"
     path.write_text("__use_yte__: true\nstudy: ?'x' * 3\n")
     assert load_configfile(path) == {"study": "xxx"}

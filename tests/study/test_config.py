@@ -1,4 +1,4 @@
-"""Every mistake in a config is one line that names the key."""
+"""The message of any error in a config is one line that names the key."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def with_operation(**operation: Any) -> dict[str, Any]:
             good(figures={"contours": ["reference", "other"]}),
             "figures.contours: 'other' is not a degradation",
         ),
-        # it would be all of it, to a per cent
+        # rounded to a per cent, this is the full budget
         (
             good(learning_curves={"fractions": [0.5, 0.996]}),
             "learning_curves.fractions",
@@ -219,12 +219,12 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         (
             good(survey={"n_gal_arcmin2": [1, 2, 3]}),
             "config: survey.n_gal_arcmin2: has 3 numbers, but n(z) has 4 bins; give "
-            "one number for each bin, or the same for all",
+            "one number per bin, or one for all bins",
         ),
         (
             good(survey={"preset": "kids_1000_like", "sigma_e": [0.3, 0.3]}),
             "config: survey.sigma_e: has 2 numbers, but n(z) has 5 bins; give one "
-            "number for each bin, or the same for all",
+            "number per bin, or one for all bins",
         ),
         (
             with_operation(operation="scale_noise", factor=2)

@@ -56,7 +56,7 @@ def with_curves(fractions=(0.25, 0.5), **changes):
     return study(learning_curves=curves, **changes)
 
 
-def test_budgets_are_what_can_be_less() -> None:
+def test_budgets_reduce_only_numbers_above_one() -> None:
     # 128 cosmologies of 4 skies
     assert specs.budgets(with_curves()) == [
         "cosmologies_25", "cosmologies_50", "skies_25", "skies_50",
@@ -71,26 +71,27 @@ def test_budgets_are_what_can_be_less() -> None:
     ]  # fmt: skip
 
 
-def test_a_budget_has_less_of_one_thing() -> None:
+def test_a_budget_reduces_one_number() -> None:
     some = with_curves([0.33])
     whole = specs.train(some, "other", "cnn", 0)
     assert whole["skies"] == {"cosmologies": 128, "skies": 4}
     assert whole["estimator"]["steps"] == 4000
 
-    def less(budget: str) -> dict:
+    def reduced(budget: str) -> dict:
         return specs.train(some, "other", "cnn", 0, budget)
 
-    assert less("cosmologies_33") == whole | {"skies": {"cosmologies": 42, "skies": 4}}
-    assert less("skies_33") == whole | {"skies": {"cosmologies": 128, "skies": 1}}
+    fewer_cosmologies = {"skies": {"cosmologies": 42, "skies": 4}}
+    assert reduced("cosmologies_33") == whole | fewer_cosmologies
+    assert reduced("skies_33") == whole | {"skies": {"cosmologies": 128, "skies": 1}}
     fewer_steps = whole["estimator"] | {"steps": 1320}
-    assert less("steps_33") == whole | {"estimator": fewer_steps}
+    assert reduced("steps_33") == whole | {"estimator": fewer_steps}
     assert specs.learning_curves(some)["numbers"]["cnn"] == {
         "cosmologies": 128, "skies": 4, "steps": 4000,
         "cosmologies_33": 42, "skies_33": 1, "steps_33": 1320,
     }  # fmt: skip
 
 
-def test_learning_curves_change_no_training() -> None:
+def test_learning_curves_do_not_change_other_training_runs() -> None:
     for estimator in ("cnn", "power_spectrum"):
         one, two = study(), with_curves()
         assert specs.train(one, "other", estimator, 0) == specs.train(
@@ -106,7 +107,7 @@ def test_code_of_skies_is_that_of_the_chosen_simulator() -> None:
     assert len(set(codes.values())) == 3
 
 
-def test_code_of_pages_has_their_templates(
+def test_digest_of_pages_includes_their_templates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     template = tmp_path / "report/templates/page.html.jinja"

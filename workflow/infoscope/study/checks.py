@@ -1,4 +1,4 @@
-"""Mistakes in more than a single key: found before any job."""
+"""Checks of a study that involve several keys or files, before any job runs."""
 
 from __future__ import annotations
 
@@ -23,48 +23,50 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy.typing import NDArray
 
-FEWEST_SHELLS = 4
+MIN_SHELLS = 4
 
 
 def refuse_templates(files: Iterable[Path]) -> None:
-    """Refuse study files that are more than data.
+    """Refuse study files that contain code.
 
-    Snakemake runs the Python code in a file with the key `__use_yte__`, and takes it
-    out. By now that has happened; but no study that is passed on may depend on it.
+    If a file has the key `__use_yte__`, Snakemake runs the Python code in the file and
+    removes the key. This happens before the check, whose purpose is that nobody shares
+    such files.
 
     Raises
     ------
     InfoscopeError
-        Names the file.
+        If there is such a file, or one that is not plain YAML.
     """
     for path in files:
         try:
-            known = yaml.safe_load(path.read_text())
+            content = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:
             message = " ".join(str(error).split())
             raise InfoscopeError(
-                f"config: {path}: is no plain YAML: {message}"
+                f"config: {path}: is not plain YAML: {message}"
             ) from None
-        if isinstance(known, Mapping) and "__use_yte__" in known:
+        if isinstance(content, Mapping) and "__use_yte__" in content:
             raise InfoscopeError(
-                f"config: {path}: __use_yte__: Snakemake runs code in such a file; "
-                "write out what it makes"
+                f"config: {path}: __use_yte__: would let the file run code; remove the "
+                "key and write the values themselves"
             )
 
 
 def checked_study(
     config: Mapping[str, Any],
 ) -> tuple[Study, RedshiftDistribution, list[int] | None]:
-    """Validate a config, and read what it names.
+    """Validate a config, and read n(z) and the mask.
 
     Returns
     -------
-        The study, its n(z), and the tiles that its mask selects (None without a mask).
+        The study, its n(z), and the indices of the tiles in its mask (None without a
+        mask).
 
     Raises
     ------
     InfoscopeError
-        One line that names the first key that is wrong.
+        One line that names the first wrong key.
     """
     study = parse_study(config)
     survey = study.survey
@@ -79,12 +81,12 @@ def checked_study(
 
 
 def check_study(study: Study, nz: RedshiftDistribution) -> None:
-    """Refuse what is impossible for the survey of a study.
+    """Check that the simulator and all operations are possible for the survey.
 
     Raises
     ------
     InfoscopeError
-        One line that names the key.
+        One line that names the first wrong key.
     """
     study.simulator.check(
         len(nz.density), study.survey.nside, study.cosmology.h, _scales(study)
@@ -95,41 +97,41 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
         noise = degradation.noise or study.survey.noise
         place = "survey.base_operations"
         try:
-            left = check(survey, study.survey.base_operations, noise)
+            reference = check(survey, study.survey.base_operations, noise)
             place = f"degradations.{name}.operations"
-            check(left, degradation.operations, noise)
+            check(reference, degradation.operations, noise)
         except InfoscopeError as error:
             raise InfoscopeError(f"config: {place}.{error}") from None
 
 
 def survey_of(study: Study, nz: RedshiftDistribution) -> Survey:
-    """Survey of a study, as operations know it."""
+    """Return the survey of a study as operations use it."""
     return Survey(
         nside=study.survey.nside,
         tile_nside=study.survey.tile_nside,
         omega_m=study.cosmology.fiducial.omega_m,
         h=study.cosmology.h,
         mean_z=nz.mean,
-        n_gal_arcmin2=_of_each_bin(study, "n_gal_arcmin2", len(nz.density)),
-        sigma_e=_of_each_bin(study, "sigma_e", len(nz.density)),
+        n_gal_arcmin2=_per_bin(study, "n_gal_arcmin2", len(nz.density)),
+        sigma_e=_per_bin(study, "sigma_e", len(nz.density)),
     )
 
 
 def survey_of_reference(study: Study, nz: RedshiftDistribution) -> Survey:
-    """Apply the operations of the reference to the survey of a study."""
+    """Return the survey of a study after the operations of the reference."""
     operations = specs.operations(study, REFERENCE)
     noise = study.degradations[REFERENCE].noise or study.survey.noise
     return check(survey_of(study, nz), operations, noise)
 
 
 def depth_mpc(study: Study, nz: RedshiftDistribution) -> float:
-    """Comoving distance in Mpc of the last galaxies, at the fiducial."""
+    """Return the comoving distance in Mpc of the last galaxies, at the fiducial."""
     omega_m, h = study.cosmology.fiducial.omega_m, study.cosmology.h
     return float(comoving_distance_mpc(np.array(nz.last_z), omega_m, h)[0])
 
 
 def _scales(study: Study) -> dict[str, list[float]]:
-    """Comoving lengths in Mpc/h that operations look for, by key of the config."""
+    """Return the comoving lengths in Mpc/h of operations, by key of the config."""
     used = {"survey.base_operations": study.survey.base_operations} | {
         f"degradations.{name}.operations": degradation.operations
         for name, degradation in study.degradations.items()
@@ -143,22 +145,22 @@ def _scales(study: Study) -> dict[str, list[float]]:
 
 
 def _check_shells(study: Study, nz: RedshiftDistribution) -> None:
-    """Refuse shells so thick that there are few between us and the last galaxies."""
+    """Check that there are at least MIN_SHELLS shells up to the last galaxies."""
     last = depth_mpc(study, nz)
     width = study.simulator.shell_width
-    if width > last / FEWEST_SHELLS:
+    if width > last / MIN_SHELLS:
         raise InfoscopeError(
             f"config: simulator.shell_width_mpc: {width:g} Mpc is more than 1 / "
-            f"{FEWEST_SHELLS} of the {last:.0f} Mpc to the last galaxies; choose at "
-            f"most {last / FEWEST_SHELLS:.0f}"
+            f"{MIN_SHELLS} of the {last:.0f} Mpc to the last galaxies; choose at "
+            f"most {last / MIN_SHELLS:.0f}"
         )
 
 
-def _of_each_bin(study: Study, key: str, n_bins: int) -> Float[NDArray, " n_bins"]:
+def _per_bin(study: Study, key: str, n_bins: int) -> Float[NDArray, " n_bins"]:
     value = getattr(study.survey, key)
     if isinstance(value, list) and len(value) != n_bins:
         raise InfoscopeError(
             f"config: survey.{key}: has {len(value)} numbers, but n(z) has {n_bins} "
-            "bins; give one number for each bin, or the same for all"
+            "bins; give one number per bin, or one for all bins"
         )
     return np.broadcast_to(value, n_bins)

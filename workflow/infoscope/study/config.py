@@ -1,8 +1,8 @@
 """The config of a study: its keys, defaults and units.
 
-Those of an operation stand beside what it does, in `operations`.
+Keys of operations, estimators, simulators and effects are defined in their modules.
 
-Nothing heavy is imported here: Snakemake reads the config in every job that it starts.
+Modules that take long to import are avoided here, because every job reads the config.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ from infoscope.survey.config import NzSource, TableNz
 from infoscope.survey.presets import PRESETS
 from infoscope.vocabulary import REFERENCE, NoiseOrder
 
-# no two are the same where upper and lower case are, and log files may join two of them
+# Lower case only, because some file systems ignore case. Short, because the names of
+# log files contain two names.
 NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
 
 
@@ -52,44 +53,49 @@ def _power_of_two(value: int) -> int:
 
 
 class SplitConfig(Model):
-    """How many cosmologies a split has, and how many skies each."""
+    """Cosmologies and skies of a split."""
 
     cosmologies: int = Field(128, ge=4, description="Number of cosmologies.")
-    skies: int = Field(1, ge=1, description="Skies (realisations) a cosmology.")
+    skies: int = Field(
+        1, ge=1, description="Number of skies (realisations) per cosmology."
+    )
 
 
 class FiducialConfig(Model):
     """Skies of the mock observations."""
 
-    skies: int = Field(8, ge=2, description="Number of skies at the fiducial.")
+    skies: int = Field(
+        8, ge=2, description="Number of skies at the fiducial cosmology."
+    )
 
 
 class GridConfig(Model):
-    """Simulated cosmologies, split by sky; each split can be extended later."""
+    """Simulated cosmologies and skies; each split can be extended later."""
 
     train: SplitConfig = Field(
-        SplitConfig(cosmologies=128, skies=4), description="For gradient steps."
+        SplitConfig(cosmologies=128, skies=4), description="Skies for gradient steps."
     )
     validation: SplitConfig = Field(
-        SplitConfig(cosmologies=32, skies=1), description="For early stopping."
+        SplitConfig(cosmologies=32, skies=1), description="Skies for early stopping."
     )
     test: SplitConfig = Field(
         SplitConfig(cosmologies=128, skies=1),
-        description="For the density p(summary | θ).",
+        description="Skies from which the density p(summary | θ) is estimated.",
     )
     fiducial: FiducialConfig = Field(
-        FiducialConfig(), description="For the mock observations."
+        FiducialConfig(), description="Skies of the mock observations."
     )
     shard_size: int = Field(
         64,
         ge=1,
-        description="Cosmologies (for the fiducial: skies) in one file, the unit of "
-        "work. Numbers that are multiples of it can be extended without any loss.",
+        description="Number of cosmologies (in the fiducial split: skies) per file and "
+        "job. If the size of a split is a multiple of it, no file is computed again "
+        "when the split is extended.",
     )
 
 
 Positive = Annotated[float, Field(gt=0)]
-# told apart before they are validated, so that a mistake is that of one of them
+# distinguished before validation, so that an error message concerns only one of them
 PerBin = Annotated[
     Annotated[Positive, Tag("number")]
     | Annotated[list[Positive], Field(min_length=1), Tag("list")],
@@ -98,50 +104,54 @@ PerBin = Annotated[
 
 
 class SurveyConfig(SurveyEffects):
-    """What the survey measures."""
+    """The survey: maps, redshift bins, noise, mask and effects."""
 
     preset: Literal["des_y3_like", "kids_1000_like", "lsst_y1_like"] | None = Field(
         None,
-        description="Survey from which nz, n_gal_arcmin2 and sigma_e are taken, where "
-        "they are left out.",
+        description="Survey that provides those of nz, n_gal_arcmin2 and sigma_e that "
+        "are not given.",
     )
 
     nside: int = Field(64, ge=16, le=8192, description="HEALPix nside of the maps.")
     tile_nside: int = Field(
-        2, ge=1, description="HEALPix nside whose superpixels are the tiles."
+        2, ge=1, description="HEALPix nside of the superpixels that are the tiles."
     )
     nz: NzSource = Field(
         TableNz(files=["resources/nz/des_like.txt"]),
-        description="Redshift distribution of the tomographic bins: by default the "
+        description="Redshift distributions of the tomographic bins; by default the "
         "table resources/nz/des_like.txt.",
     )
     n_gal_arcmin2: PerBin = Field(
         2.5,
-        description="Galaxies an arcmin²: one number for each bin, or the same in all.",
+        description="Number of galaxies per arcmin²: one number for all bins, or a "
+        "list with one per bin.",
     )
     sigma_e: PerBin = Field(
         0.4,
-        description="Shape noise of a galaxy, the standard deviation of one component "
-        "of its ellipticity: one number for each bin, or the same in all.",
+        description="Shape noise per galaxy, the standard deviation of one component "
+        "of the ellipticity: one number for all bins, or a list with one per bin.",
     )
     mask: str | None = Field(
         None,
-        description="HEALPix FITS file, of the nside of the maps, that is above 0 in "
-        "the footprint: tiles that lie in it are used; null takes all.",
+        description="HEALPix FITS file with the nside of the maps and values above 0 "
+        "in the footprint. Only tiles in the footprint are used; null uses all tiles.",
     )
     mask_fraction: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="Smallest share of the pixels of a tile that lies in the mask.",
+        description="Minimum fraction of the pixels of a tile that are in the "
+        "footprint.",
     )
     noise: NoiseOrder = Field(
         NoiseOrder.BEFORE,
-        description="When shape noise is added: before or after operations.",
+        description="Whether shape noise is added before or after the operations, or "
+        "not at all.",
     )
     base_operations: list[AnyOperation] = Field(
         [],
-        description="Operations applied first in every degradation, reference too.",
+        description="Operations that are applied before those of each degradation, "
+        "also in the reference.",
     )
 
     @model_validator(mode="before")
@@ -167,79 +177,84 @@ class SurveyConfig(SurveyEffects):
 
 
 class LearningCurvesConfig(Model):
-    """Trainings with less, which show whether more would help."""
+    """Training runs with reduced budgets, which show whether more would help."""
 
     degradations: list[str] = Field(
-        [], description="Degradations to train with less; none: no learning curves."
+        [],
+        description="Degradations with learning curves; an empty list means none.",
     )
     fractions: list[Annotated[float, Field(ge=0.01, le=0.99)]] = Field(
         [0.25, 0.5],
         min_length=1,
-        description="Shares of the training cosmologies, of the skies of each, and of "
-        "the steps, to a per cent; one of the three is less at a time.",
+        description="Fractions, in whole per cent, of the training cosmologies, of the "
+        "skies per cosmology, and of the steps. Each training run reduces one of the "
+        "three.",
     )
 
 
 class AttributionConfig(Model):
-    """Which parts of tiles the estimates of the reference's networks come from."""
+    """Attribution of the estimates of the reference's networks to parts of tiles."""
 
     tiles: int = Field(
         256,
         ge=0,
-        description="Most tiles of test skies, spread over the prior, whose estimates "
-        "are attributed to scales and values (docs/attribution.md); 0: none.",
+        description="Maximum number of tiles of test skies, spread over the prior, "
+        "whose estimates are attributed to scales and values (docs/attribution.md); 0 "
+        "switches attribution off.",
     )
 
 
 class PosteriorConfig(Model):
-    """How posteriors and their errors are computed."""
+    """Settings of posteriors and their errors."""
 
     grid_size: int = Field(
-        96, ge=24, le=1024, description="Grid points along each parameter."
+        96, ge=24, le=1024, description="Number of grid points along each parameter."
     )
     bootstraps: int = Field(
-        100, ge=2, description="Bootstrap resamples of skies for the error."
+        100,
+        ge=2,
+        description="Number of bootstrap resamples of skies, for the errors of widths.",
     )
     equivalence: float = Field(
         0.05,
         gt=0,
         le=1,
-        description="A ratio of widths below 1 + this, and above its "
-        "inverse, counts as equivalent to 1 if its error is small enough to say so.",
+        description="Tolerance x of equivalence: widths are equivalent if their ratio "
+        "lies between 1 / (1 + x) and 1 + x, and if its error is small enough.",
     )
     condition_on: list[str] = Field(
         [],
-        description="Nuisance parameters that are known to have their fiducial values "
-        "(parameters of effects that are sampled; `h`, `omega_b`, `n_s` and `w_0` of "
-        "CosmoGridV1); all others are marginalised over.",
+        description="Nuisance parameters that are fixed to their fiducial values: "
+        "sampled parameters of effects, or `h`, `omega_b`, `n_s` and `w_0` of "
+        "CosmoGridV1. All others are marginalised over.",
     )
 
 
 class StorageConfig(Model):
-    """Which intermediate results stay on disk (docs/storage.md)."""
+    """Intermediate results that are kept on disk (docs/storage.md)."""
 
     keep_skies: bool = Field(
         True,
-        description="Keep skies. If not, each file is deleted when all degradations of "
-        "the study are made of it, and a new degradation simulates all skies, and "
-        "computes everything, again.",
+        description="Keep skies. Otherwise each file is deleted once all degradations "
+        "of the study have used it; a new degradation then simulates all skies and "
+        "computes everything again.",
     )
     keep_datasets: bool = Field(
         True,
-        description="Keep tiles. If not, those of a degradation are deleted when its "
-        "estimators are trained, and a new estimator, or another seed, trains all of "
-        "them again.",
+        description="Keep tiles. Otherwise those of a degradation are deleted once its "
+        "estimators are trained; a new estimator or seed then trains all of them "
+        "again.",
     )
 
 
 class FiguresConfig(Model):
-    """What figures show, of what there is."""
+    """Contents of figures."""
 
     contours: list[str] = Field(
         [],
-        description="Degradations whose posteriors are drawn as contours, beside the "
-        "reference. None: up to eight, taken in turn from the families (scales, "
-        "values of the convergence and so on, as figure `widths` has them).",
+        description="Degradations whose posteriors are drawn as contours, in addition "
+        "to the reference. By default up to eight, taken in turn from the families of "
+        "figure `widths` (scales, values of the convergence and so on).",
     )
 
 
@@ -248,38 +263,55 @@ def _default_estimators() -> dict[str, Estimator]:
 
 
 class Study(Model):
-    """One study: everything that decides its results."""
+    """A study: all settings that decide its results."""
 
-    study: str = Field(description="Name of the study: results/{study}.")
-    seed: int = Field(1, ge=0, description="Seed of everything random.")
-    cosmology: CosmologyConfig = Field(CosmologyConfig(), description="Cosmology.")
-    grid: GridConfig = Field(GridConfig(), description="Simulated cosmologies.")
-    simulator: AnySimulator = Field(Lognormal(), description="Simulator of skies.")
-    survey: SurveyConfig = Field(SurveyConfig(), description="Survey.")
+    study: str = Field(
+        description="Name of the study, whose results are in results/{study}."
+    )
+    seed: int = Field(1, ge=0, description="Seed of all random numbers.")
+    cosmology: CosmologyConfig = Field(
+        CosmologyConfig(), description="Prior, fiducial values and fixed parameters."
+    )
+    grid: GridConfig = Field(
+        GridConfig(), description="Numbers of simulated cosmologies and skies."
+    )
+    simulator: AnySimulator = Field(
+        Lognormal(), description="Simulator of skies; by default `lognormal`."
+    )
+    survey: SurveyConfig = Field(
+        SurveyConfig(), description="Maps, redshift bins, noise, mask and effects."
+    )
     operation_files: list[InputFile] = Field(
         [],
-        description="Python files with operations of your own; they are imported.",
+        description="Python files with user-defined operations, which are imported.",
     )
     degradations: dict[str, Degradation] = Field(
-        description="Degradations by name; `reference` must be among them."
+        description="Degradations by name; one of them must be `reference`."
     )
     estimators: dict[str, AnyEstimator] = Field(
-        default_factory=_default_estimators, description="Estimators by name."
+        default_factory=_default_estimators,
+        description="Estimators by name; by default `cnn` and `power_spectrum`.",
     )
-    training: TrainingConfig = Field(TrainingConfig(), description="Training.")
+    training: TrainingConfig = Field(
+        TrainingConfig(), description="Settings of all training runs."
+    )
     learning_curves: LearningCurvesConfig = Field(
-        LearningCurvesConfig(), description="Learning curves."
+        LearningCurvesConfig(), description="Training runs with reduced budgets."
     )
     attribution: AttributionConfig = Field(
-        AttributionConfig(), description="Attribution, beside degradations."
+        AttributionConfig(),
+        description="Attribution of the estimates of the reference's networks.",
     )
-    posterior: PosteriorConfig = Field(PosteriorConfig(), description="Posteriors.")
-    claims: list[Claim] = Field([], description="Statements to test.")
+    posterior: PosteriorConfig = Field(
+        PosteriorConfig(), description="Settings of posteriors and their errors."
+    )
+    claims: list[Claim] = Field([], description="Claims to test.")
     figures: FiguresConfig = Field(
-        FiguresConfig(), description="What figures show; changes no result."
+        FiguresConfig(), description="Contents of figures; results do not depend on it."
     )
     storage: StorageConfig = Field(
-        StorageConfig(), description="What stays on disk; changes no result."
+        StorageConfig(),
+        description="Intermediate results that are kept; results do not depend on it.",
     )
 
     @field_validator("study")
@@ -309,7 +341,10 @@ class Study(Model):
         ):
             for name in names:
                 if name not in self.degradations:
-                    raise ValueError(f"{key}: {name!r} is not a degradation")
+                    raise ValueError(
+                        f"{key}: {name!r} is not a degradation of the study; add it to "
+                        "degradations"
+                    )
         side = self.survey.nside // self.survey.tile_nside
         for name, estimator in self.estimators.items():
             try:
@@ -319,20 +354,20 @@ class Study(Model):
         return self
 
     @model_validator(mode="after")
-    def _pairs_of_names_are_distinct(self) -> Study:
+    def _names_of_log_files_are_distinct(self) -> Study:
         pairs: dict[str, tuple[str, str]] = {}
         for pair in product(self.degradations, self.estimators):
             other = pairs.setdefault("_".join(pair), pair)
             if other != pair:
                 raise ValueError(
                     f"degradations.{pair[0]} with estimators.{pair[1]} would have the "
-                    f"log files of {other[0]} with {other[1]}; rename one of them"
+                    f"same log files as {other[0]} with {other[1]}; rename one of them"
                 )
         return self
 
     @property
     def nuisance(self) -> list[str]:
-        """Parameters that vary from sky to sky, in some degradation, besides θ."""
+        """Nuisance parameters, which vary between skies in at least one degradation."""
         sampled = {
             name
             for degradation in self.degradations
@@ -342,22 +377,22 @@ class Study(Model):
         return [*self.simulator.nuisance, *sorted(sampled)]
 
     def effects(self, degradation: str = REFERENCE) -> dict[str, Effect]:
-        """Effects of a degradation, those of the survey unless it has its own."""
+        """Return the effects of a degradation, which override those of the survey."""
         return effects_of(self.survey, self.degradations[degradation])
 
     @model_validator(mode="after")
-    def _conditions_are_on_what_varies(self) -> Study:
+    def _conditions_are_on_nuisance_parameters(self) -> Study:
         for name in self.posterior.condition_on:
             if name not in self.nuisance:
                 varied = ", ".join(self.nuisance) or "none"
                 raise ValueError(
-                    f"posterior.condition_on: {name!r} does not vary in this study "
-                    f"(nuisance parameters that do: {varied})"
+                    f"posterior.condition_on: {name!r} does not vary in this study; "
+                    f"choose from its nuisance parameters: {varied}"
                 )
         return self
 
     @model_validator(mode="after")
-    def _claims_name_what_there_is(self) -> Study:
+    def _claims_are_on_degradations_and_estimators(self) -> Study:
         for i, claim in enumerate(self.claims):
             for j, comparison in enumerate(claim.comparisons):
                 for side, (degradation, estimator) in zip(
@@ -366,11 +401,13 @@ class Study(Model):
                     place = f"claims.{i}.comparisons.{j}.{side}"
                     if degradation not in self.degradations:
                         raise ValueError(
-                            f"{place}degradation: {degradation!r} is not a degradation"
+                            f"{place}degradation: {degradation!r} is not a degradation "
+                            "of the study; add it to degradations"
                         )
                     if estimator not in self.estimators:
                         raise ValueError(
-                            f"{place}estimator: {estimator!r} is not an estimator"
+                            f"{place}estimator: {estimator!r} is not an estimator of "
+                            "the study; add it to estimators"
                         )
         return self
 
@@ -378,8 +415,8 @@ class Study(Model):
 def _checked_name(value: str) -> str:
     if not NAME.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not a name: use at most 64 of a-z, 0-9 and _ (it becomes a "
-            "folder)"
+            f"{value!r} cannot be the name of a folder; use at most 64 of the "
+            "characters a-z, 0-9 and _"
         )
     return value
 
@@ -390,7 +427,7 @@ def parse_study(config: Mapping[str, Any]) -> Study:
     Parameters
     ----------
     config
-        The mapping that was read from YAML.
+        Content of a YAML file.
 
     Returns
     -------
@@ -399,10 +436,10 @@ def parse_study(config: Mapping[str, Any]) -> Study:
     Raises
     ------
     InfoscopeError
-        One line that names the first key that is wrong.
+        One line that names the first wrong key.
     """
     files = config.get("operation_files")
-    # anything else than a list of names is refused below
+    # anything except a list is reported by the validation below
     for path in files if isinstance(files, list) else []:
         load(Path(str(path)))
     try:
@@ -416,7 +453,7 @@ def parse_study(config: Mapping[str, Any]) -> Study:
 
 
 def _message(error: ErrorDetails) -> str:
-    """Say in the words of a config what pydantic says in those of Python."""
+    """Translate a message of pydantic to the terms of the config."""
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
@@ -424,10 +461,10 @@ def _message(error: ErrorDetails) -> str:
         case "missing":
             return "is missing"
         case "union_tag_invalid":
-            key, known = context["discriminator"].strip("'"), context["expected_tags"]
+            key, names = context["discriminator"].strip("'"), context["expected_tags"]
             if key == "operation":
-                known = ", ".join(f"'{name}'" for name in sorted(Operation.registry))
-            return f"unknown {key} {context['tag']!r}; choose from {known}"
+                names = ", ".join(f"'{name}'" for name in sorted(Operation.registry))
+            return f"unknown {key} {context['tag']!r}; choose from {names}"
         case "union_tag_not_found":
             key = context["discriminator"].strip("'")
             return f"the key `{key}` is missing"
@@ -436,8 +473,8 @@ def _message(error: ErrorDetails) -> str:
 
 
 def _location(error: ErrorDetails, config: Mapping[str, Any]) -> list[str | int]:
-    """Keys that lead to the mistake, without the tags that pydantic adds for unions."""
-    kept: list[str | int] = []
+    """Return the keys that lead to an error, without the tags of pydantic's unions."""
+    keys: list[str | int] = []
     node: Any = config
     for part in error["loc"]:
         if isinstance(node, Mapping) and part in node:
@@ -446,7 +483,7 @@ def _location(error: ErrorDetails, config: Mapping[str, Any]) -> list[str | int]
             node = node[part]
         else:
             continue
-        kept.append(part)
+        keys.append(part)
     if error["type"] == "missing":
-        kept.append(error["loc"][-1])
-    return kept
+        keys.append(error["loc"][-1])
+    return keys

@@ -1,7 +1,7 @@
-"""What each stage consumes: its part of the config, and a digest of its code.
+"""The spec of each job, which is its part of the config, and digests of its code.
 
-A spec holds exactly what a job depends on, so that only missing results are
-computed. Paths are no part of it, and neither are comments, docstrings or the
+A spec contains exactly the settings on which a job depends, so that only missing
+results are computed. It contains no paths. Digests ignore comments, docstrings and the
 descriptions of config keys.
 """
 
@@ -28,21 +28,21 @@ from infoscope.study.config import Study
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import REFERENCE, Family, Split
 
-MOST_CONTOURS = 8  # that can be told apart in one figure
+MAX_CONTOURS = 8  # more are hard to distinguish in one figure
 
 
 def canonical(spec: dict[str, Any]) -> str:
-    """JSON with sorted keys, and without the sign that begins a tag of HTML.
+    """Return JSON with sorted keys, in which `<` is escaped.
 
-    The report shows specs, and Snakemake writes them there as they are: a label could
-    end the script that they are in, and begin another one.
+    Snakemake writes specs unchanged into a script in the report. A label that contains
+    a tag could end this script and start another one.
     """
     text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
 def shards(study: Study, split: str) -> list[tuple[int, int]]:
-    """First and last (exclusive) cosmology of each shard; skies for the fiducial."""
+    """Return the range of cosmologies, or of fiducial skies, in each shard."""
     grid = study.grid
     if split == "fiducial":
         total = grid.fiducial.skies
@@ -53,7 +53,7 @@ def shards(study: Study, split: str) -> list[tuple[int, int]]:
 
 
 def all_shards(study: Study) -> list[tuple[str, str]]:
-    """Split and name of every shard, in order."""
+    """Return the split and name of all shards, in order."""
     return [
         (split, f"{number:04d}")
         for split in Split
@@ -62,17 +62,17 @@ def all_shards(study: Study) -> list[tuple[str, str]]:
 
 
 def nz(study: Study) -> dict[str, Any]:
-    """Spec of `tabulate_nz`."""
+    """Return the spec of `tabulate_nz`."""
     return study.survey.nz.model_dump(mode="json", exclude={"file", "files"})
 
 
 def nz_files(study: Study) -> list[str]:
-    """Files that n(z) is read from."""
+    """Return the files from which n(z) is read."""
     return [str(path) for path in study.survey.nz.paths]
 
 
 def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
-    """Spec of `simulate_skies`."""
+    """Return the spec of `simulate_skies`."""
     start, stop = shards(study, split)[shard]
     skies = 1 if split == "fiducial" else getattr(study.grid, split).skies
     return {
@@ -88,13 +88,14 @@ def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
 
 
 def matter(study: Study) -> dict[str, Any]:
-    """Spec of `tabulate_matter`: the mock observations lie in the prior."""
+    """Return the spec of `tabulate_matter`."""
+    # without the fiducial values, which lie in the prior
     cosmology = study.cosmology.model_dump(mode="json", exclude={"fiducial"})
     return {"cosmology": cosmology}
 
 
 def index_cosmogrid(study: Study) -> dict[str, Any]:
-    """Spec of `index_cosmogrid`."""
+    """Return the spec of `index_cosmogrid`."""
     return {
         "simulator": study.simulator.model_dump(mode="json", exclude={"root"}),
         "cosmology": study.cosmology.model_dump(mode="json"),
@@ -105,42 +106,42 @@ def index_cosmogrid(study: Study) -> dict[str, Any]:
 
 
 def operations(study: Study, degradation: str) -> list[Operation]:
-    """Operations of a degradation, those of the survey first."""
+    """Return the operations of a degradation, those of the survey first."""
     own = study.degradations[degradation].operations
     return [*study.survey.base_operations, *own]
 
 
 def operation_files(study: Study, degradation: str) -> list[Path]:
-    """Files outside the package that define operations of a degradation."""
+    """Return the files outside the package that define operations of a degradation."""
     used = {file_of(type(operation)) for operation in operations(study, degradation)}
     outside = (file for file in used if not file.is_relative_to(digests.PACKAGE))
     return sorted(Path(os.path.relpath(file)) for file in outside)
 
 
 def imported(study: Study) -> list[dict[str, Any]]:
-    """List the files of the user's that the study imports, for the report.
+    """List the files with user-defined operations, for the report.
 
     Returns
     -------
-        Name, SHA-256 of the content, and operations of each.
+        Name, SHA-256 of the content, and operations of each file.
     """
-    found = []
+    files = []
     for name in study.operation_files:
         path = Path(name)
-        known = [
+        defined = [
             operation
             for operation, model in Operation.registry.models.items()
             if file_of(model) == path.resolve()
         ]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.append({"file": name, "sha256": digest, "operations": sorted(known)})
-    return found
+        files.append({"file": name, "sha256": digest, "operations": sorted(defined)})
+    return files
 
 
 def degrade(
     study: Study, degradation: str, split: str, tiles: list[int] | None = None
 ) -> dict[str, Any]:
-    """Spec of `degrade_maps`; `tiles` are those that a mask selects."""
+    """Return the spec of `degrade_maps`; `tiles` are the indices of tiles in a mask."""
     survey, own = study.survey, study.degradations[degradation]
     return {
         "operations": [
@@ -160,7 +161,7 @@ def degrade(
 
 
 def budgets(study: Study) -> list[str]:
-    """Trainings of a learning curve: what there is less of, and how many per cent."""
+    """Return the reduced budgets of learning curves, such as "skies_50" (per cent)."""
     grid = study.grid.train
     percents = sorted({round(100 * part) for part in study.learning_curves.fractions})
     return [
@@ -171,14 +172,14 @@ def budgets(study: Study) -> list[str]:
     ] + [f"steps_{percent}" for percent in percents]
 
 
-def _less(study: Study, estimator: str, budget: str) -> tuple[str, int]:
-    """Say what a training has less of, and how many."""
+def _reduced(study: Study, estimator: str, budget: str) -> tuple[str, int]:
+    """Return what a budget reduces (cosmologies, skies or steps), and its number."""
     axis, _, percent = budget.partition("_")
-    whole = _whole(study, estimator)[axis]
+    whole = _full_budget(study, estimator)[axis]
     return axis, max(1, round(whole * int(percent) / 100))
 
 
-def _whole(study: Study, estimator: str) -> dict[str, int]:
+def _full_budget(study: Study, estimator: str) -> dict[str, int]:
     grid = study.grid.train.model_dump(mode="json")
     return grid | {"steps": study.estimators[estimator].steps}
 
@@ -186,12 +187,12 @@ def _whole(study: Study, estimator: str) -> dict[str, int]:
 def train(
     study: Study, degradation: str, estimator: str, seed: int, budget: str = ""
 ) -> dict[str, Any]:
-    """Spec of `train_estimator`, and of `train_reduced` if there is a budget."""
+    """Return the spec of `train_estimator`, or with a budget of `train_reduced`."""
     training = study.training.model_dump(mode="json", exclude={"seeds"})
     chosen = study.estimators[estimator].model_dump(mode="json")
     skies = study.grid.train.model_dump(mode="json")
     if budget:
-        axis, number = _less(study, estimator, budget)
+        axis, number = _reduced(study, estimator, budget)
         (chosen if axis == "steps" else skies)[axis] = number
     return {
         "estimator": chosen,
@@ -206,7 +207,7 @@ def train(
 
 
 def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
-    """Spec of `infer_posterior`."""
+    """Return the spec of `infer_posterior`."""
     return {
         "degradation": degradation,
         "estimator_name": estimator,
@@ -218,22 +219,22 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
 
 
 def chain(study: Study) -> dict[str, Any]:
-    """Spec of `export_chain`."""
+    """Return the spec of `export_chain`."""
     return {"prior": study.cosmology.prior.model_dump(mode="json")}
 
 
 def learning_curves(study: Study) -> dict[str, Any]:
-    """Spec of `measure_learning_curves`."""
+    """Return the spec of `measure_learning_curves`."""
     numbers = {
-        name: _whole(study, name)
-        | {budget: _less(study, name, budget)[1] for budget in budgets(study)}
+        name: _full_budget(study, name)
+        | {budget: _reduced(study, name, budget)[1] for budget in budgets(study)}
         for name in study.estimators
     }
     return {"labels": labels(study), "numbers": numbers}
 
 
 def widths(study: Study) -> dict[str, Any]:
-    """Spec of `measure_widths`."""
+    """Return the spec of `measure_widths`."""
     return {
         "labels": labels(study),
         "prior": study.cosmology.prior.model_dump(mode="json"),
@@ -242,7 +243,7 @@ def widths(study: Study) -> dict[str, Any]:
 
 
 def claims(study: Study) -> dict[str, Any]:
-    """Spec of `measure_claims`."""
+    """Return the spec of `measure_claims`."""
     return {
         "claims": [claim.model_dump(mode="json") for claim in study.claims],
         "labels": labels(study),
@@ -251,7 +252,17 @@ def claims(study: Study) -> dict[str, Any]:
 
 
 def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
-    """Spec of `summarise_study`: bins and tiles are those of n(z) and of the mask."""
+    """Return the spec of `summarise_study`.
+
+    Parameters
+    ----------
+    study
+        The study.
+    mean_z
+        Mean redshift of each bin.
+    n_tile
+        Number of tiles per sky.
+    """
     survey = {"nz", "mask", "mask_fraction", "base_operations"}
     return {
         "study": study.study,
@@ -272,7 +283,7 @@ def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
             effect.label: effect.describe()
             for effect in effects_of(study.survey).values()
         },
-        # as many digits as are shown: the same on all machines
+        # rounded as in the report, so that it is the same on all machines
         "mean_z": [round(z, 3) for z in mean_z],
         "tiles": n_tile,
         "nuisance": nuisance(study),
@@ -280,7 +291,7 @@ def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
 
 
 def attributed(study: Study) -> list[str]:
-    """Estimators whose estimates are attributed: networks that see tiles."""
+    """Return the estimators whose estimates are attributed: networks on tiles."""
     if not study.attribution.tiles:
         return []
     return [
@@ -289,7 +300,7 @@ def attributed(study: Study) -> list[str]:
 
 
 def attribute(study: Study, estimator: str, survey: Survey) -> dict[str, Any]:
-    """Spec of `attribute_estimates`; `survey` is that of the reference's tiles."""
+    """Return the spec of `attribute_estimates`; `survey` is that of the reference."""
     return {
         "estimator": study.estimators[estimator].model_dump(mode="json"),
         "prior": study.cosmology.prior.model_dump(mode="json"),
@@ -299,7 +310,7 @@ def attribute(study: Study, estimator: str, survey: Survey) -> dict[str, Any]:
 
 
 def agreement(study: Study, estimator: str, survey: Survey) -> dict[str, Any]:
-    """Spec of `compare_attribution`."""
+    """Return the spec of `compare_attribution`; `survey` is that of the reference."""
     return {
         "estimator_name": estimator,
         "survey": survey_fields(survey),
@@ -314,24 +325,25 @@ def agreement(study: Study, estimator: str, survey: Survey) -> dict[str, Any]:
 
 
 def _beyond_reference(study: Study, degradation: str) -> list[Operation]:
-    """Operations on the tiles of the reference that make those of a degradation.
+    """Return the operations of a degradation beyond those of the reference.
 
-    None if there are no such operations, or if they are the user's.
+    Applied to tiles of the reference, they result in those of the degradation. The list
+    is empty if there are no such operations, or if some are user-defined.
     """
     reference, own = study.degradations[REFERENCE], study.degradations[degradation]
     noise = {each.noise or study.survey.noise for each in (reference, own)}
     same_effects = study.effects(REFERENCE) == study.effects(degradation)
-    first, every = operations(study, REFERENCE), operations(study, degradation)
-    # what is degraded before there is noise is no part of tiles with noise
+    first, total = operations(study, REFERENCE), operations(study, degradation)
+    # operations before noise do not act on tiles that contain noise
     if len(noise) > 1 or "after" in noise or not same_effects:
         return []
-    if every[: len(first)] != first or operation_files(study, degradation):
+    if total[: len(first)] != first or operation_files(study, degradation):
         return []
-    return every[len(first) :]
+    return total[len(first) :]
 
 
 def survey_fields(survey: Survey) -> dict[str, Any]:
-    """Fields of a survey, as JSON has them."""
+    """Convert the fields of a survey to JSON types."""
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(survey).items()
@@ -339,7 +351,7 @@ def survey_fields(survey: Survey) -> dict[str, Any]:
 
 
 def fisher(study: Study) -> dict[str, Any]:
-    """Spec of `forecast_fisher`."""
+    """Return the spec of `forecast_fisher`."""
     survey = study.survey
     return {
         "cosmology": study.cosmology.model_dump(mode="json"),
@@ -347,35 +359,35 @@ def fisher(study: Study) -> dict[str, Any]:
         "nside": survey.nside,
         "tile_nside": survey.tile_nside,
         "effects": dumped(effects_of(survey)),
-        # when noise is added does not matter to the matrix, only whether it is
+        # the matrix does not depend on the order of noise and operations
         "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
     }
 
 
 def filters(study: Study) -> dict[str, dict[str, Any]]:
-    """Degradations that are one filter, of the survey as it is, with its scales."""
-    found = {}
+    """Return the degradations that consist of a single filter, and its scales."""
+    scales_of = {}
     for name, own in study.degradations.items():
         if own.noise is not None or effects_of(own):
             continue
         if own.families == [Family.SCALES]:
             scale = own.operations[0].model_dump(mode="json", exclude={"profile"})
             for key in ("scale_mpc_h", "ell"):
-                # a band has two of them
+                # a band has two scales
                 if isinstance(scale[key], float):
                     scale[key] = [scale[key]]
-            found[name] = scale
-    return found
+            scales_of[name] = scale
+    return scales_of
 
 
 def shows_scales(study: Study) -> bool:
-    """Whether there is a figure of scales: one filter alone compares with nothing."""
+    """Return whether there is a figure of scales, which needs at least two filters."""
     return len(filters(study)) > 1
 
 
 def scales(study: Study) -> dict[str, Any]:
-    """Spec of `tabulate_scales`."""
+    """Return the spec of `tabulate_scales`."""
     return {
         "cosmology": study.cosmology.model_dump(mode="json"),
         "nside": study.survey.nside,
@@ -383,7 +395,7 @@ def scales(study: Study) -> dict[str, Any]:
 
 
 def plot_scales(study: Study) -> dict[str, Any]:
-    """Spec of `plot_scales`."""
+    """Return the spec of `plot_scales`."""
     return {
         "filters": filters(study),
         "equivalence": study.posterior.equivalence,
@@ -391,15 +403,15 @@ def plot_scales(study: Study) -> dict[str, Any]:
 
 
 def cuts(study: Study) -> list[dict[str, Any]]:
-    """Degradations that keep ranges of the convergence, filters aside.
+    """Return the degradations that keep ranges of the convergence, also after filters.
 
     Returns
     -------
-        For each of them its name and its ranges; `control`, a degradation that keeps as
-        many random pixels of the same maps, and `uncut`, one that keeps all of these
-        maps, or None.
+        For each degradation its name and ranges; the degradation `control` that keeps
+        as many random pixels of the same maps, and the degradation `uncut` that keeps
+        the same maps uncut, each None if there is no such degradation.
     """
-    found = []
+    cut_degradations = []
     controls: dict[tuple[str, str], str] = {}
     uncut: dict[str, str] = {}
     for name, own in study.degradations.items():
@@ -411,7 +423,7 @@ def cuts(study: Study) -> list[dict[str, Any]]:
         maps = canonical(spec)
         if last["operation"] == "keep_convergence":
             ranges = {key: last[key] for key in ("ranges", "by")}
-            found.append((name, maps, ranges))
+            cut_degradations.append((name, maps, ranges))
         elif last["operation"] == "random_mask" and last["area_of"]:
             controls[maps, canonical(last["area_of"])] = name
     return [
@@ -421,17 +433,17 @@ def cuts(study: Study) -> list[dict[str, Any]]:
             "control": controls.get((maps, canonical(ranges))),
             **ranges,
         }
-        for name, maps, ranges in found
+        for name, maps, ranges in cut_degradations
     ]
 
 
 def plot_kappa_ranges(study: Study) -> dict[str, Any]:
-    """Spec of `plot_kappa_ranges`."""
+    """Return the spec of `plot_kappa_ranges`."""
     return {"cuts": cuts(study)}
 
 
 def validate(study: Study) -> dict[str, Any]:
-    """Spec of `validate_skies`."""
+    """Return the spec of `validate_skies`."""
     return {
         "cosmology": study.cosmology.model_dump(mode="json"),
         "nside": study.survey.nside,
@@ -440,7 +452,7 @@ def validate(study: Study) -> dict[str, Any]:
 
 
 def plot(study: Study) -> dict[str, Any]:
-    """Spec of the figures."""
+    """Return the spec that most figures have."""
     return {
         "labels": labels(study),
         "families": families(study),
@@ -449,9 +461,10 @@ def plot(study: Study) -> dict[str, Any]:
 
 
 def contours(study: Study) -> list[str]:
-    """Degradations whose posteriors are drawn: the reference, and those chosen.
+    """Return the degradations whose posteriors are drawn as contours.
 
-    If none are: up to eight, taken from the families in turn.
+    These are the reference and those in the config, by default up to MAX_CONTOURS,
+    taken from the families in turn.
     """
     chosen: list[str] = list(study.figures.contours)
     if not chosen:
@@ -461,24 +474,24 @@ def contours(study: Study) -> list[str]:
         turns = zip_longest(*members.values())
         in_turn = [name for turn in turns for name in turn if name is not None]
         kept = [REFERENCE, *(name for name in in_turn if name != REFERENCE)]
-        chosen = sorted(kept[:MOST_CONTOURS], key=list(study.degradations).index)
+        chosen = sorted(kept[:MAX_CONTOURS], key=list(study.degradations).index)
     return list(dict.fromkeys([REFERENCE, *chosen]))
 
 
 def nuisance(study: Study) -> str:
-    """Say in a sentence what becomes of the nuisance parameters, if there are any."""
-    known = study.posterior.condition_on
-    unknown = [name for name in study.nuisance if name not in known]
-    said = []
-    if unknown:
-        said.append("are marginalised over " + ", ".join(unknown))
-    if known:
-        said.append("assume the fiducial values of " + ", ".join(known))
-    return f"Widths {' and '.join(said)}." if said else ""
+    """Return a sentence on the treatment of nuisance parameters, if there are any."""
+    fixed = study.posterior.condition_on
+    free = [name for name in study.nuisance if name not in fixed]
+    clauses = []
+    if free:
+        clauses.append("are marginalised over " + ", ".join(free))
+    if fixed:
+        clauses.append("assume the fiducial values of " + ", ".join(fixed))
+    return f"Widths {' and '.join(clauses)}." if clauses else ""
 
 
 def labels(study: Study) -> dict[str, str]:
-    """Names of the degradations in figures."""
+    """Return the names of the degradations in figures."""
     return {
         name: degradation.label or name.replace("_", " ")
         for name, degradation in study.degradations.items()
@@ -486,7 +499,7 @@ def labels(study: Study) -> dict[str, str]:
 
 
 def families(study: Study) -> dict[str, str]:
-    """Families of the degradations."""
+    """Return the families of the degradations."""
     return {
         name: family_of(
             own.families,
@@ -498,62 +511,62 @@ def families(study: Study) -> dict[str, str]:
 
 @cache
 def code(stage: str) -> str:
-    """Digest of the code that a stage runs.
+    """Return the digest of the code that a stage runs.
 
-    Operations, estimators and simulators have digests of their own: `degrade_code`,
-    `train_code` and `simulate_code` add those that are used.
+    It does not include operations, estimators and simulators: `degrade_code`,
+    `train_code` and `simulate_code` add those that a study uses.
     """
     return digests.digest(digests.unit(f"stages.{stage}", "run"))
 
 
 @cache
 def figure_code(figure: str) -> str:
-    """Digest of the code that draws a figure: its own, and that of all figures."""
+    """Return the digest of the code that draws a figure."""
     own = digests.unit(f"figures.{figure}", "draw")
     return digests.digest(digests.unit("stages.plot", "run"), own)
 
 
 def fisher_code(study: Study) -> str:
-    """Digest of the code of the forecast: the stage and the effects."""
+    """Return the digest of the code of the forecast: the stage and the effects."""
     return _code_with("forecast_fisher", map(type, active_effects(study)))
 
 
 def active_effects(study: Study, degradation: str = REFERENCE) -> list[Effect]:
-    """Effects of a degradation that are not switched off."""
+    """Return the effects of a degradation that are not switched off."""
     effects = study.effects(degradation).values()
     return [effect for effect in effects if not effect.is_off]
 
 
 def _code_with(stage: str, models: Iterable[type[Model]]) -> str:
-    """Digest of a stage and of what it does with some models of the config."""
+    """Return the digest of a stage together with some models of the config."""
     units = [(file_of(model), model.__name__) for model in models]
     return digests.digest(digests.unit(f"stages.{stage}", "run"), *units)
 
 
 def simulate_code(study: Study) -> str:
-    """Digest of the code of skies: the simulator, stored effects, and the table."""
+    """Return the digest of the code of skies: simulator, effects and matter table."""
     models = [type(study.simulator), *stored_effects()]
     return _code_with("simulate_skies", models) + code("tabulate_matter")
 
 
 def degrade_code(study: Study, degradation: str) -> str:
-    """Digest of the code of a degradation: the stage, its operations and effects."""
+    """Return the digest of the code of a degradation: stage, operations and effects."""
     used = [*operations(study, degradation), *active_effects(study, degradation)]
     return _code_with("degrade_maps", map(type, used))
 
 
 def train_code(study: Study, estimator: str) -> str:
-    """Digest of the code of a training run: the stage and the estimator."""
+    """Return the digest of the code of a training run: the stage and the estimator."""
     return _code_with("train_estimator", [type(study.estimators[estimator])])
 
 
 def summarise_code() -> str:
-    """Digest of the code and the templates that write the pages of the report."""
+    """Return the digest of the code and the templates of the pages of the report."""
     files = sorted((digests.PACKAGE / "report/templates").iterdir())
     templates = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return code("summarise_study") + templates.hexdigest()[:16]
 
 
 def attribute_code(study: Study, estimator: str) -> str:
-    """Digest of the code that attributes estimates of an estimator."""
+    """Return the digest of the code that attributes the estimates of an estimator."""
     return _code_with("attribute_estimates", [type(study.estimators[estimator])])
