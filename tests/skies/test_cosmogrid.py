@@ -1,4 +1,4 @@
-"""CosmoGridV1 from disk: which file becomes which sky, and what is refused."""
+"""CosmoGridV1 from disk: assignment of files to skies, and errors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_extended_split_leaves_the_others_alone(split: str, skies: int) -> None:
     before = assign(PERMS, SIZES, ONE | {"train": 2}, seed=1)
     longer = SIZES | {split: SIZES[split] + 5}
     after = assign(PERMS, longer, ONE | {"train": 2, split: max(2, skies)}, seed=1)
-    # more skies of a cosmology come after those that it had
+    # new skies of a cosmology follow those that it had
     assert set(before) <= set(after)
     assert {row[0] for row in set(after) - set(before)} == {split}
     of = {name: {row[0] for row in after if row[3] == name} for name in NAMES}
@@ -59,7 +59,7 @@ def test_order_depends_on_the_seed() -> None:
 
 
 def test_a_growing_copy_moves_nothing() -> None:
-    """Neither a new cosmology nor a new perm, even one that comes first."""
+    """A new cosmology or perm does not change them, even if it is the first on disk."""
     some = {name: [2, 5] for name in NAMES[::2]}
     before = assign(some, SIZES, ONE, seed=1)
     assert assign(PERMS, SIZES, ONE, seed=1) != before
@@ -160,7 +160,7 @@ def at(nside: int, root: Path, **changes: Any) -> Study:
 
 
 def test_skies_are_the_maps_on_disk(copied: Path, index) -> None:
-    """At the nside of the maps without a copy, and with all parameters."""
+    """At the nside of the files, maps are not copied; all parameters are recorded."""
     study = at(32, copied)
     code, table = index(study)
     assert code == 0
@@ -216,7 +216,7 @@ def test_degraded_skies_have_no_mean_and_alignment_with_its_sign(
             tiles[name] = file["tiles"][:]
     # the maps of alignment are -κ / 10
     assert tiles["aligned"] == pytest.approx(0.8 * tiles["plain"], abs=1e-6)
-    # σ counts from the mean of the sky: with it, 25 σ, every pixel would be high
+    # σ_κ is relative to the mean of the sky; the mean is 25 σ_κ
     kept = np.abs(tiles["high"] - tiles["high"].min(axis=(2, 3), keepdims=True)) > 1e-6
     assert 0.1 < kept.mean() < 0.25
 
@@ -262,7 +262,7 @@ def test_index_stays_until_the_study_asks_for_more(own_copy: Path, index) -> Non
     assert index(at(32, own_copy, grid=grid))[0] == 0
     rows = set(first.splitlines()[1:])
     assert len(set(table.read_text().splitlines()[1:]) - rows) == 1
-    # another seed is another choice
+    # another seed chooses other skies
     assert index(at(32, own_copy, seed=7))[0] == 0
     assert len(rows - set(table.read_text().splitlines())) > 10
 
@@ -309,7 +309,7 @@ def test_damaged_file_is_named(own_copy: Path, index, capsys, how: str) -> None:
 def test_file_that_is_lost_later_is_named(
     own_copy: Path, index, capsys, how: str
 ) -> None:
-    """HDF5 itself would read fill values in place of a file that is missing."""
+    """HDF5 itself would read fill values instead of a missing file."""
     study = at(32, own_copy)
     _, table = index(study)
     sky = skies(study, table, "fiducial")
@@ -321,7 +321,7 @@ def test_file_that_is_lost_later_is_named(
     error = capsys.readouterr().err
     assert code == 2 and error.count("\n") == 1 and str(path) in error
     assert not output.exists()
-    # nor is another file taken in its place
+    # another file is not used instead
     grid = copy.deepcopy(CI["grid"])
     grid["train"]["cosmologies"] = 9
     assert index(at(32, own_copy, grid=grid))[0] == 2
@@ -394,12 +394,12 @@ def test_metainfo_that_cannot_be_read_is_named(
     assert error.count("\n") == 1 and str(path) in error
 
 
-def test_mistakes_that_are_known_before_any_job(copied: Path, tmp_path: Path) -> None:
-    with pytest.raises(InfoscopeError, match="survey.nside: maps of CosmoGridV1"):
+def test_errors_that_are_found_before_any_job(copied: Path, tmp_path: Path) -> None:
+    with pytest.raises(InfoscopeError, match="survey.nside: the maps of CosmoGridV1"):
         check_study(at(1024, copied), read_nz(NZ))
     with pytest.raises(InfoscopeError, match="simulator.root: /nowhere: no such"):
         check_study(at(32, Path("/nowhere")), read_nz(NZ))
     three = tmp_path / "three.txt"
     np.savetxt(three, np.loadtxt(NZ)[:, :4])
-    with pytest.raises(InfoscopeError, match="have 4 redshift bins, but n.z. has 3"):
+    with pytest.raises(InfoscopeError, match="n.z. has 3 bins, but the maps of .* 4;"):
         check_study(at(32, copied), read_nz(three))

@@ -1,7 +1,7 @@
 """Choices of the config: models that register themselves under a name.
 
-A subclass of `Choice` opens a registry, and each of its own subclasses joins it under
-the literal value of the key, such as `operation: Literal["lowpass"] = "lowpass"`. The
+A direct subclass of `Choice` has a registry. Each of its subclasses is registered under
+the literal value of a field, such as ``operation: Literal["lowpass"] = "lowpass"``. The
 config, its schema and documentation, costs and figures follow from the registry.
 """
 
@@ -20,12 +20,12 @@ T = TypeVar("T", bound="Choice")
 
 
 class Registry(Generic[T]):
-    """Models by the name that chooses them in the config.
+    """Models by their names in the config.
 
     Parameters
     ----------
     key
-        Field whose literal value is the name.
+        Name of the field whose literal value is the name of a model.
     """
 
     def __init__(self, key: str) -> None:
@@ -38,7 +38,7 @@ class Registry(Generic[T]):
         Raises
         ------
         ValueError
-            If it has no name, or another one has the same.
+            If the model has no name, or the name of another model.
         """
         field = model.model_fields.get(self.key)
         if field is None or not isinstance(field.default, str):
@@ -53,7 +53,7 @@ class Registry(Generic[T]):
         self.models[name] = model
 
     def __getitem__(self, name: str) -> type[T]:
-        """Return the model of a name."""
+        """Return the model with a name."""
         return self.models[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -61,28 +61,28 @@ class Registry(Generic[T]):
         return iter(self.models)
 
     def union(self) -> Any:
-        """Type of a field that holds any of the models.
+        """Return the type of a field that holds any of the models.
 
-        The schema and the messages are those of the models that are registered by now;
-        later ones are accepted too.
+        Its schema and error messages contain the models that are registered when this
+        method is called. Models that are registered later are accepted too.
         """
         members: Any = Union[tuple(self.models.values())]  # noqa: UP007
 
-        def chosen(value: Any, built_in: ValidatorFunctionWrapHandler) -> Any:
+        def validate(value: Any, built_in: ValidatorFunctionWrapHandler) -> Any:
             name = value.get(self.key) if isinstance(value, Mapping) else None
             model = self.models.get(name) if isinstance(name, str) else None
             return built_in(value) if model is None else model.model_validate(value)
 
         return Annotated[
-            Annotated[members, Field(discriminator=self.key)], WrapValidator(chosen)
+            Annotated[members, Field(discriminator=self.key)], WrapValidator(validate)
         ]
 
 
 class Choice(Model):
-    """One of several models, chosen by a key of the config.
+    """Base class of models that a key of the config chooses from.
 
-    A direct subclass sets `registry`. Classes that are `abstract`, or whose name begins
-    with an underscore, are bases of others and cannot be chosen.
+    A direct subclass defines `registry`. Classes that are `abstract`, or whose name
+    starts with an underscore, are base classes and cannot be chosen.
     """
 
     registry: ClassVar[Registry[Any]]
@@ -92,18 +92,18 @@ class Choice(Model):
     def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
         """Register a subclass."""
         super().__pydantic_init_subclass__(**keywords)
-        opens = "registry" in cls.__dict__
-        base = cls.__name__.startswith("_") or cls.__dict__.get("abstract", False)
-        if not opens and not base:
+        has_registry = "registry" in cls.__dict__
+        is_base = cls.__name__.startswith("_") or cls.__dict__.get("abstract", False)
+        if not has_registry and not is_base:
             cls.registry.add(cls)
 
     @property
     def name_in_config(self) -> str:
-        """Value of the key that chooses this model."""
+        """Name of the model in the config."""
         return str(getattr(self, self.registry.key))
 
 
 def import_all(package: str, path: list[str]) -> None:
-    """Import the modules of a package, so that their models are registered."""
+    """Import all modules of a package, which registers their models."""
     for module in iter_modules(path):
         import_module(f"{package}.{module.name}")

@@ -16,7 +16,7 @@ rule attribute_estimates:
         f"{RESULTS}/logs/attribute_estimates/{{estimator}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/attribute_estimates/{{estimator}}.tsv"
-    # before the next degradation, so that the data set can go
+    # runs before the next degradation, so that the data set can be deleted
     priority: len(STUDY.degradations)
     conda:
         "../../envs/train.yaml"
@@ -24,7 +24,7 @@ rule attribute_estimates:
     resources:
         mem_mb=mem_mb("attribute_estimates"),
         runtime=runtime("attribute_estimates"),
-        # --set-resources attribute_estimates:gpu=1 where there are GPUs
+        # with GPUs: --set-resources attribute_estimates:gpu=1
         gpu=0,
     params:
         spec=attribute_spec,

@@ -7,7 +7,8 @@ PACKAGE_ROOT = str(Path(workflow.basedir).resolve())
 if not Path(PACKAGE_ROOT, "infoscope").is_dir():
     PACKAGE_ROOT = str(Path(PACKAGE_ROOT, "workflow"))
 sys.path.insert(0, PACKAGE_ROOT)
-# Snakemake fills in braces, Python splits its path, and checkpoints end up elsewhere
+# Snakemake interprets braces, Python splits its path at os.pathsep, and orbax writes
+# checkpoints to another folder if there is a backslash
 for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")):
     if any(character in folder for character in forbidden):
         raise SystemExit(
@@ -31,7 +32,7 @@ else:
     config = config_snapshot.load(Path(os.environ["INFOSCOPE_CONFIG"]))
 
 
-# handed on to the jobs, wherever they run
+# passed to all jobs, also to those on other machines
 envvars:
     "INFOSCOPE_CONFIG",
 
@@ -41,14 +42,14 @@ try:
     STUDY, NZ, TILES = checked_study(config)
 except InfoscopeError as error:
     raise SystemExit(str(error))
-# once, and not in every job
-if workflow.is_main_process and (many := warning(STUDY)):
-    logger.warning(many)
+# not in every job
+if workflow.is_main_process and (message := warning(STUDY)):
+    logger.warning(message)
 
-# a custom prefix replaces the strict mode that Snakemake sets by default
+# this replaces the default prefix of Snakemake, which sets the strict mode
 shell.prefix(
     "set -euo pipefail; "
-    # no module is imported from the working directory
+    # modules in the working directory are not imported
     "export PYTHONSAFEPATH=1 PYTHONPATH=" + shlex.quote(PACKAGE_ROOT) + "; "
     "export JAX_COMPILATION_CACHE_DIR=.snakemake/jax-cache "
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.5 "
@@ -56,18 +57,18 @@ shell.prefix(
 )
 
 RESULTS = f"results/{STUDY.study}"
-# what a study consists of; each rule adds its files
+# output files of a study, to which the rules add
 TARGETS = []
-# for the first page of the report
+# used by the first page of the report
 config["imported"] = specs.imported(STUDY)
 config["summary"] = f"{RESULTS}/report/summary.html"
 config["summarised"] = os.path.isfile(config["summary"])
 SKY_FILE = f"{RESULTS}/skies/{{split}}/{{shard}}.h5"
 DATASET_FILE = f"{RESULTS}/datasets/{{degradation}}.h5"
-# of the tiles that estimates are attributed to
+# survey after the operations of the reference, for attribution
 SURVEY = survey_of_reference(STUDY, NZ)
 COSTS = Costs.of(STUDY, NZ, TILES)
-# where skies come from
+# file with the rules that make skies
 SKIES = STUDY.simulator.rules
 if workflow.is_main_process:
     listener = progress.Listener(
@@ -100,8 +101,8 @@ def cost(name, wildcards):
     """Expected cost of a job, on a GPU if its rule requests one."""
     if name == "degrade_maps":
         return COSTS.longest_degrading
-    asked = workflow.resource_settings.overwrite_resources.get(name, {})
-    if name in ON_GPU and not {"gpu", "gres"}.isdisjoint(asked):
+    requested = workflow.resource_settings.overwrite_resources.get(name, {})
+    if name in ON_GPU and not {"gpu", "gres"}.isdisjoint(requested):
         return COSTS.on_gpu(name, dict(wildcards.items()))
     return COSTS.job(name, dict(wildcards.items()))
 
@@ -117,27 +118,33 @@ def runtime(name):
 
 
 def kept(keep, path):
-    """Output that is deleted once no job needs it, unless it is to be kept."""
+    """Mark an output for deletion once no job needs it, unless `keep` is true."""
     return path if keep else temp(path)
 
 
 def priority_of_degradation(wildcards):
-    """Priority that finishes one degradation before the next: few data sets on disk."""
+    """Priority with which one degradation finishes before the next one starts.
+
+    This keeps the number of data sets on disk small.
+    """
     names = list(STUDY.degradations)
     return len(names) - names.index(wildcards.degradation)
 
 
 def named_inputs(wildcards, input):
-    """Options of the command line for the inputs that have a name."""
-    words = []
+    """Command-line options for the inputs that have a name."""
+    options = []
     for name, files in input.items():
-        words.append(f"--{name.replace('_', '-')}")
-        words += [files] if isinstance(files, str) else files
-    return words
+        options.append(f"--{name.replace('_', '-')}")
+        options += [files] if isinstance(files, str) else files
+    return options
 
 
 def literal(spec):
-    """A spec as it is: in a string, Snakemake would take braces in labels for wildcards."""
+    """Return a spec as a function.
+
+    In a string, Snakemake would interpret braces in labels as wildcards.
+    """
     text = specs.canonical(spec)
     return lambda wildcards: text
 

@@ -1,6 +1,7 @@
-# Neither params nor input: a longer grid and a moved root leave finished skies alone.
-# (An `ancient` index made by a rule of its own would hide changed params of the skies
-# from Snakemake 9.27 in every run that renews the index.)
+# The index is neither in params nor an input, because finished skies must not run again
+# after the grid is extended or the root is moved. (With a separate rule for an `ancient`
+# index, Snakemake 9.27 would ignore changed params of the skies whenever the index is
+# written again.)
 INDEX = f"{RESULTS}/cosmogrid.csv"
 INDEX_SPEC = specs.canonical(specs.index_cosmogrid(STUDY))
 ROOT = STUDY.simulator.root
@@ -20,7 +21,7 @@ rule simulate_skies:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        # the maps on disk may be larger than those of the study
+        # the maps on disk may have a higher nside than the study
         mem_mb=mem_mb("simulate_skies"),
         runtime=runtime("simulate_skies"),
     params:
@@ -28,7 +29,7 @@ rule simulate_skies:
         index_code=specs.code("index_cosmogrid"),
         code=specs.code("read_cosmogrid"),
     shell:
-        # the first job makes the index, the others find it
+        # the first job writes the index, and the other jobs use it
         "python -m infoscope index-cosmogrid"
         " --spec {INDEX_SPEC:q}"
         " --code {params.index_code}"

@@ -1,7 +1,7 @@
 rule degrade_maps:
     input:
         skies=SKY_FILE,
-        # their digest is in `code`: a comment in them runs nothing again
+        # `code` contains their digest, which comments do not change
         operation_files=ancient(operation_files),
     output:
         kept(
@@ -23,7 +23,7 @@ rule degrade_maps:
         spec=degrade_spec,
         code=degrade_code,
     shell:
-        # maps come and go: memory that is kept spares the page faults, a tenth of the time
+        # memory of deleted maps is reused: page faults would take a tenth of the time
         "MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000"
         " OMP_NUM_THREADS={threads} python -m infoscope degrade-maps"
         " --spec {params.spec:q}"
@@ -64,7 +64,7 @@ rule collect_dataset:
         " > {log:q} 2>&1"
 
 
-# figures need the examples, but a deleted one is noticed only if it is a target
+# targets, because Snakemake would not notice that an example of a figure is deleted
 TARGETS += expand(rules.collect_dataset.output.example, degradation=STUDY.degradations)
 if STUDY.storage.keep_datasets:
     TARGETS += expand(DATASET_FILE, degradation=STUDY.degradations)

@@ -1,6 +1,7 @@
-# What all figures share: a figure is `use rule figure as plot_… with`. It states its
-# inputs, under the names of the parameters of `draw` in its module of infoscope/figures
-# (inputs without a name are only waited for), its outputs, log, benchmark, spec and code.
+# The base of all figures, which inherit from it with `use rule figure as plot_… with`.
+# A figure defines its inputs, outputs, log, benchmark, spec and code. Its inputs have the
+# names of the parameters of `draw` in its module of infoscope/figures; inputs without a
+# name must exist but are not passed to `draw`.
 rule figure:
     log:
         f"{RESULTS}/logs/figure.log",

@@ -55,7 +55,7 @@ rule export_chain:
     input:
         rules.infer_posterior.output,
     output:
-        # {estimator}_2.txt would be the second chain of {estimator}, hence the dot
+        # with the dot, because {estimator}_2.txt would be a second chain of {estimator}
         chain=f"{RESULTS}/chains/{{degradation}}/{{estimator}}.1.txt",
         names=f"{RESULTS}/chains/{{degradation}}/{{estimator}}.paramnames",
         ranges=f"{RESULTS}/chains/{{degradation}}/{{estimator}}.ranges",
@@ -140,7 +140,7 @@ TARGETS += rules.measure_widths.output
 
 rule measure_claims:
     input:
-        # all of them: the scatter of trainings is that of the whole study
+        # all posteriors, from which the scatter between training runs is estimated
         rules.measure_widths.input,
     output:
         table=report(
@@ -164,7 +164,7 @@ rule measure_claims:
     params:
         spec=literal(specs.claims(STUDY)),
         code=specs.code("measure_claims"),
-        # no input: a deleted benchmark is no reason to train again
+        # not an input, because a deleted benchmark would cause training to run again
         benchmarks=f"{RESULTS}/benchmarks",
     shell:
         "python -m infoscope measure-claims"

@@ -107,7 +107,7 @@ if STUDY.claims:
 
 use rule figure as plot_triangle with:
     input:
-        # GetDist finds them beside the chains
+        # GetDist reads these files, which are beside the chains
         expand(
             [rules.export_chain.output.names, rules.export_chain.output.ranges],
             degradation=specs.contours(STUDY),

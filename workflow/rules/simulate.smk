@@ -39,7 +39,7 @@ rule simulate_skies:
     resources:
         mem_mb=mem_mb("simulate_skies"),
         runtime=runtime("simulate_skies"),
-        # --set-resources simulate_skies:gpu=1 where there are GPUs, for nbody
+        # with GPUs and the simulator nbody: --set-resources simulate_skies:gpu=1
         gpu=0,
     params:
         spec=simulate_spec,

@@ -57,7 +57,7 @@ rule summarise_study:
         spec=literal(specs.summarise(STUDY, NZ.mean.tolist(), COSTS.n_tile)),
         code=specs.summarise_code(),
         nuisance=specs.nuisance(STUDY),
-        # no input, as of claims
+        # not an input, as in measure_claims
         benchmarks=f"{RESULTS}/benchmarks",
     shell:
         "python -m infoscope summarise-study"

@@ -1,7 +1,7 @@
 rule train_estimator:
     input:
         dataset=DATASET_FILE,
-        # the data set refers to its shards; it changes when they do
+        # the data set refers to its shards, and changes when they change
         shards=ancient(dataset_shards),
     output:
         summaries=f"{RESULTS}/training/{{degradation}}/{{estimator}}/seed_{{seed}}/summaries.h5",
@@ -18,7 +18,7 @@ rule train_estimator:
     resources:
         mem_mb=mem_mb("train_estimator"),
         runtime=runtime("train_estimator"),
-        # --set-resources train_estimator:gpu=1 where there are GPUs
+        # with GPUs: --set-resources train_estimator:gpu=1
         gpu=0,
     params:
         spec=train_spec,

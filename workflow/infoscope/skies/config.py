@@ -18,5 +18,5 @@ else:
 
 
 def parse_simulator(spec: dict[str, object]) -> Simulator:
-    """Read a simulator from the spec of a job."""
+    """Parse the simulator in the spec of a job."""
     return TypeAdapter[Simulator](AnySimulator).validate_python(spec)

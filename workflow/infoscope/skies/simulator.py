@@ -1,9 +1,9 @@
-"""Simulators of full-sky convergence maps: what they are, and their registry.
+"""Simulators of full-sky convergence maps: their base class and registry.
 
-A simulator is a class in a module of `skies.simulators`: its parameters, its costs, and
-a method `skies`, which turns the matter of one cosmology into as many skies as it is
-given generators. What computes skies is imported by that method only, because every job
-that Snakemake starts reads the config.
+A simulator is a class in a module of `skies.simulators`. It defines its parameters, its
+costs, and a method `skies`, which draws skies of one cosmology, one for each random
+number generator. Modules that take long to import are imported within this method,
+because every job reads the config.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 
 class Simulator(Choice):
-    """Base of the simulators and readers of skies.
+    """Base class of all simulators and readers of skies.
 
-    A subclass has a field `name`, the literal name in the config.
+    A subclass has a field `name`, whose literal value is the name in the config.
 
     Attributes
     ----------
     caveat
-        What the skies lack, for the first page of the report.
+        Limitations of the skies, for the first page of the report.
     rules
-        File in `workflow/rules` whose rules make the skies.
+        File in workflow/rules with the rules that make the skies.
     pixel_averaged
-        Whether maps hold averages over pixels, or else values at their centres.
+        Whether maps contain averages over pixels, or values at their centres.
     nuisance
-        Parameters that vary from sky to sky beside those that a study infers.
+        Nuisance parameters that vary between skies.
     """
 
     registry: ClassVar[Registry[Simulator]] = Registry("name")
@@ -52,33 +52,39 @@ class Simulator(Choice):
 
     @property
     def shell_width(self) -> float:
-        """Comoving thickness in Mpc of the shells that the Fisher forecast sums."""
+        """Comoving thickness in Mpc of the shells in the Fisher forecast."""
         return 100.0
 
     def check(
         self, n_bins: int, nside: int, h: float, scales: Mapping[str, Sequence[float]]
     ) -> None:
-        """Refuse what is impossible for a study.
+        """Check the parameters against the other settings of a study.
 
         Parameters
         ----------
         n_bins
             Number of redshift bins.
         nside
-            Resolution of the maps.
+            HEALPix nside of the maps.
         h
             H_0 / (100 km/s/Mpc).
         scales
-            Comoving lengths in Mpc/h that operations look for, by key of the config.
+            Comoving lengths in Mpc/h of the operations, by key of the config.
 
         Raises
         ------
         InfoscopeError
-            One line that names the key.
+            If they are impossible: one line that names the key.
         """
 
     def prepare(self, results: Path) -> None:
-        """Do what has to be done once, before the first job of a run."""
+        """Prepare a run, before its first job.
+
+        Parameters
+        ----------
+        results
+            Folder of the results of the study.
+        """
 
     def skies(
         self,
@@ -92,13 +98,13 @@ class Simulator(Choice):
         Parameters
         ----------
         matter
-            The cosmology.
+            Matter power spectra and distances of the cosmology.
         nz
-            Redshift distribution of the bins.
+            Redshift distributions of the bins.
         nside
-            Resolution.
+            HEALPix nside of the maps.
         generators
-            One for each sky; a sky depends on nothing else that is random.
+            One random number generator per sky. A sky must not depend on any other.
 
         Yields
         ------
@@ -108,33 +114,43 @@ class Simulator(Choice):
         raise NotImplementedError
 
     def seconds(self, nside: int, n_shells: int, h: float) -> tuple[float, float]:
-        """Time of a cosmology, and of each of its skies, on one core."""
-        return 0.0, 1.0
-
-    @property
-    def memory_mb(self) -> float:
-        """Memory of a job beside that of its maps, in 10⁶ bytes."""
-        return 250.0
-
-    def maps_on_disk(self, nside: int, n_terms: int) -> int:
-        """Count the maps per bin that a sky leaves on disk beside its convergence.
+        """Return the time per cosmology, and per sky, on one core.
 
         Parameters
         ----------
         nside
-            Resolution.
+            HEALPix nside of the maps.
+        n_shells
+            Number of shells.
+        h
+            H_0 / (100 km/s/Mpc).
+        """
+        return 0.0, 1.0
+
+    @property
+    def memory_mb(self) -> float:
+        """Memory of a job in 10⁶ bytes, without its maps."""
+        return 250.0
+
+    def maps_on_disk(self, nside: int, n_terms: int) -> int:
+        """Count the maps per bin and sky on disk, without the convergence.
+
+        Parameters
+        ----------
+        nside
+            HEALPix nside of the maps.
         n_terms
-            Terms of all effects.
+            Number of stored terms of all effects.
 
         Returns
         -------
-            The number; −1 if there is no map at all, not even the convergence.
+            The number; −1 if not even the convergence is on disk.
         """
         return n_terms
 
 
 class ShellSimulator(Simulator):
-    """Base of the simulators that sum shells of matter."""
+    """Base class of simulators that sum shells of matter."""
 
     abstract: ClassVar[bool] = True
 
@@ -148,6 +164,6 @@ class ShellSimulator(Simulator):
         return self.shell_width_mpc
 
     def seconds(self, nside: int, n_shells: int, h: float) -> tuple[float, float]:
-        """Time of a cosmology, and of each of its skies (benchmarks/skies.py)."""
-        of_sky = n_shells * (2.1e-7 * nside**2 + 4.5e-10 * nside**3)
-        return n_shells * 8e-6 * nside, of_sky
+        """Return the time per cosmology, and per sky (benchmarks/skies.py)."""
+        per_sky = n_shells * (2.1e-7 * nside**2 + 4.5e-10 * nside**3)
+        return n_shells * 8e-6 * nside, per_sky

@@ -17,7 +17,7 @@ NSIDE, N_BINS = 512, 4  # of the maps on disk
 
 
 class CosmoGrid(Simulator):
-    """CosmoGridV1 Stage-III maps from disk: see docs/cosmogrid.md."""
+    """Stage-III maps of CosmoGridV1, read from disk (docs/cosmogrid.md)."""
 
     name: Literal["cosmogrid"] = "cosmogrid"
     caveat = (
@@ -29,24 +29,26 @@ class CosmoGrid(Simulator):
     nuisance = ("h", "omega_b", "n_s", "w_0")
 
     root: InputFile = Field(
-        description="Folder with `CosmoGridV1_metainfo.h5` and `stage3_forecast`."
+        description="Folder that contains `CosmoGridV1_metainfo.h5` and "
+        "`stage3_forecast`."
     )
     baryons: Literal["nobaryons", "baryonified"] = Field(
-        "nobaryons", description="Maps of matter without or with baryonic feedback."
+        "nobaryons", description="Maps without or with baryonic feedback."
     )
 
     def check(
         self, n_bins: int, nside: int, h: float, scales: Mapping[str, Sequence[float]]
     ) -> None:
-        """Refuse bins and pixels that the maps do not have, and a missing folder."""
+        """Check that the folder exists, and that its maps fit the study."""
         if nside > NSIDE:
             raise InfoscopeError(
-                f"config: survey.nside: maps of CosmoGridV1 have nside {NSIDE} at most"
+                f"config: survey.nside: the maps of CosmoGridV1 have nside {NSIDE}; "
+                "choose at most that"
             )
         if n_bins != N_BINS:
             raise InfoscopeError(
-                f"config: survey: the maps of CosmoGridV1 have {N_BINS} redshift bins, "
-                f"but n(z) has {n_bins}"
+                f"config: survey.nz: n(z) has {n_bins} bins, but the maps of "
+                f"CosmoGridV1 have {N_BINS}; give an n(z) with {N_BINS} bins"
             )
         if not Path(self.root).is_dir():
             raise InfoscopeError(
@@ -55,21 +57,22 @@ class CosmoGrid(Simulator):
             )
 
     def prepare(self, results: Path) -> None:
-        """Link the folder of maps, to which skies refer through the link."""
+        """Create a symbolic link to the folder of maps, through which skies refer."""
         atomic_symlink(results / "cosmogrid", Path(self.root))
 
     def seconds(self, nside: int, n_shells: int, h: float) -> tuple[float, float]:
-        """Time of a cosmology, and of each sky: maps may have to be averaged."""
+        """Return the time per cosmology, and per sky, whose maps may be averaged."""
         return 0.0, 0.05 if nside == NSIDE else 1.0
 
     @property
     def memory_mb(self) -> float:
-        """Memory of a job beside that of its maps, which may be larger on disk."""
+        """Memory of a job in 10⁶ bytes, including maps at the nside of the files."""
         return 600.0
 
     def maps_on_disk(self, nside: int, n_terms: int) -> int:
-        """Count the maps per bin beside the convergence; none at full resolution.
+        """Count the maps per bin and sky on disk, without the convergence.
 
-        Skies refer to maps of the full resolution, and have one term of alignment.
+        At the nside of the files there are none, because skies refer to the files.
+        Otherwise there is one term of alignment.
         """
         return -1 if nside == NSIDE else 1

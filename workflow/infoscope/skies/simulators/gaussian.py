@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Gaussian(ShellSimulator):
-    """Gaussian matter shells with the same spectra: the Fisher matrix is exact."""
+    """Gaussian shells of matter, for which the Fisher forecast is exact."""
 
     name: Literal["gaussian"] = "gaussian"
     caveat = (
@@ -32,7 +32,7 @@ class Gaussian(ShellSimulator):
         nside: int,
         generators: Sequence[np.random.Generator],
     ) -> Iterator[Float32[NDArray, "n_map n_bins n_pix"]]:
-        """Draw Gaussian shells and sum them."""
+        """Draw and sum Gaussian shells."""
         from infoscope.skies import fields
 
         return fields.skies(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Lognormal(ShellSimulator):
-    """Lognormal matter shells (GLASS), Born-summed."""
+    """Lognormal shells of matter (GLASS), summed in the Born approximation."""
 
     name: Literal["lognormal"] = "lognormal"
     caveat = (
@@ -33,7 +33,7 @@ class Lognormal(ShellSimulator):
         nside: int,
         generators: Sequence[np.random.Generator],
     ) -> Iterator[Float32[NDArray, "n_map n_bins n_pix"]]:
-        """Draw lognormal shells and sum them."""
+        """Draw and sum lognormal shells."""
         from infoscope.skies import fields
 
         return fields.skies(
@@ -41,6 +41,6 @@ class Lognormal(ShellSimulator):
         )
 
     def seconds(self, nside: int, n_shells: int, h: float) -> tuple[float, float]:
-        """Time of a cosmology, and of each of its skies (benchmarks/skies.py)."""
-        of_cosmology, of_sky = super().seconds(nside, n_shells, h)
-        return of_cosmology + n_shells * 1e-7 * nside**2, of_sky
+        """Return the time per cosmology, and per sky (benchmarks/skies.py)."""
+        per_cosmology, per_sky = super().seconds(nside, n_shells, h)
+        return per_cosmology + n_shells * 1e-7 * nside**2, per_sky
