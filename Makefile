@@ -1,28 +1,28 @@
 # make study   run the default study (CONFIG=file.yaml for another one)
 # make plan    estimate the costs of a study (CONFIG=file.yaml, ARGS="--cores 64 --gpus 4")
 # make status  print the progress of a study (CONFIG=file.yaml)
-# make test    run all tests but those that need SLURM, conda, a browser or root
-# make test-all  run those as well
+# make test    run all tests except those that need SLURM, conda, a browser or root
+# make test-all  run all tests
 # make lint    check style, types, the workflow, prose and the documentation
 # make docs    write config/README.md and the JSON schema from the config models
 # make site    build the documentation: build/site/index.html
 # make gallery draw docs/figures/gallery.png: the effect of every operation on a sky
-# make lock    pin the dependencies again after an edit of pyproject.toml
-# make clean   remove the virtual environment, caches and the site, never results
+# make lock    update the pinned dependencies after an edit of pyproject.toml
+# make clean   remove the virtual environment, caches and the site, but no results
 #
-# ARGS go to snakemake (study), infoscope (plan), pytest (test) or uv (lock):
+# ARGS are passed to snakemake (study), infoscope (plan), pytest (test) or uv (lock):
 #   make study CORES=8 ARGS=--dry-run
 #   make lock ARGS=--upgrade
 
 CORES ?= all
-# processes that run tests
+# number of processes that run tests
 WORKERS ?= 2
 CONFIG ?=
 ARGS ?=
 
-# The newest interpreter that works. A version manager's shim may be on PATH and still
-# refuse to run, so each candidate is tried; interpreters behind the shims are found in
-# pyenv's own folder. Some pinned packages have no wheels for 3.14 yet.
+# Find the newest interpreter that works. A version manager's shim may be on PATH but fail
+# to run, so each candidate is tried. Interpreters behind the shims are found in pyenv's
+# own folder. Some pinned packages have no wheels for Python 3.14 yet.
 find_python = \
 	for version in 3.13 3.12 3.11 3; do \
 		for python in python$$version \
@@ -34,7 +34,7 @@ find_python = \
 	done
 PYTHON ?= $(shell $(find_python))
 
-# The rules call `python`, which has to be that of the virtual environment.
+# The rules call `python`, which must be that of the virtual environment.
 in_venv = PATH="$$PWD/.venv/bin:$$PATH"
 
 .PHONY: study plan status test test-all lint docs site gallery lock clean
@@ -73,7 +73,7 @@ lint: .venv/dev.stamp
 docs: .venv/dev.stamp
 	$(in_venv) PYTHONPATH=workflow python -m infoscope.study.document_config
 
-# A broken link, within a page or between pages, is a failure.
+# A broken link within a page or between pages is an error.
 site: .venv/dev.stamp
 	$(in_venv) sphinx-build --quiet --fresh-env --nitpicky --fail-on-warning \
 		--keep-going --conf-dir docs --doctree-dir build/doctrees . build/site
@@ -85,8 +85,8 @@ gallery: .venv/run.stamp
 		Image.open('results/gallery/figures/tiles.png').convert('RGB') \
 		.quantize(128).save('docs/figures/gallery.png', optimize=True)"
 
-# Needs uv. One lock serves every supported Python; the development lock only adds
-# packages to it.
+# Needs uv. One lock file holds for every supported Python version. The lock file for
+# development only adds packages to it.
 lock = uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
@@ -101,8 +101,8 @@ clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build docs/api
 	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# `study` alone does not install the development tools. The stamps are inside the
-# environment, so a rebuilt or incomplete environment has none.
+# `make study` does not install the development tools. The stamps are inside the
+# environment, so that a rebuilt or incomplete environment has none.
 .venv/run.stamp: requirements.txt
 	@python="$(PYTHON)"; \
 	test -n "$$python" || { \
