@@ -1,10 +1,10 @@
-"""What attributing the estimates of a network costs, and how many points paths need.
+"""Time of attributing the estimates of a network to the parts of a tile.
 
     PYTHONPATH=workflow NPROC=1 python benchmarks/attribution.py [side:stem ...]
 
-Seconds are those of the processor, for one training and 256 tiles of 4 bins: gradients
-at one point of the paths, the sums over parts, and both together for 32 points. The
-network has random weights.
+Prints CPU seconds for one training run and 256 tiles of 4 bins: for gradients at one
+point of the paths, for the sums over parts, and for both with 32 points. The network
+has random weights.
 """
 
 from __future__ import annotations

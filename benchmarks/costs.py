@@ -1,10 +1,10 @@
-"""What jobs took beside what they were expected to take.
+"""Time and memory of jobs, compared with their estimates.
 
     PYTHONPATH=workflow python benchmarks/costs.py CONFIG
 
-CONFIG is a study that has run in this folder; other programs on the machine make jobs
-longer. Seconds and memory are those of Snakemake's benchmark files: it looks at a job
-of more than half a minute every half minute only, and may miss the peak of its memory.
+CONFIG is a study that has run in this folder. Other programs on the machine slow jobs
+down. Seconds and memory are from Snakemake's benchmark files. Snakemake samples jobs
+longer than half a minute only every half minute, and may miss their peak memory.
 """
 
 from __future__ import annotations

@@ -1,23 +1,28 @@
-"""Which density of summaries is best, the Gaussian of the package or a freer one.
+"""Comparison of the package's Gaussian density of summaries with more flexible ones.
 
     pip install -r requirements.txt flowjax
     PYTHONPATH=workflow python benchmarks/densities.py RESULTS [--folds 8]
         [--degradations reference ...]
 
-RESULTS is the folder of a study, `results/default`; only the summaries of its first
-seed and the prior of its posteriors are read. `infoscope.inference.densities` is
-compared with
+RESULTS is the folder of a study, for example `results/default`. Only the summaries of
+its first seed and the prior of its posteriors are read. `infoscope.inference.densities`
+is compared with
 
-- mixtures of 1, 2 or 4 Gaussians, functions of (Ω_m, S_8) by a small perceptron;
+- mixtures of 1, 2 or 4 Gaussians, whose parameters a small perceptron computes from
+  (Ω_m, S_8);
 - a masked autoregressive flow of rational-quadratic splines, by flowjax.
 
-Everything is cross-validated by sky, and so by cosmology: tiles of a sky never fall on
-both sides, neither of a fold nor of the split that stops a fit early. `gain` is the
-log-likelihood in nat that a held-out tile gains over the package's density, with a
-standard error over skies; `ratio` is that of the width σ(S_8), a median over mocks at
-the fiducial cosmology, with the scatter from fold to fold: what the noise of a fit and
-an eighth of the skies do. `seconds` are those of a fit, without compilation. Lines of
-`all` are means over all cases, and the scatter is that from case to case.
+Everything is cross-validated by sky, and therefore by cosmology: tiles of a sky never
+fall on both sides of a fold, or of the split for early stopping. The columns are
+
+- `gain`: the log-likelihood per held-out tile relative to the package's density, in
+  nat, with a standard error over skies;
+- `ratio`: the ratio of the widths σ(S_8), a median over mocks at the fiducial
+  cosmology. Its scatter between folds combines the noise of a fit and the effect of
+  leaving out an eighth of the skies;
+- `seconds`: the time of a fit, without compilation.
+
+Lines of `all` are means over all cases, with the scatter between cases.
 """
 
 from __future__ import annotations
@@ -109,7 +114,7 @@ def train_mixture(
     fitted: tuple[jax.Array, jax.Array],
     held: tuple[jax.Array, jax.Array],
 ) -> Any:
-    """Weights with the best likelihood of the skies held back."""
+    """Weights with the best likelihood of the held-out skies."""
 
     def loss(weights: Any, s: jax.Array, u: jax.Array) -> jax.Array:
         return -network.apply(weights, s, u).mean()
@@ -225,7 +230,7 @@ CANDIDATES: list[Mixture | Flow] = [Mixture(1), Mixture(2), Mixture(4), Flow()]
 
 @dataclass(frozen=True)
 class Score:
-    """Log-likelihood (n_held,) a tile of each sky, width of S_8 and time of a fit."""
+    """Log-likelihood (n_held,) per tile of each sky, width of S_8 and time of a fit."""
 
     likelihood: Array
     width: float

@@ -1,9 +1,10 @@
-"""The half of pytorch_step.py that runs in JAX.
+"""The JAX half of the comparison in pytorch_step.py.
 
     PYTHONPATH=workflow python benchmarks/jax_step.py ESTIMATOR SIDE SECONDS OUTPUT
 
-ESTIMATOR is that of a config, as JSON. Times its training step and leaves in OUTPUT, a
-.npz file, what the same network needs elsewhere and what has to come out of it.
+ESTIMATOR is an estimator of a config, as JSON. The script times its training step, and
+writes to OUTPUT (an .npz file) the weights, inputs and expected results, with which
+PyTorch is compared.
 """
 
 from __future__ import annotations

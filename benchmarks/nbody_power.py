@@ -1,10 +1,11 @@
-"""Matter power of the particle-mesh simulations beside that of HMcode-2020.
+"""Matter power of the particle-mesh simulations, compared with that of HMcode-2020.
 
     PYTHONPATH=workflow python benchmarks/nbody_power.py [box_mpc_h n_particles n_mesh]
 
-Draws docs/figures/nbody_power.png. The modes of the initial conditions have the moduli
-of linear theory, and the mean is over pairs of opposite phases (Angulo and Pontzen
-2016, arXiv 1603.05253), so that one pair has little cosmic variance.
+Draws docs/figures/nbody_power.png. The modes of the initial conditions have the
+amplitudes of linear theory, and the power is averaged over pairs of opposite phases
+(Angulo and Pontzen 2016, arXiv 1603.05253). One pair therefore has little cosmic
+variance.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Seconds of the parts of a light-cone, at the default size or another one.
+"""Time of each part of a light-cone, at the default size or another one.
 
     NPROC=1 PYTHONPATH=workflow python benchmarks/nbody_sky.py [particles mesh nside]
 
-Seconds of CPUs, which other programs on the machine change less than those of a clock.
+Prints CPU seconds, which other programs on the machine affect less than elapsed time.
 NPROC is the number of threads. A sky has about 55 steps; a shell is projected in 51.
 """
 

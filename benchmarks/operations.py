@@ -1,8 +1,9 @@
-"""Time of every operation on a sky of four bins beside that of its transforms alone.
+"""Time of each operation on a sky of four bins, compared with its transforms alone.
 
     PYTHONPATH=workflow python benchmarks/operations.py [nside ...]
 
-Both on one thread, from a map on the sphere to a map on the sphere, best of three.
+Both are measured on one thread, from a map on the sphere to a map on the sphere, best
+of three.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
     PYTHONPATH=workflow python benchmarks/pytorch_step.py [--seconds 5]
         [--threads 1 2] [--jax-python PYTHON]
 
-Runs in an interpreter that has PyTorch; JAX and what the package needs may be those of
-another one, PYTHON. A step is a forward and a backward pass, clipping of the gradient
-and an update of AdamW, on one batch of float32 that stays in memory, best of three
-rounds of some seconds. Before that, both have to agree on the outputs of the network
-for the same weights, and on the losses of the first steps. The table has the cores that
-were busy and, on the same threads, the speed of a large matrix product.
+Run this in an interpreter that has PyTorch. JAX and the dependencies of the package may
+be installed in another interpreter, PYTHON. A step consists of a forward and a backward
+pass, gradient clipping and an AdamW update, on one float32 batch that stays in memory.
+The time is the best of three rounds of some seconds. First, the script checks that both
+agree on the outputs of the network for the same weights, and on the losses of the first
+steps. The table lists the number of busy cores and, for the same threads, the speed of
+a large matrix product.
 """
 
 from __future__ import annotations

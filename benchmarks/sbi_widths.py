@@ -1,24 +1,28 @@
-"""Widths of posteriors by the package and by `sbi`, from the same summaries.
+"""Posterior widths by the package and by `sbi`, from the same summaries.
 
     pip install sbi h5py pydantic
     PYTHONPATH=workflow python benchmarks/sbi_widths.py RESULTS [--fits 8] [--mocks 96]
         [--degradations lowpass_100 ...] [--estimators cnn ...]
 
-RESULTS is the folder of a study, `results/default`; only the summaries of its first
-seed and the prior of its posteriors are read. `sbi` fits small networks to the
-summaries of test skies, which have 128 cosmologies in the default study. NLE learns
-p(summary | θ), as the package does, by a mixture density network or an autoregressive
-flow, and the posterior follows on the same grid. NPE learns p(θ | summary) by the flow
-that is the default of `sbi`, and the posterior is samples of it, cut at the prior; it
-has to tell a density in θ from 128 points, which is a handicap.
+RESULTS is the folder of a study, for example `results/default`. Only the summaries of
+its first seed and the prior of its posteriors are read. `sbi` fits small networks to
+the summaries of test skies, which have 128 cosmologies in the default study.
 
-By default `sbi` holds tiles back at random, where a network that knows the test
-cosmologies by heart looks good. Here every fit holds back other skies and stops when
-their loss no longer improves. Numbers are means over fits of the median over mocks from
-all fiducial skies. Errors are those of a bootstrap, of fiducial skies for `sbi` and of
-test and fiducial skies for the package, and of the scatter of fits. `sbi/package` has
-the latter alone: both see the same skies. Networks of other seeds are no other test
-skies, so errors of `sbi` are rather too small.
+- NLE learns p(summary | θ), as the package does, with a mixture density network or an
+  autoregressive flow. The posterior is evaluated on the same grid.
+- NPE learns p(θ | summary) with the default flow of `sbi`. The posterior is represented
+  by samples, truncated at the prior. NPE has to learn a density in θ from 128 points,
+  which is a disadvantage.
+
+By default, `sbi` holds out tiles at random, which favours a network that has memorised
+the test cosmologies. Here every fit holds out different skies, and stops when their
+loss no longer improves.
+
+Numbers are means over fits of the median over mocks from all fiducial skies. Errors
+combine a bootstrap with the scatter of fits; the bootstrap resamples fiducial skies for
+`sbi`, and test and fiducial skies for the package. The error of `sbi/package` contains
+only the scatter of fits, because both use the same skies. Fits with other seeds use the
+same test skies, so errors of `sbi` are somewhat underestimated.
 """
 
 from __future__ import annotations
@@ -88,18 +92,18 @@ METHODS = [
 
 
 class BySky:
-    """Mixin for methods of sbi: holds whole skies back.
+    """Mixin for methods of sbi: holds out whole skies.
 
     Attributes
     ----------
     split
-        Rows to fit and rows to hold back.
+        Rows to fit and rows to hold out.
     """
 
     split: tuple[Tensor, Tensor]
 
     def get_dataloaders(self, start: int, *args: Any, **kwargs: Any) -> Any:
-        """Use the split that was set, as if a training were resumed."""
+        """Use the split that was set, as if resuming a training run."""
         self.train_indices, self.val_indices = self.split
         batch_size, fraction, _ = args
         method: Any = super()
@@ -107,11 +111,11 @@ class BySky:
 
 
 class LikelihoodBySky(BySky, NLE):
-    """NLE that holds skies back."""
+    """NLE that holds out whole skies."""
 
 
 class PosteriorBySky(BySky, NPE):
-    """NPE that holds skies back."""
+    """NPE that holds out whole skies."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def by_package(case: Case, weights: Array) -> Array:
 
 
 def fit(case: Case, method: Method, number: int, n_fit: int) -> Any:
-    """Train, holding back every n_fit-th sky; returns a likelihood or a posterior."""
+    """Train, holding out every n_fit-th sky; returns a likelihood or a posterior."""
     torch.manual_seed(number)
     n_sky, n_tile = case.summary.shape[:2]
     held = np.zeros(n_sky, bool)
@@ -194,7 +198,7 @@ class Silent:
     log_dir = None
 
     def __getattr__(self, name: str) -> Any:
-        """Anything it is told, it forgets."""
+        """Ignore all calls."""
         return lambda *args, **kwargs: None
 
 

@@ -1,9 +1,10 @@
-"""Time and memory of a dry run of a large study, and how much of it is Snakemake's.
+"""Time and memory of a dry run of a large study, and the part due to Snakemake.
 
     python benchmarks/scale.py [degradations cosmologies shard_size]
 
-Seconds of CPUs, which other programs on the machine change less than those of a clock.
-`parse` is what every job of a cluster does once more: the Snakefile and the config.
+Prints CPU seconds, which other programs on the machine affect less than elapsed time.
+`parse` is the time to read the Snakefile and the config, which each job on a cluster
+repeats.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FILTERS = ("lowpass", "highpass", "bandpass", "bandstop")
 def large_study(
     n_degradations: int = 200, n_cosmologies: int = 2000, shard_size: int = 256
 ) -> dict[str, Any]:
-    """Make a study of filters, with three trainings of two estimators for each."""
+    """Make a study of filters, with three training runs of two estimators for each."""
     degradations: dict[str, Any] = {"reference": {"operations": []}}
     for i in range(n_degradations - 1):
         name, low = FILTERS[i % len(FILTERS)], 8 + i / 4

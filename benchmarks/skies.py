@@ -1,12 +1,12 @@
-"""Time of lognormal skies beside that of their spherical transforms.
+"""Time of lognormal skies, compared with that of their spherical transforms.
 
     OMP_NUM_THREADS=1 PYTHONPATH=workflow python benchmarks/skies.py
 
-For each nside: seconds of a sky, of the transforms alone that it needs (one synthesis a
-shell, up to ℓ = 2 nside, single precision, one thread), their ratio, and what a
-cosmology costs once: its matter from the table, the spectra of the shells, and the
-spectra of the Gaussian fields behind them. Best of three. The table itself is made once
-a study.
+For each nside, the table lists the seconds per sky, the seconds of its transforms alone
+(one synthesis per shell, up to ℓ = 2 nside, single precision, one thread), their ratio,
+and the costs per cosmology: reading its matter power from the table, computing the
+spectra of the shells, and computing the spectra of the underlying Gaussian fields. Best
+of three. The table itself is computed once per study.
 """
 
 from __future__ import annotations

@@ -1,23 +1,23 @@
-"""What skies and tiles cost on disk, and what rounding them does.
+"""Size and speed of stored skies and tiles, and the effect of rounding them.
 
     OMP_NUM_THREADS=1 NPROC=1 PYTHONPATH=workflow python benchmarks/storage.py [NSIDE …]
 
 Maps of one lognormal sky are written in several ways, with checksums where HDF5 allows
 them: the convergence, the alignment terms, tiles with shape noise, and tiles of which
-three quarters are masked. For each way: the size, as a share of single precision; the
-speed of writing, of reading all, and of reading tiles in random pieces as a training
-does, in MB of single precision a second of the processor's time, from the system's
-cache (the disk comes on top, and has less to do). Filters of the package hdf5plugin
-are measured if it is installed.
+three quarters are masked. For each way, the table lists the size, as a fraction of that
+in single precision, and the speed of writing, of reading everything, and of reading
+tiles in random pieces as a training run does. Speeds are in MB of single precision per
+CPU second, read from the system's cache (the disk adds to this, but has less to read).
+Filters of the package hdf5plugin are measured if it is installed.
 
-Then the error of half precision at ℓ ≤ 2 nside, at worst: as a share of the power of
-any combination of the bins (the largest eigenvalue of C⁻¹E), of shape noise, and of the
-cosmic scatter of the spectra, √(2 / (2ℓ + 1)) C_ℓ.
+A second table lists the largest error of half precision at ℓ ≤ 2 nside: as a fraction
+of the power of any combination of the bins (the largest eigenvalue of C⁻¹E), of shape
+noise, and of the cosmic scatter of the spectra, √(2 / (2ℓ + 1)) C_ℓ.
 
     … benchmarks/storage.py --training
 
-Trains both estimators on the tiles of some degradations as they are, and rounded, with
-the same seeds, and prints the validation losses, in nat.
+Trains both estimators on the tiles of some degradations, unchanged and rounded, with
+the same seeds, and prints the validation losses in nat.
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def _rounded(tiles: np.ndarray) -> np.ndarray:
 
 
 def main(resolutions: list[int]) -> None:
-    """Print all tables but that of trainings."""
+    """Print all tables except that of training runs."""
     for nside in resolutions:
         sizes_and_speeds(nside)
     print("\nerror of half precision as a share of")

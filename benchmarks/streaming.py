@@ -1,17 +1,18 @@
-"""Speed of a training from a data set that does not fit into memory.
+"""Speed of a training run on a data set that does not fit into memory.
 
     PYTHONPATH=workflow python benchmarks/streaming.py SIZE_GB FOLDER
 
-Writes SIZE_GB of tiles, as a study does, into FOLDER unless they are there. Then, each
-in a process of its own, reads them in the batches of a training, trains the CNN on
-them, and trains it on 0.4 GB of them, which stay in memory. The clock runs from the
-second quarter of an epoch to its end, without compilation; the next pool, see
-`batches.POOL_BYTES`, is being read when it starts, so take many of them (4 GB or more).
+Writes SIZE_GB of tiles into FOLDER, in the format of a study, unless they exist. Then
+three things are measured, each in its own process: reading the tiles in the batches of
+a training run, training the CNN on them, and training it on 0.4 GB of them, which stay
+in memory. Times are measured from the end of the first quarter of an epoch to its end,
+without compilation. The next pool (`batches.POOL_BYTES`) is already being read when the
+measurement starts, so choose a size of many pools (4 GB or more).
 
-Where it says `disk`, the pages of the files were dropped from the system's cache
-before, and `read` is what the process got from the disk by the clock; a hypervisor may
-have a cache of its own. Where it says `cache`, the files were read once before, which
-helps if they fit into memory. Peaks of memory do not include the system's cache.
+In lines with `disk`, the files were dropped from the system's cache first, and `read`
+is the amount that the process read from the disk during the measurement; a hypervisor
+may have its own cache. In lines with `cache`, the files were read once first, which
+helps if they fit into memory. Peak memory does not include the system's cache.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     PYTHONPATH=workflow python benchmarks/training_step.py [side ...]
 
-Set NPROC=1 for the speed on one thread. The peak that speeds are compared with is that
-of a large matrix product on the same threads.
+Set NPROC=1 for the speed on one thread. The peak speed, with which the speeds are
+compared, is that of a large matrix product on the same threads.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Step = Callable[[Carry, tuple[jax.Array, jax.Array]], tuple[Carry, jax.Array]]
 
 
 def step_of(network: nn.Module) -> tuple[optax.GradientTransformation, Step]:
-    """Return the optimiser of a training and its step, not compiled."""
+    """Return the optimiser of a training run and its step, not compiled."""
     optimizer = optax.chain(
         optax.clip_by_global_norm(CLIP_NORM),
         optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY),

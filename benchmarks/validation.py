@@ -1,8 +1,9 @@
-"""Time of comparing skies with theory: CAMB once, and a sky beside its transforms.
+"""Time of comparing skies with theory: CAMB once, and a sky against its transforms.
 
     OMP_NUM_THREADS=1 PYTHONPATH=workflow python benchmarks/validation.py [nside ...]
 
-CPU time on one thread, best of three; a sky has four bins, and two transforms for each.
+Prints CPU time on one thread, best of three. A sky has four bins, and each needs two
+transforms.
 """
 
 from __future__ import annotations
