@@ -61,7 +61,7 @@ class Checkout:
 
     def copied(self, folder: Path) -> Checkout:
         """Copy the checkout with its results and their times."""
-        shutil.copytree(self.folder, folder)
+        shutil.copytree(self.folder, folder, symlinks=True)
         other = copy.deepcopy(self)
         other.folder = folder
         return other
