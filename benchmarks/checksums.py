@@ -9,7 +9,7 @@ core:
 
     h5py, without checksums  write 0.10 s  read 0.03 s
     h5py, with checksums     write 0.39 s  read 0.21 s
-    datasets.create          write 0.45 s  read 0.23 s
+    files.hdf5.create        write 0.45 s  read 0.23 s
     250 shards               collect 1.03 s  open 0.11 s
 
 Simulating a sky of nside 512 takes 6 s.
@@ -101,11 +101,11 @@ def main(folder: Path) -> None:
     path = folder / "reference.h5"
     collected = best(lambda: collect(shards, path, {}))
 
-    def look(opened: AbstractContextManager[h5py.File]) -> None:
+    def open_and_close(opened: AbstractContextManager[h5py.File]) -> None:
         with opened as file:
             file["train/theta"][:]
 
-    opened = best(lambda: look(open_for_reading(path)))
+    opened = best(lambda: open_and_close(open_for_reading(path)))
     print(f"{'250 shards':24s} collect {collected:.2f} s  open {opened:.2f} s")
 
 

@@ -58,11 +58,11 @@ Array = NDArray[np.float64]
 LogProb = Callable[[jax.Array, jax.Array], jax.Array]
 
 CELLS = 48
-# Every fourth tile of the fiducial skies is a mock.
+# every fourth tile of the fiducial skies is a mock observation
 EVERY = 4
 MOCKS_AT_ONCE = 16
 VALIDATION = 0.125
-LOOKS = 100
+EVALUATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def train_mixture(
         change, state = optimizer.update(slope, state, weights)
         return (optax.apply_updates(weights, change), state), None
 
-    def look(carry: Any, keys: jax.Array) -> tuple[Any, None]:
+    def evaluation(carry: Any, keys: jax.Array) -> tuple[Any, None]:
         best, smallest, now = carry
         now, _ = jax.lax.scan(step, now, keys)
         found = loss(now[0], *held)
@@ -139,9 +139,9 @@ def train_mixture(
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), now[0], best)
         return (best, jnp.minimum(found, smallest), now), None
 
-    keys = jax.random.split(key, steps).reshape(LOOKS, -1)
+    keys = jax.random.split(key, steps).reshape(EVALUATIONS, -1)
     carry = (weights, jnp.inf, (weights, optimizer.init(weights)))
-    (best, _, _), _ = jax.lax.scan(look, carry, keys)
+    (best, _, _), _ = jax.lax.scan(evaluation, carry, keys)
     return best
 
 
@@ -157,7 +157,7 @@ class Mixture:
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Name in the table."""
         return f"mixture of {self.components}"
 
     def fit(self, s: jax.Array, u: jax.Array, key: jax.Array) -> LogProb:
@@ -186,7 +186,7 @@ class Flow:
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Name in the table."""
         return "flow"
 
     @cached_property

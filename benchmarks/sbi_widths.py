@@ -68,7 +68,7 @@ class Method:
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Name in the table."""
         return f"{self.learns} {self.network['model']}"
 
 
@@ -144,7 +144,7 @@ class Case:
 
 
 def tensor(values: Array) -> Tensor:
-    """Single precision, as networks want."""
+    """Convert to single precision, which networks need."""
     return torch.from_numpy(np.asarray(values, np.float32))
 
 

@@ -76,7 +76,7 @@ def single(maps: np.ndarray) -> np.ndarray:
 
 
 def half(maps: np.ndarray) -> np.ndarray:
-    """Round to half precision, scaled, as `storage.Maps` does."""
+    """Round to half precision with a scale, like `files.precision.Maps`."""
     return (maps / power_of_two(maps)).astype(HALF)
 
 
@@ -187,7 +187,7 @@ def sizes_and_speeds(nside: int) -> None:
     noisy = tiles_of(sky[0], [], "before")[None]
     high = {"operation": "keep_convergence", "ranges": [[0.75, None]], "by": "quantile"}
     masked = tiles_of(sky[0], [high], "before")[None]
-    # the mean of a tile is subtracted: what is masked is constant in a bin
+    # the mean of a tile is subtracted: masked pixels are constant in a bin
     for name, maps, chunk in (
         ("convergence", sky[None, 0], (1, *sky.shape[1:])),
         ("alignment", sky[None, 1:], (1, 1, *sky.shape[1:])),

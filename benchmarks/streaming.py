@@ -94,7 +94,7 @@ def prepare_cache(path: Path, source: str) -> None:
 
 @dataclass(frozen=True)
 class Moment:
-    """What a process has used until now."""
+    """Resources that a process has used so far."""
 
     seconds: float
     cpu_seconds: float

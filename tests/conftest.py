@@ -1,4 +1,4 @@
-"""A sky of two correlated bins, a short way to apply an operation, and a small disk."""
+"""A sky of two correlated bins, application of operations, and a small disk."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def sky(survey: Survey) -> Sky:
 
 @pytest.fixture
 def white(survey: Survey) -> Sky:
-    """Return white noise of unit variance, which fills all that pixels can hold."""
+    """Return white noise of unit variance, which contains all modes of the pixels."""
     rng = np.random.default_rng(5)
     return Sky(rng.standard_normal((2, 12 * NSIDE**2)), survey)
 
@@ -111,7 +111,7 @@ def parsed(**parameters: object) -> Operation:
 
 @pytest.fixture
 def apply() -> Callable[..., Sky]:
-    """Apply one operation as the config writes it; `to` names the domain to end in."""
+    """Apply an operation given as in the config, and convert the sky to a domain."""
 
     def run(sky: Sky, *, to: str = "sphere", seed: int = 1, **parameters) -> Sky:
         parameters = parsed(**parameters)
@@ -123,7 +123,7 @@ def apply() -> Callable[..., Sky]:
 
 @pytest.fixture
 def mount() -> Iterator[Callable[..., None]]:
-    """Mount something on a folder for the length of a test."""
+    """Mount a file system on a folder for the duration of a test."""
     mounted: list[Path] = []
 
     def run(folder: Path, *options: str) -> None:

@@ -1,7 +1,7 @@
-"""A small copy of CosmoGridV1: the layout of the real one, Gaussian maps of low nside.
+"""A small copy of CosmoGridV1 with the same layout, and Gaussian maps of low nside.
 
-Names, fields and types are those that the documentation of the real one gives
-(www.cosmogrid.ai/data_docs); the numbering of cosmologies has gaps, as there.
+Names, fields and types are those of its documentation (www.cosmogrid.ai/data_docs). As
+in the original, the numbering of cosmologies has gaps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COSMOLOGY = {
     "omega_b": 0.0493,
     "n_s": 0.9649,
 }
-# of the maps before subtraction: particle counts are not overdensities
+# mean of the maps, because particle counts are not overdensities
 MONOPOLE = 0.25
 _TYPE = np.dtype(
     [(name, "f8") for name in ("As", "Om", "s8", "H0", "Ob", "ns", "w0", "bary_Mc")]
@@ -32,23 +32,23 @@ _TYPE = np.dtype(
 
 
 def names(n: int) -> list[str]:
-    """Names of cosmologies, with gaps."""
+    """Return the names of cosmologies, with gaps."""
     return [f"cosmo_{3 * i + 1:06d}" for i in range(n)]
 
 
 def write_metainfo(root: Path, n: int) -> tuple[np.ndarray, np.void]:
-    """Write the metainfo of n cosmologies; one more lies outside every prior.
+    """Write the metainfo of n cosmologies, and of one outside all priors.
 
     Returns
     -------
-        Rows of the grid, and that of the fiducial.
+        Rows of the grid, and row of the fiducial.
     """
     rng = np.random.default_rng(1)
     root.mkdir(parents=True, exist_ok=True)
     grid = np.zeros(n + 1, _TYPE)
     low = {"Om": 0.16, "s8": 0.55, "H0": 64, "Ob": 0.04, "ns": 0.87, "w0": -1.2}
     high = {"Om": 0.44, "s8": 1.15, "H0": 82, "Ob": 0.06, "ns": 1.07, "w0": -0.7}
-    # row by row, so that a larger copy begins with the smaller one
+    # row by row, so that a larger copy starts with the smaller one
     drawn = rng.uniform(list(low.values()), list(high.values()), (n, len(low)))
     for name, values in zip(low, drawn.T, strict=True):
         grid[name] = [*values, values.mean()]
@@ -71,7 +71,7 @@ def write_metainfo(root: Path, n: int) -> tuple[np.ndarray, np.void]:
 
 
 def maps_path(root: Path, name: str, perm: int) -> Path:
-    """Path of a file of maps."""
+    """Return the path of a file of maps."""
     group = "fiducial" if name == "cosmo_fiducial" else "grid"
     folder = root / "stage3_forecast" / group / name / f"perm_{perm:04d}"
     return folder / "projected_probes_maps_nobaryons512.h5"
@@ -92,9 +92,9 @@ def write_maps(path: Path, kappa: np.ndarray, kappa_ia: np.ndarray) -> None:
 
 
 def maps_of(row: np.void, nside: int, seed: int) -> np.ndarray:
-    """Draw four bins of Gaussian maps whose spectra grow as S_8² and with redshift.
+    """Draw Gaussian maps of four bins, with spectra that grow with S_8 and redshift.
 
-    A power law instead of CAMB: a copy costs a second.
+    Spectra are power laws instead of those of CAMB, so that a copy takes a second.
     """
     rng = np.random.default_rng(seed)
     lmax = harmonics.lmax_of(nside)

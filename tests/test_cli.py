@@ -192,7 +192,7 @@ def test_memory_does_not_grow_with_the_number_of_skies(tmp_path: Path) -> None:
         del maps
         degraded(skies, tmp_path / "warm.h5", **spec)
         tried = []
-        # what other tests have left in threads may be freed, or allocated, meanwhile
+        # threads of other tests may allocate or free memory in the meantime
         for _ in range(3):
             tracemalloc.start()
             degraded(skies, tmp_path / "out.h5", read=False, **spec)

@@ -1,4 +1,4 @@
-"""The rooms of the package, and who may import from whom."""
+"""The rooms of the package: each may only import from rooms below."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "workflow" / "infoscope"
-# from the ground up; rooms on one floor do not import from each other
+# from the lowest floor; rooms on the same floor do not import from each other
 FLOORS = [
     {"vocabulary", "models", "errors", "seeds", "eta", "maps"},
     {"registry"},
@@ -36,7 +36,7 @@ MODULES = {module_of(path): path for path in PACKAGE.rglob("*.py")}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the modules that a module imports, each with a name."""
+    """Yield the modules that a module imports, each with an imported name."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found = [(alias.name, "") for alias in node.names]

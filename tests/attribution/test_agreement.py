@@ -1,4 +1,4 @@
-"""What degradations keep, and when two orders of them agree."""
+"""Parts that degradations keep, and agreement of two orders of degradations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attributions are complete, and right where they are known."""
+"""Attributions are complete, and agree with exact solutions."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_errors_are_the_scatter_of_other_skies() -> None:
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.35)
 
 
-def test_trainings_that_differ_make_the_error_larger() -> None:
+def test_training_runs_that_differ_make_the_error_larger() -> None:
     rng = np.random.default_rng(3)
     theta = skies(100, rng)
     s_8 = omega_m_s8(theta)[:, 1:]

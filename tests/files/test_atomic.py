@@ -1,4 +1,4 @@
-"""Files are complete or absent, whoever is killed, and whatever the disk does."""
+"""Files are complete or absent, also after kills and errors of the disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ with atomic_path(Path(sys.argv[1])) as temporary:
 
 @pytest.fixture
 def writer(tmp_path: Path) -> subprocess.Popen[str]:
-    """Return a process that writes x.csv and does not come to an end."""
+    """Return a process that is writing x.csv without finishing."""
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path / "x.csv")],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -112,7 +112,7 @@ def test_truncated_file_is_named(
 
 
 def contents(path: Path) -> dict[str, object]:
-    """All data and attributes of a file."""
+    """Return all data and attributes of a file."""
     found: dict[str, object] = {}
 
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -156,7 +156,7 @@ def test_a_flipped_bit_is_named_or_harmless(tmp_path: Path) -> None:
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
-    """HDF5 itself would read values that are not there."""
+    """HDF5 itself would read fill values."""
     path = data_set(tmp_path / "reference", SEEDS)
     missing = tmp_path / "reference/test/0000.h5"
     missing.unlink()
@@ -211,7 +211,7 @@ for left in range(0, 160, 4):
 def test_a_full_disk_is_one_line(
     tmp_path: Path, mount: Callable[..., None], flush: str
 ) -> None:
-    """Wherever it happens; HDF5 itself would crash."""
+    """This holds at any place in the file, where HDF5 itself would crash."""
     disk = tmp_path / "disk"
     mount(disk, "-t", "tmpfs", "-o", "size=256k", "tmpfs")
     done = subprocess.run(
@@ -233,5 +233,5 @@ def test_a_full_disk_is_one_line(
             "free disk space and run again"
         )
         after.append(int(number))
-    # flush ends what would go on for nothing
+    # flush raises the error early
     assert min(after) < 3 if flush == "flush" else min(after) == 19

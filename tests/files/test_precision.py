@@ -1,4 +1,4 @@
-"""Maps in half precision: what is rounded does not matter in any unit, at any scale."""
+"""Errors of maps in half precision are negligible in all units and on all scales."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that are not whole are named, and not read as far as they go."""
+"""Incomplete tables are errors that name the file, and are not read in part."""
 
 from __future__ import annotations
 

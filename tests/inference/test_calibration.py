@@ -1,4 +1,4 @@
-"""Coverage and ranks of posteriors that are right or wrong in a known way."""
+"""Coverage and ranks of posteriors with known calibration."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ N_SKY, N_TILE = 100, 40
 
 
 def posteriors(width=1.0, shift=0.0, seed=0, shared=0.0):
-    """Truths and draws of two parameters, with `width` times the right width."""
+    """Draw truths and posteriors of two parameters, with `width` times their width."""
     rng = np.random.default_rng(seed)
     n = N_SKY * N_TILE
     sky = rng.standard_normal((N_SKY, 1, 2)).repeat(N_TILE, axis=1).reshape(n, 2)
@@ -52,7 +52,7 @@ def test_intervals_of_wrong_width_cover_what_a_normal_distribution_says(width):
 
 def test_shifted_posteriors_are_found():
     found = checked(shift=0.2)
-    # the truth is lower than the posterior says
+    # the truth is lower than the posterior
     assert (found.curves[40:60, 3] > LEVELS[40:60] + 0.05).all()
     assert found.p_value < 0.01
 
@@ -69,7 +69,7 @@ def test_tarp_of_far_points_is_a_rank():
 def test_tiles_of_a_sky_are_not_independent():
     apart, together = checked(), checked(shared=0.3)
     assert (together.errors[50] > 1.5 * apart.errors[50])[3:].all()
-    # a naive test would reject them
+    # a simple test would reject them
     assert together.p_value > 0.05
 
 

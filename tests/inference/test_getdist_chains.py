@@ -1,4 +1,4 @@
-"""Chains are read back by GetDist, and by nobody if they are withheld."""
+"""GetDist reads chains, and withheld chains cannot be read."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ FIDUCIAL = (0.2915, 0.7835)
 
 
 def skies(n_sky, n_tile=24, seed=0, theta=None, modes=False):
-    """Summaries whose noise is normal, or has two modes."""
+    """Draw summaries with noise that is normal, or has two modes."""
     rng = np.random.default_rng(seed)
     if theta is None:
         theta = rng.uniform([0.15, 0.5], [0.45, 1.2], (n_sky, 2))
@@ -58,7 +58,7 @@ def test_bootstrap_scatters_about_the_width():
 
 
 def test_a_cosmology_does_not_judge_itself():
-    """A summary that nothing else explains is a surprise where it is left out."""
+    """The density at a sky is low if its cosmology is left out of the fit."""
     test = skies(96)
     # the skies of one cosmology are far off; they come in two realisations
     moved = Skies(test.summary.copy(), test.theta.copy())
@@ -84,7 +84,7 @@ def test_right_posteriors_are_left_alone():
 
 
 def test_overconfidence_is_corrected():
-    """A likelihood that is used twice: half the power makes it right again."""
+    """Half the power corrects a likelihood that is used twice."""
     twice = inference(test=skies(160), power=2.0)
     before = calibrate([inference(test=skies(160))]).inferences[0].width
     found = calibrate([twice])
@@ -95,7 +95,7 @@ def test_overconfidence_is_corrected():
 
 
 def test_what_no_power_corrects_is_withheld():
-    """Two modes are no normal distribution, however wide."""
+    """No power turns two modes into a normal distribution."""
     found = calibrate([inference(test=skies(96, modes=True)), inference(seed=7)])
     assert found.verdict == Calibration.WITHHELD
 
@@ -113,7 +113,7 @@ def test_ensemble_averages_what_saw_the_same_skies():
 
 
 def nuisance_of(n_sky, fiducial):
-    """Two parameters; mock observations have their fiducial values."""
+    """Draw two nuisance parameters, fiducial for mock observations."""
     values = np.random.default_rng(3).uniform([-1, 0.6], [3, 0.8], (n_sky, 2))
     at = np.array([1.0, 0.7])
     return Nuisance(("a_ia", "h"), np.tile(at, (n_sky, 1)) if fiducial else values, at)

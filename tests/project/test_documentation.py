@@ -1,4 +1,4 @@
-"""Pages name files that exist, and words that the program uses."""
+"""Pages name existing files and commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several files say of the package is the same in all of them."""
+"""Metadata of the package agree in all files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read is never executed, and names stay inside `results/`."""
+"""Input is never executed, and names cannot leave `results/`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from infoscope.survey.survey import read_nz
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workflow/infoscope"
-# modules that execute what they read, and functions and methods that do
+# modules, functions and methods that execute their input
 MODULES = {
     "pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal",
     "shelve", "code", "codeop", "runpy", "subprocess", "ctypes",
@@ -40,7 +40,7 @@ METHODS = {
     "eval", "query", "read_pickle", "loadMCSamples", "system", "popen", "unsafe_load",
     "full_load", "load_all",
 }  # fmt: skip
-# the one place that imports files of the user's
+# the only place where user-defined files are imported
 IMPORTS_FILES = "degradations/operation.py"
 
 
@@ -107,7 +107,7 @@ def test_rules_run_commands_only_and_quote_what_has_free_text() -> None:
 
 
 class Payload:
-    """What makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -201,7 +201,7 @@ def test_pickle_inside_of_a_file_is_bytes(
 def test_cache_of_getdist_is_not_read(
     tmp_path: Path, payload: bytes, marker: Path
 ) -> None:
-    """GetDist's own loader would unpickle the file; ours does not look at it."""
+    """The loader of GetDist would unpickle the file, which is not read here."""
     folder = tmp_path / "reference"
     folder.mkdir()
     rows = "1 0 0.3 0.8 0.8\n1 0 0.31 0.79 0.8\n" * 50

@@ -1,4 +1,4 @@
-"""Claims, from what a config says to a verdict."""
+"""Claims, from the config to the verdict."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def claim(*comparisons, **keys) -> Claim:
 
 
 def study(scale: float, error: float = 0.01, **keys):
-    """A reference, and a cut with `scale` times its width and an error of the ratio."""
+    """Return a reference, and a cut with `scale` times its width and a given error."""
     rows = [measurement("reference", sky_scatter=0.0), measurement("cut", scale)]
     noise = np.random.default_rng(1).standard_normal((1, 200, 1))
     noise /= noise.std(ddof=1)
@@ -55,7 +55,7 @@ def verdict(rows, *comparisons) -> str:
         (1.04, {"expect": "wider", "metric": "area95"}, "supported"),
         (0.90, {"expect": "narrower"}, "supported"),
         (1.10, {"expect": "narrower"}, "contradicted"),
-        # more information is narrower
+        # more information means narrower
         (1.10, {"expect": "narrower", "metric": "information"}, "supported"),
         (1.10, {"expect": "wider", "by": 1.05}, "supported"),
         (1.10, {"expect": "wider", "by": 1.1}, "undecided"),
@@ -128,7 +128,7 @@ def test_withheld_widths_decide_nothing():
     assert "cut / cnn: withheld" in table.note[0] and np.isnan(table.ratio[0])
 
 
-def test_trainings_that_did_not_converge_are_noted():
+def test_unfinished_training_runs_are_noted():
     rows = [measurement("reference"), measurement("cut", 2.0, final_drop=0.1)]
     table = judge([claim({"expect": "wider"})], rows, 0.05, NOTHING_TIMED)
     assert table.note[0] == "cut / cnn: training falling"
@@ -143,7 +143,7 @@ def test_trainings_that_did_not_converge_are_noted():
     ],
 )
 def test_what_is_just_false_is_rarely_supported(true, keys):
-    """At the edge of the hypothesis, in one of twenty."""
+    """At the edge of the hypothesis, this happens in one of twenty studies."""
     comparison = ComparisonConfig(degradation="cut", estimator="cnn", **keys)
     noise = 0.02 * np.random.default_rng(1).standard_normal(3000)
     p = [

@@ -1,4 +1,4 @@
-"""Ratios of widths: their errors, and what they say."""
+"""Ratios of widths, their errors and verdicts."""
 
 import numpy as np
 import pytest
@@ -157,7 +157,7 @@ def test_p_value_is_that_of_a_normal_distribution():
 
 
 def test_true_differences_are_rarely_called_equivalent():
-    """At the edge of the margin, in one of twenty."""
+    """At the edge of the margin, this happens in one of twenty studies."""
     rng = np.random.default_rng(1)
     measured = np.exp(np.log(1.05) + 0.01 * rng.standard_normal(4000))
     wrong = np.mean([ratio(value, 0.01).within(0.05) for value in measured])
@@ -165,7 +165,7 @@ def test_true_differences_are_rarely_called_equivalent():
 
 
 def test_holm():
-    # worked by hand: 4 × 0.01, 3 × 0.02, then no less than what came before
+    # by hand: 4 × 0.01, 3 × 0.02, then at least the previous value
     found = holm([0.03, 0.01, 0.02, 0.9])
     np.testing.assert_allclose(found, [0.06, 0.04, 0.06, 0.9])
     assert holm([]) == []

@@ -54,7 +54,7 @@ def test_errors_have_two_parts():
 
 
 def test_verdicts_are_corrected_for_their_number():
-    """2.5 errors convince alone, but not among many."""
+    """A deviation of 2.5 σ is significant alone, but not among many."""
     shift = 0.025
     rows = [measurement("reference", seed_scatter=0.0, sky_scatter=0.0)]
     for i in range(1, 20):
@@ -74,15 +74,15 @@ def test_withheld_widths_are_not_shown():
     rows = [
         measurement("reference"),
         measurement("bad", 2.0, calibration=Calibration.WITHHELD),
-        measurement("mended", 2.0, calibration=Calibration.CORRECTED),
+        measurement("corrected", 2.0, calibration=Calibration.CORRECTED),
     ]
     table = measured(rows)
     numbers = ["value", "error", "ratio", "ratio_error", "prior_fraction", "p_value"]
     assert table.loc["bad"][numbers].isna().all(axis=None)
     assert set(table.loc["bad"].verdict) == {"withheld"}
     assert set(table.loc["bad"].calibration) == {"withheld"}
-    assert table.value["mended", "sigma_s8"] > 0
-    assert set(table.loc["mended"].calibration) == {"corrected"}
+    assert table.value["corrected", "sigma_s8"] > 0
+    assert set(table.loc["corrected"].calibration) == {"corrected"}
 
 
 def test_nothing_is_compared_with_a_withheld_reference():
@@ -107,7 +107,7 @@ def test_prior_limits_regions_where_it_limits_a_parameter():
     assert fraction["cut", "sigma_omega_m"] == pytest.approx(0.08 / 0.09, rel=1e-3)
 
 
-def test_ensemble_is_compared_with_single_trainings():
+def test_ensemble_is_compared_with_single_training_runs():
     row = measurement("reference")
     row.ensemble[:] *= 0.9
     found = measured([row]).loc["reference", "sigma_s8"]

@@ -1,4 +1,4 @@
-"""Costs of jobs follow the work that a study asks for."""
+"""Costs of jobs follow from the work of a study."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_rule_has_a_cost() -> None:
     for rule in re.split(r"^(?=(?:use )?rule )", text, flags=re.M)[1:]:
         name = re.match(r"(?:use rule \w+ as|rule) (\w+)", rule)[1]
         rules[name] = rule
-        # what another rule asks for is enough for some
+        # a request of another rule is enough for some jobs
         asked = re.findall(r'(mem_mb|runtime)=\1\("(\w+)"\)', rule)
         own = [("mem_mb", name), ("runtime", name)]
         assert asked == own or (asked == [] and rule.startswith("use rule"))
@@ -136,7 +136,7 @@ def test_tiles_without_noise_are_twice_as_large() -> None:
     assert clean.job(*job).size == 2 * noisy.job(*job).size
 
 
-def test_trainings_cost_their_steps() -> None:
+def test_training_runs_cost_their_steps() -> None:
     short, long = (
         costs(estimators={"cnn": {"kind": "cnn", "steps": steps}})
         for steps in (20_000, 40_000)
@@ -162,7 +162,7 @@ def test_a_gpu_is_for_large_networks() -> None:
     large = TRAINING | {"estimator": "large"}
     on_cpu = study.job("train_estimator", large).seconds
     assert study.on_gpu("train_estimator", large).seconds < on_cpu / 50
-    # data that have to reach it, and compiling, take their time there too
+    # the time also includes data transfers and compilation
     assert study.on_gpu("train_estimator", TRAINING).seconds > 100
 
 

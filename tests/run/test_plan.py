@@ -1,4 +1,4 @@
-"""What `plan` says of a study."""
+"""The output of `plan` for a study."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAGE3 = ROOT / "config/studies/stage3.yaml"
 
 @pytest.fixture(autouse=True)
 def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paths in configs are relative to it."""
+    """Change to the repository, to which paths in configs are relative."""
     monkeypatch.chdir(ROOT)
 
 
@@ -33,7 +33,7 @@ def written(folder: Path, config: Any) -> Path:
 
 
 def benchmarked(costs: Costs, results: Path, factor: float) -> None:
-    """Write the benchmarks of jobs that took so many times as long as expected."""
+    """Write benchmarks of jobs that took longer than expected by a factor."""
     for job in jobs(costs.study):
         path = results / "benchmarks" / job.benchmark
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def test_local_rules_are_left_out_in_a_remark(tmp_path: Path) -> None:
     assert text.count("\nTables and figures are not listed") == 1
 
 
-def test_trainings_take_gpus_only_where_there_are_some() -> None:
+def test_training_runs_use_gpus_only_if_there_are_some() -> None:
     costs = read(STAGE3)
     for gpu in (False, True):
         on_gpu = {row.rule for row in table(costs, gpu) if row.gpu}
@@ -86,7 +86,7 @@ def test_measured_rates_are_those_of_the_other_study(tmp_path: Path) -> None:
     benchmarked(costs, tmp_path, 2.5)
     factors = measured_factors(costs, tmp_path)
     assert factors["train_estimator"] == pytest.approx(2.5, rel=1e-3)
-    # of a second or two nothing is learned
+    # jobs of a second or two are ignored
     assert "tabulate_nz" not in factors and "export_chain" not in factors
     before, after = table(costs), table(costs, factors=factors)
     for one, other in zip(before, after, strict=True):
@@ -142,8 +142,8 @@ def test_bad_config_is_one_line(
 ) -> None:
     path = written(tmp_path, CI | change)
     assert main(["plan", str(path)]) == 2
-    said = capsys.readouterr()
-    assert said.err == f"infoscope plan: {line}\n" and said.out == ""
+    output = capsys.readouterr()
+    assert output.err == f"infoscope plan: {line}\n" and output.out == ""
 
 
 def test_unreadable_config_is_one_line(
@@ -153,12 +153,12 @@ def test_unreadable_config_is_one_line(
     broken.write_text("study: [\n")
     for path in (broken, tmp_path / "missing.yaml", written(tmp_path, [])):
         assert main(["plan", str(path)]) == 2
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1 and str(path) in said
+        output = capsys.readouterr().err
+        assert output.count("\n") == 1 and str(path) in output
 
 
 def test_documented_cost_of_the_full_study_is_what_plan_prints() -> None:
-    """The command above it in docs/cost.md makes the table anew."""
+    """The command in docs/cost.md prints the table below it."""
     document = (ROOT / "docs/cost.md").read_text()
     assert plan(STAGE3, cores=64, gpus=4) in document
 
@@ -198,7 +198,7 @@ def test_what_is_deleted_is_not_there_in_the_end(tmp_path: Path) -> None:
 
 
 def documented(name: str, costs: Costs) -> str:
-    """Row of the table in docs/cost.md."""
+    """Return a row of the table in docs/cost.md."""
     rows = table(costs, gpu=True)
     on_gpu = sum(row.seconds for row in rows if row.gpu) / 3600
     core = sum(row.seconds for row in rows if not row.gpu) / 3600

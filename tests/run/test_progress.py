@@ -1,4 +1,4 @@
-"""Progress of a run, from events as Snakemake logs them."""
+"""Progress of a run, computed from the log events of Snakemake."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXPECTED = {"simulate": 20.0, "train": 100.0}
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time that everybody sees, in seconds."""
+    """The current time in seconds, in a list that tests change."""
     now = [1_000_000.0]
     for name in ("time", "monotonic"):
         monkeypatch.setattr(f"time.{name}", lambda: now[0])
@@ -28,26 +28,26 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    """Lines that a listener has written."""
+def lines() -> list[str]:
+    """The lines that a listener has written."""
     return []
 
 
 @pytest.fixture
-def listener(tmp_path: Path, clock: list[float], said: list[str]) -> Listener:
-    """A listener of a study with four short and two long jobs."""
+def listener(tmp_path: Path, clock: list[float], lines: list[str]) -> Listener:
+    """Return a listener of a study with four short and two long jobs."""
     every = [("simulate", {"shard": str(i)}) for i in range(4)]
     every += [("train", {"seed": str(i)}) for i in range(2)]
     return Listener(
         path=tmp_path / "progress.json",
         expected=lambda rule, _: EXPECTED[rule],
         all_jobs=lambda: iter(every),
-        write_line=said.append,
+        write_line=lines.append,
     )
 
 
 def tell(listener: Listener, event: str, **fields: object) -> None:
-    """Log an event as Snakemake does."""
+    """Send an event as Snakemake does."""
     record = logging.makeLogRecord({"event": event} | fields)
     listener.emit(record)
 
@@ -65,7 +65,7 @@ def begin(listener: Listener, number: int, rule: str, log: str = "") -> None:
 
 
 def test_time_left_follows_what_finished_jobs_took(
-    listener: Listener, clock: list[float], said: list[str]
+    listener: Listener, clock: list[float], lines: list[str]
 ) -> None:
     tell(listener, "run_info", stats={"simulate": 4, "train": 2, "total": 6})
     for number in range(4):
@@ -81,19 +81,19 @@ def test_time_left_follows_what_finished_jobs_took(
     clock[0] += 150
     # of each, 50 s; until now 160 + 2 × 150 s of jobs ran in 310 s
     assert run.seconds_left(clock[0]) == pytest.approx(100 * 310 / 460)
-    assert "4 of 6 jobs" in said[-1]
-    # 40, 80: not more often than every minute
-    assert len(said) == 2
+    assert "4 of 6 jobs" in lines[-1]
+    # 40, 80: at most once per minute
+    assert len(lines) == 2
 
 
 def test_rules_that_are_not_listed_cost_the_same_for_all_wildcards(
-    tmp_path: Path, clock: list[float], said: list[str]
+    tmp_path: Path, clock: list[float], lines: list[str]
 ) -> None:
     listener = Listener(
         path=tmp_path / "progress.json",
         expected=lambda rule, _: {"plot": 5.0}.get(rule, 20.0),
         all_jobs=lambda: iter([("simulate", {"shard": "0"})]),
-        write_line=said.append,
+        write_line=lines.append,
     )
     tell(listener, "run_info", stats={"simulate": 3, "plot": 2, "all": 1, "total": 6})
     begin(listener, 0, "plot")
@@ -110,7 +110,7 @@ def test_a_rule_has_a_speed_of_its_own_once_it_is_known() -> None:
     }
     run = Progress(0.0, paces)
     assert run.left("train", 0.0) == 300.0
-    # what has not run goes as all the others do
+    # rules that have not run are as fast as all others
     assert run.left("plot", 0.0) == pytest.approx(10 * 380 / 180)
 
 
@@ -127,7 +127,7 @@ def test_a_job_that_failed_may_be_tried_again(listener: Listener) -> None:
     assert (run.finished, run.planned, run.over) == (1, 2, False)
 
 
-def test_a_dry_run_leaves_nothing(listener: Listener, said: list[str]) -> None:
+def test_a_dry_run_leaves_nothing(listener: Listener, lines: list[str]) -> None:
     tell(listener, "run_info", stats={"simulate": 1, "total": 1})
     tell(
         listener,
@@ -139,7 +139,7 @@ def test_a_dry_run_leaves_nothing(listener: Listener, said: list[str]) -> None:
     )
     listener.close()
     assert not listener.path.exists()
-    assert not said
+    assert not lines
 
 
 def test_a_disk_that_is_full_does_not_end_a_run(

@@ -1,4 +1,4 @@
-"""The error of a ratio is what ratios of repeated studies scatter by."""
+"""The errors of ratios agree with the scatter of ratios in repeated studies."""
 
 from functools import cached_property
 
@@ -16,14 +16,14 @@ from .toy import Toy
 pytestmark = pytest.mark.slow
 
 STUDIES = 40
-# the noise of each degradation, and how much it differs between trainings
+# noise of each degradation, and its scatter between training runs
 SIZES = {"reference": 1.1, "cut": 1.4, "gone": 2.2}
 SEED_SCATTER = 0.02
 TRAINING = Training(-1.0, -1.0, 0.0, 0.0)
 
 
 class Widths(Inference):
-    """Inference of widths alone: the information, not looked at here, takes longest."""
+    """Inference of widths only, because the information would take longest."""
 
     @cached_property
     def held_out(self) -> HeldOut:
@@ -32,9 +32,9 @@ class Widths(Inference):
 
 
 def measurement(toy: Toy, name: str, study: int) -> Measurement:
-    """Two trainings on the same skies under a degradation."""
+    """Measure two training runs on the same skies of a degradation."""
     quality = np.random.default_rng([study, *name.encode()])
-    trainings = [
+    training_runs = [
         toy.inference(
             np.random.default_rng([study, SIZES[name] > 2, SIZES[name] > 1.2]),
             SIZES[name],
@@ -45,8 +45,8 @@ def measurement(toy: Toy, name: str, study: int) -> Measurement:
         )
         for _ in range(2)
     ]
-    width = np.array([inference.width for inference in trainings])
-    bootstrap = np.array([inference.bootstrap() for inference in trainings])
+    width = np.array([inference.width for inference in training_runs])
+    bootstrap = np.array([inference.bootstrap() for inference in training_runs])
     return Measurement(
         degradation=name,
         label=name,
@@ -63,7 +63,7 @@ def measurement(toy: Toy, name: str, study: int) -> Measurement:
 
 @pytest.fixture(scope="module")
 def ratios():
-    """Log ratio, error, p value and log width of each study and degradation."""
+    """Return log ratio, error, p value and log width by study and degradation."""
     found = {name: [] for name in ("cut", "gone")}
     with pytest.MonkeyPatch.context() as patch:
         # of each sky, for the information in bootstrap samples
@@ -86,7 +86,7 @@ def ratios():
 def test_scatter_of_ratios_is_their_error(ratios, name):
     log, error, _ = ratios[name]
     scatter = log.std(ddof=1)
-    # 40 studies know the scatter to 11 %
+    # 40 studies constrain the scatter to 11 %
     assert 0.7 < np.sqrt((error**2).mean()) / scatter < 1.4
 
 

@@ -1,4 +1,4 @@
-"""The Fisher matrix is the covariance of the score, and its derivatives converge."""
+"""The Fisher matrix is the covariance of the score, with converged derivatives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOISE = fisher.noise_spectrum(0.4, 2.5) * np.eye(len(NZ.density))
 
 @pytest.fixture(scope="module")
 def survey() -> tuple[np.ndarray, np.ndarray]:
-    """Spectra with noise of the default survey, and their derivatives."""
+    """Return spectra with noise of the default survey, and their derivatives."""
     spectra, derivatives = fisher.spectra_and_derivatives(
         CosmologyConfig(), NZ, 100.0, LMAX
     )
@@ -50,9 +50,9 @@ def test_halved_steps_change_little(
 
 
 def test_matrix_is_the_covariance_of_the_score(survey) -> None:
-    """Scores are differences of log-likelihoods of drawn modes: no derivative of ours.
+    """Scores are differences of log-likelihoods of drawn modes, without derivatives.
 
-    With n draws their variances have relative errors of √(2 / n) or so, 1.6 %.
+    With n draws, their variances have relative errors of about √(2 / n), 1.6 %.
     """
     covariance, derivatives = survey
     ell, step, n_draw = np.arange(10, 90, 20), 1e-3, 8000

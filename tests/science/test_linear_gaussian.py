@@ -1,4 +1,4 @@
-"""The posterior of a linear-Gaussian problem is known exactly."""
+"""Widths of a linear-Gaussian problem agree with the exact posterior."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ SEEDS = 20
 
 @pytest.fixture(scope="module")
 def found():
-    """Widths over the exact ones, and errors of their logarithms, (seed, metric)."""
+    """Return ratios to exact widths, and errors of their logarithms, (seed, metric)."""
     exact = np.array([exact_widths()[metric] for metric in METRICS])
     ratios, errors, verdicts = [], [], []
     for seed in range(SEEDS):
@@ -33,7 +33,7 @@ def found():
 def test_widths_are_exact(found):
     ratios, errors, _ = found
     np.testing.assert_allclose(ratios.mean(axis=0), 1, atol=0.02)
-    # no seed is off by what its error does not allow
+    # the deviation of each seed is compatible with its error
     assert (np.abs(np.log(ratios)) < 4 * errors).all()
 
 
@@ -42,7 +42,7 @@ def test_errors_cover_the_truth_at_their_nominal_rate(found):
     # information is averaged over random cosmologies, which are resampled too
     pull = np.log(ratios) / errors
     rms = np.sqrt((pull**2).mean(axis=0))
-    # 20 seeds know an rms to 16 %
+    # 20 seeds constrain an rms to 16 %
     assert (rms > 0.6).all() and (rms < 1.45).all()
     within = (np.abs(pull) < 1).mean()
     assert 0.55 < within < 0.9
@@ -50,12 +50,12 @@ def test_errors_cover_the_truth_at_their_nominal_rate(found):
 
 def test_exact_posteriors_are_calibrated(found):
     *_, verdicts = found
-    # the test of one study rejects what is right with a probability below 1 %
+    # the test of one study rejects correct posteriors with a probability below 1 %
     assert verdicts.count(Calibration.CALIBRATED) == SEEDS
 
 
 def test_nuisance_parameters_are_marginalised_over_or_known():
-    """A parameter that moves the summaries of a sky adds its variance, if unknown."""
+    """A nuisance parameter adds its variance to the summaries, unless it is fixed."""
     rng = np.random.default_rng(3)
     slope = np.array([0.01, -0.03])
     toy = Toy(rng, n_test=1000, n_tile=12)
@@ -71,7 +71,7 @@ def test_nuisance_parameters_are_marginalised_over_or_known():
         (known, COVARIANCE),
     ):
         exact = [exact_widths(covariance)[metric] for metric in METRICS[metrics]]
-        # 1000 values of the parameter know its variance to 4.5 %
+        # 1000 values of the parameter constrain its variance to 4.5 %
         np.testing.assert_allclose(inference.width[metrics], exact, rtol=0.06)
         assert calibrate([inference]).verdict == Calibration.CALIBRATED
     assert known.width[-1] > unknown.width[-1] + 0.3

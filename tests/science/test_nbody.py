@@ -22,7 +22,7 @@ BOX, N, MESH = 384.0, 64, 128
 
 @pytest.mark.parametrize("omega_m", [0.15, 0.2915, 0.45])
 def test_growth_is_that_of_camb(omega_m: float) -> None:
-    """CAMB has radiation, which makes growth since z = 2 faster by a few 1e-4."""
+    """With radiation, as in CAMB, growth since z = 2 is faster by a few 1e-4."""
     background = matter_of(np.array([omega_m, 0.8]), COSMOLOGY).background
     ours = Growth.of(omega_m).at_redshift(background.z)
     np.testing.assert_allclose(ours, background.growth, rtol=2e-3)
@@ -30,7 +30,7 @@ def test_growth_is_that_of_camb(omega_m: float) -> None:
 
 @pytest.mark.slow
 def test_matter_power_is_that_of_hmcode() -> None:
-    """Within 5 % from k = 0.05 to 40 % of the particles' Nyquist frequency."""
+    """They agree to 5 % from k = 0.05 to 40 % of the Nyquist frequency of particles."""
     redshifts = (1.0, 0.5, 0.0)
     k, power = simulated(BOX, N, MESH, redshifts)
     theory = predicted(k, redshifts, "mead2020")
@@ -42,7 +42,7 @@ def test_matter_power_is_that_of_hmcode() -> None:
 
 
 def tophat(x: np.ndarray) -> np.ndarray:
-    """Window of a sphere in Fourier space."""
+    """Return the window function of a sphere in Fourier space."""
     x = np.maximum(x, 1e-2)
     return 3 * (np.sin(x) - x * np.cos(x)) / x**3
 
@@ -56,7 +56,9 @@ def test_skewness_is_that_of_perturbation_theory() -> None:
     """
     radius = 14.0
     matter = matter_of(THETA, COSMOLOGY)
-    k = np.geomspace(2 * np.pi / BOX, 5, 2000)  # h/Mpc; the box has nothing larger
+    k = np.geomspace(
+        2 * np.pi / BOX, 5, 2000
+    )  # h/Mpc, starting with the fundamental mode of the box
     power = matter.linear_power(k * COSMOLOGY.h) * COSMOLOGY.h**3
 
     def log_variance(r: float) -> float:

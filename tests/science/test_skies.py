@@ -38,7 +38,7 @@ LMAX = 128
 
 @pytest.fixture(scope="module")
 def predicted() -> np.ndarray:
-    """Convergence spectra (bin, bin, ℓ) from CAMB's own lensing windows."""
+    """Return convergence spectra (bin, bin, ℓ) from the lensing windows of CAMB."""
     return lensing_spectra(THETA, COSMOLOGY, NZ, LMAX)
 
 
@@ -70,7 +70,7 @@ def test_sigma_8_is_met() -> None:
 
 @pytest.mark.slow
 def test_table_agrees_with_camb_between_its_nodes() -> None:
-    """2·10⁻³ in the power at every z and k, and better where lensing is sensitive."""
+    """The error is 2·10⁻³ at all z and k, and smaller where lensing is sensitive."""
     table = tabulate(COSMOLOGY)
     prior = COSMOLOGY.prior
     low, high = np.transpose([prior.omega_m, prior.sigma_8])
@@ -86,7 +86,7 @@ def test_table_agrees_with_camb_between_its_nodes() -> None:
 
 
 def test_shell_sum_is_the_lensing_spectrum(predicted: np.ndarray) -> None:
-    """Born sum of Limber shells against CAMB's lensing windows, 2 % for ℓ ≥ 10."""
+    """The Born sum of Limber shells agrees with CAMB to 2 % for ℓ ≥ 10."""
     matter = matter_of(THETA, COSMOLOGY)
     edges = shell_edges(matter.background, NZ, 100.0)
     ours = np.moveaxis(convergence_spectra(matter, NZ, edges, LMAX), 0, -1)
@@ -97,7 +97,7 @@ def test_shell_sum_is_the_lensing_spectrum(predicted: np.ndarray) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("simulator", [Lognormal(), Gaussian()])
 def test_maps_have_the_predicted_spectra(simulator, predicted: np.ndarray) -> None:
-    """Band powers of eight skies within four standard deviations and 3 %."""
+    """Band powers of eight skies agree within four standard deviations and 3 %."""
     nside, skies = 64, 8
     rngs = [np.random.default_rng(i) for i in range(skies)]
     edges = np.array([10, 20, 40, 70, 100])
@@ -139,7 +139,7 @@ def test_skewness_is_that_of_a_sum_of_independent_shells(simulator) -> None:
     variance = np.array(shells) @ (2 * ell + 1) / (4 * np.pi)
     third = np.zeros_like(variance)
     if simulator.name == "lognormal":
-        # exponentials have power beyond the band limit of the field that they are of
+        # the exponential of a field has power beyond its band limit
         logs = [gaussian_spectrum(cl) for cl in shells]
         variance = np.exp(np.array(logs) @ (2 * ell + 1) / (4 * np.pi)) - 1
         third = 3 * variance**2 + variance**3
@@ -156,8 +156,8 @@ def test_skewness_is_that_of_a_sum_of_independent_shells(simulator) -> None:
 
 
 @pytest.mark.slow
-def test_skies_of_another_sigma_8_are_found_out(tmp_path: Path, caplog) -> None:
-    """The stage accepts skies of the fiducial, not of a σ_8 that is 8 % higher."""
+def test_skies_of_another_sigma_8_differ(tmp_path: Path, caplog) -> None:
+    """Skies of the fiducial agree with theory, those of an 8 % higher σ_8 differ."""
     nside, table = 64, ROOT / "resources/nz/des_like.txt"
     spec = {"cosmology": COSMOLOGY.model_dump(), "nside": nside}
     for sigma_8, word in ((THETA[1], "agrees"), (1.08 * THETA[1], "differs")):
@@ -182,7 +182,7 @@ def test_skies_of_another_sigma_8_are_found_out(tmp_path: Path, caplog) -> None:
 def test_alignment_terms_give_the_spectra_of_any_redshift_dependence(
     a_ia: float, eta_ia: float
 ) -> None:
-    """2 % of the spectra, against kernels that hold (1 + z)^η inside the integral."""
+    """Spectra agree to 2 % with those of kernels with (1 + z)^η in the integral."""
     matter = matter_of(THETA, COSMOLOGY)
     edges = shell_edges(matter.background, NZ, 100.0)
     power = ((1 + NZ.z) / (1 + PIVOT_Z)) ** eta_ia
@@ -198,7 +198,7 @@ def test_alignment_terms_give_the_spectra_of_any_redshift_dependence(
 def alignment_spectra(
     matter: Matter, edges: np.ndarray, a_ia: float, density: np.ndarray
 ) -> np.ndarray:
-    """Spectra with the alignment of any density, which is not normalised to one."""
+    """Return spectra with the alignment of any density, normalised or not."""
     background = matter.background
     weights = born_weights(background, NZ, edges)
     weighted = RedshiftDistribution(NZ.z, density)
@@ -208,10 +208,10 @@ def alignment_spectra(
 
 
 def test_alignment_is_the_limber_integral() -> None:
-    """1 % in the II and GI spectra, with distances of astropy and an analytic growth.
+    """II and GI spectra agree to 1 %, with distances of astropy and analytic growth.
 
-    W_IA = -C̄₁ρ_crit Ω_m n(z) H(z) / D(z); D is a hypergeometric function of Λ over
-    matter.
+    W_IA = -C̄₁ρ_crit Ω_m n(z) H(z) / D(z), where D is a hypergeometric function of the
+    ratio of Λ to matter.
     """
     from astropy.cosmology import FlatLambdaCDM
     from scipy.special import hyp2f1
@@ -250,10 +250,10 @@ def test_alignment_is_the_limber_integral() -> None:
 
 @pytest.mark.slow
 def test_light_cones_have_the_predicted_spectra(predicted: np.ndarray) -> None:
-    """Three skies within 15 % for 30 ≤ ℓ < 64, in bins that a coarse mesh resolves.
+    """Three skies agree to 15 % for 30 ≤ ℓ < 64, in bins that a coarse mesh resolves.
 
-    Of the difference, 2 to 4 % are lost between views of a box of 512 Mpc/h, and 5 %
-    are the cosmic variance of three boxes; below ℓ = 20, large structures are missing.
+    Views of a box of 512 Mpc/h reduce the power by 2 to 4 %, and the cosmic variance of
+    three boxes is 5 %. Below ℓ = 20, structures larger than the box are missing.
     """
     simulator = NBody(n_particles=64, n_mesh=128)
     rngs = [np.random.default_rng(i) for i in range(3)]

@@ -1,4 +1,4 @@
-"""Summaries that are linear in (Ω_m, σ_8) with Gaussian noise, and what they tell."""
+"""Summaries that are linear in (Ω_m, σ_8) with Gaussian noise, and exact widths."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ PRIOR = {"omega_m": (0.15, 0.45), "sigma_8": (0.5, 1.2)}
 CENTRE = np.array([0.3, 0.85])
 SLOPE = np.array([[1.0, 0.1], [0.4, 0.9]])
 COVARIANCE = np.array([[4.0e-4, 1.5e-4], [1.5e-4, 9.0e-4]])
-SHARED = 0.1  # of the variance is common to the tiles of a sky
+SHARED = 0.1  # fraction of the variance that tiles of a sky have in common
 
 
 def noise(rng: np.random.Generator, n_sky: int, n_tile: int) -> np.ndarray:
-    """Noise (n_sky, n_tile, 2) of unit covariance, correlated within a sky."""
+    """Draw noise (n_sky, n_tile, 2) of unit covariance, correlated within a sky."""
     sky = rng.standard_normal((n_sky, 1, 2))
     tile = rng.standard_normal((n_sky, n_tile, 2))
     return np.sqrt(SHARED) * sky + np.sqrt(1 - SHARED) * tile
 
 
 class Toy:
-    """Skies whose noise can be made larger, as a degradation does it.
+    """Skies whose noise can be increased, like that of degradations.
 
     Parameters
     ----------
     rng
-        Source of randomness.
+        Random number generator.
     n_test, n_fiducial, n_tile
         Numbers of test and fiducial skies, and of tiles.
     """
@@ -59,10 +59,10 @@ class Toy:
         boots: int = 40,
         kind: type[Inference] = Inference,
     ) -> Inference:
-        """Inference from summaries with `size` times the noise.
+        """Return the inference from summaries with `size` times the noise.
 
-        What a degradation adds to the noise is drawn from `rng`; `scale` stretches all
-        of the noise, as a training may that went less well than another.
+        The additional noise of a degradation is drawn from `rng`. The factor `scale` of
+        all noise stands for the quality of a training run.
         """
         skies = {}
         for split, theta in self.theta.items():
@@ -77,12 +77,12 @@ class Toy:
 
 
 def exact_widths(covariance: np.ndarray = COVARIANCE) -> dict[str, float]:
-    """Widths of the posterior at the centre, far from the edges of the prior.
+    """Return the widths of the posterior at the centre, far from the prior edges.
 
     The information is that of summaries with the covariance of the toy.
     """
     covariance = np.linalg.inv(SLOPE.T @ np.linalg.inv(covariance) @ SLOPE)
-    # Derivatives of S_8 at the centre, where √(Ω_m / 0.3) = 1.
+    # derivatives of S_8 at the centre, where √(Ω_m / 0.3) = 1
     gradient = np.array([CENTRE[1] / (2 * CENTRE[0]), 1.0])
     one_sigma = 2 * np.pi * np.sqrt(np.linalg.det(covariance))
     area68, area95 = (-np.log(1 - mass) * one_sigma for mass in MASSES)
@@ -99,9 +99,10 @@ def exact_widths(covariance: np.ndarray = COVARIANCE) -> dict[str, float]:
 
 @cache
 def exact_information(n_draw: int = 4000, size: int = 200) -> float:
-    """Mutual information in bits of parameters and summaries, prior edges included.
+    """Return the mutual information of parameters and summaries in bits.
 
-    The mean over draws of both of the log of the posterior over the prior at the truth.
+    It is the mean over draws of both of log2(posterior / prior) at the truth, with the
+    edges of the prior.
     """
     rng = np.random.default_rng(0)
     low, high = np.transpose(list(PRIOR.values()))

@@ -22,7 +22,7 @@ CL = np.append(0, 3e-3 * np.arange(1, LMAX + 1) ** -0.7)
 
 @pytest.mark.parametrize("lognormal", [False, True])
 def test_sums_are_those_of_the_shells(lognormal: bool) -> None:
-    """Across blocks of shells; each unit weight picks one shell."""
+    """Unit weights select single shells, also across blocks of shells."""
     n_shell = SHELLS_AT_ONCE + 3
     spectra = [(i + 1) * CL for i in range(n_shell)]
     weights = np.random.default_rng(1).standard_normal((2, 3, n_shell))
@@ -41,7 +41,7 @@ def test_sums_are_those_of_the_shells(lognormal: bool) -> None:
 
 
 def test_gaussian_maps_have_their_spectrum() -> None:
-    """Every multipole against the scatter of 2 ℓ + 1 modes of 20 maps."""
+    """All multipoles agree within the scatter of 2 ℓ + 1 modes of 20 maps."""
     rng = np.random.default_rng(3)
     found = []
     for _ in range(20):
@@ -57,7 +57,7 @@ def test_gaussian_maps_have_their_spectrum() -> None:
 
 
 def test_lognormal_maps_have_the_moments_of_lognormals_and_those_of_glass() -> None:
-    """Mean 0, variance s = Σ (2 ℓ + 1) C_ℓ / 4π, third moment s³ + 3 s²."""
+    """The mean is 0, the variance s = Σ (2 ℓ + 1) C_ℓ / 4π, the skewness s³ + 3 s²."""
     gaussian = gaussian_spectrum(CL)
     ell = np.arange(LMAX + 1)
     variance = np.expm1((2 * ell + 1) @ gaussian / (4 * np.pi))
@@ -93,7 +93,7 @@ def test_a_spectrum_that_does_not_converge_is_a_warning(
     gaussian_spectrum(CL)
     assert not caplog.text
     monkeypatch.setattr(fields, "TOLERANCE", 0.0)
-    # an exact solution is never found, and steps stay small enough to go on
+    # an exact solution is never reached, and steps do not become small enough to stop
     solve = fields.glass.grf.solve
     monkeypatch.setattr(
         fields.glass.grf, "solve", lambda *a, **k: solve(*a, gltol=0.0, maxiter=2, **k)

@@ -1,4 +1,4 @@
-"""Growth, mesh, particles and shells where the answer is known."""
+"""Growth, mesh, particles and shells in cases with exact solutions."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_displacements_of_two_crossed_waves() -> None:
 
 
 def test_linear_density_has_the_power_that_is_asked_for() -> None:
-    """Of white noise whose modes all have the same modulus: exactly."""
+    """This is exact for white noise whose modes have the same modulus."""
     n, box = 16, 100.0
     white = np.random.default_rng(3).standard_normal((n, n, n))
     modes = np.fft.rfftn(white)
@@ -109,7 +109,7 @@ def test_linear_density_has_the_power_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize("omega_m", [0.15, 0.3])
 def test_a_plane_wave_collapses_as_zeldovich_says(omega_m: float) -> None:
-    """In one dimension q + D ψ is exact until particles cross."""
+    """In one dimension, q + D ψ is exact until particles cross."""
     n, n_mesh, end = 32, 64, 0.9
     growth = Growth.of(omega_m)
     k = 2 * np.pi / n
@@ -127,7 +127,7 @@ def test_a_plane_wave_collapses_as_zeldovich_says(omega_m: float) -> None:
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_one_step_is_right_to_second_order(number: int) -> None:
-    """The mean over a field and its negative has no first order."""
+    """The first order cancels in the mean over a field and its negative."""
     growth, n, begin, end = Growth.of(0.3), 32, 0.05, 0.3
     k = np.geomspace(0.01, 1, 200)
     power = 1e5 * np.exp(-np.minimum((k / 0.05) ** 2, 60))
@@ -155,7 +155,7 @@ def test_a_uniform_box_has_uniform_shells() -> None:
 
 
 def test_a_plane_wave_is_seen_as_the_analytic_shell() -> None:
-    """Mean of cos(k·(o + r n)) over r, in a box that is repeated three times."""
+    """It is the mean of cos(k·(o + r n)) over r, in a box repeated three times."""
     n, near, far = 32, 20.0, 50.0
     k = 2 * np.pi / n * np.array([1, -2, 1])
     origin = np.array([3.3, 21.7, 9.1])
@@ -167,7 +167,7 @@ def test_a_plane_wave_is_seen_as_the_analytic_shell() -> None:
     expected = (np.sin(phase + slope * far) - np.sin(phase + slope * near)) / slope
     np.testing.assert_allclose(seen, expected / (far - near), atol=0.02)
     assert np.std(expected / (far - near)) > 0.1
-    # at the near side, ℓ = k χ of this wave is 9.6: beyond 9, nothing is left
+    # at the near side, ℓ = k χ of this wave is 9.6, beyond the limit of 9
     beyond = lightcone.shell(delta_k, (near, far), 9, rays(8), origin)
     assert np.abs(beyond).max() < 1e-5
 

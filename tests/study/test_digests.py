@@ -1,4 +1,4 @@
-"""Digests see what a result depends on, and nothing else."""
+"""Digests cover the code on which results depend, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from infoscope.study import digests
 
-# two stages: one uses f through another module, one a constant and a class
+# two stages: one uses f through another module, the other a constant and a class
 PACKAGE = {
     "stages/one.py": "from infoscope.room.m import f\n\ndef run():\n    return f(2)\n",
     "stages/two.py": (

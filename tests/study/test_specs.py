@@ -1,4 +1,4 @@
-"""The grid can be extended, and a spec holds only what its stage consumes."""
+"""The grid can be extended, and a spec contains only settings of its stage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_longer_grid_begins_with_the_shorter_one() -> None:
     assert np.array_equal(long[:16], short)
     assert np.array_equal(long[16:32], grid(config, "train", 16, 32, 1))
     assert (long > [0.15, 0.5]).all() and (long < [0.45, 1.2]).all()
-    # low discrepancy: 64 Sobol points fill 8 × 8 cells, one each
+    # low discrepancy: each of 8 × 8 cells contains one of 64 Sobol points
     cells = np.floor((long - [0.15, 0.5]) / [0.3, 0.7] * 8).astype(int)
     assert len(np.unique(cells, axis=0)) == 64
 

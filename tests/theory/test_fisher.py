@@ -1,4 +1,4 @@
-"""The Fisher matrix where it is known, and the widths that follow from it."""
+"""The Fisher matrix in cases with exact solutions, and the widths from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished study in a copy of the repository, and what would run after a change."""
+"""A complete study in a copy of the repository, and jobs that run after a change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = ["Snakefile", "workflow", "config", "envs", "profiles", "resources"]
 
 
 def contents(path: Path) -> dict[str, object]:
-    """Data sets of an HDF5 file by name, and their attributes by `name@key`."""
+    """Return data sets of an HDF5 file by name, and attributes by `name@key`."""
     found: dict[str, object] = {}
 
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -46,7 +46,7 @@ class Checkout:
         if not folder.exists():
             self._make()
         self.config = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
-        # the rules call `python`: the interpreter that runs the tests
+        # the rules call `python`, which must be the interpreter that runs the tests
         self.environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{PATH}"}
 
     def _make(self) -> None:
@@ -67,7 +67,7 @@ class Checkout:
         return other
 
     def search_first(self, folder: Path) -> None:
-        """Let programs in a folder be found before all others."""
+        """Put a folder at the front of PATH."""
         self.environ["PATH"] = f"{folder}:{self.environ['PATH']}"
 
     def start(
@@ -76,7 +76,7 @@ class Checkout:
         """Start snakemake on the study."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(config or self.config))
         return subprocess.Popen(
-            # -P: as the command `snakemake`, which imports nothing from the folder
+            # -P: import nothing from the working directory, like `snakemake`
             [
                 *(sys.executable, "-P", "-m", "snakemake"),
                 *("--configfile", "study.yaml", *options),
@@ -89,7 +89,7 @@ class Checkout:
         )
 
     def snakemake(self, *options: str, config: dict[str, Any] | None = None) -> str:
-        """Run snakemake on the study and return all that it prints."""
+        """Run snakemake on the study and return its output."""
         with self.start(*options, config=config, stdout=subprocess.PIPE) as process:
             text, _ = process.communicate(timeout=1200)
         self.returncode = process.returncode
@@ -113,7 +113,7 @@ class Checkout:
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout in a folder with a space, whose study is complete: only for copies.
 
-    The first worker that needs it makes it for all.
+    The first worker that needs it makes it for all workers.
     """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -133,19 +133,19 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture(scope="session")
 def finished(complete: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The complete study, where tests leave everything as it was."""
+    """The complete study, which tests must leave unchanged."""
     return complete.copied(tmp_path_factory.mktemp("finished") / "info scope")
 
 
 @pytest.fixture
 def study(complete: Checkout, tmp_path: Path) -> Checkout:
-    """Return a copy of the finished study, which a test may spoil."""
+    """Return a copy of the finished study, which a test may change."""
     return complete.copied(tmp_path / "info scope")
 
 
 @pytest.fixture
 def edited(finished: Checkout) -> Callable[[str, Callable[[str], str]], None]:
-    """Edit a file of the checkout for the length of a test."""
+    """Edit a file of the checkout for the duration of a test."""
     saved: dict[Path, str] = {}
 
     def edit(name: str, change: Callable[[str], str]) -> None:

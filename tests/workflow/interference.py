@@ -1,4 +1,4 @@
-"""Jobs that wait or are killed where a test wants it."""
+"""Make jobs wait or die at a given place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-# In place of `python`: runs what it is asked for, or what is planned for a stage, once.
+# Replaces `python`: runs the command, or once what is planned for a stage.
 PYTHON = """#!{python}
 import os, sys
 from pathlib import Path
@@ -24,7 +24,7 @@ if arguments[:2] == ["-m", "infoscope"]:
         arguments = [launcher, stage, what, at, *arguments[2:]]
 os.execv(sys.executable, [sys.executable, *arguments])
 """
-# The command line, up to where the n-th file of the job is complete but for its name.
+# The command line, up to where the n-th file of the job is complete but not renamed.
 LAUNCHER = """
 import os, signal, sys, time
 from pathlib import Path
@@ -50,12 +50,12 @@ sys.exit(cli.main(arguments))
 
 
 class Interference:
-    """What happens to jobs.
+    """Plans for jobs, which wait or are killed.
 
     Parameters
     ----------
     folder
-        Where a command `python` is made that jobs find before the real one.
+        Folder of a command `python`, which jobs find before the real one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,14 +70,14 @@ class Interference:
         (self.folder / f"{stage}.plan").write_text(f"{what} {at}")
 
     def reached(self) -> dict[str, int]:
-        """Processes that are, or were, where they were to wait or to be killed."""
+        """Return the processes that have reached the place where they wait or die."""
         return {
             path.stem: int(path.read_text() or 0)
             for path in self.folder.glob("*.reached")
         }
 
     def wait_for(self, stage: str) -> int:
-        """Wait until a job is where it was to wait or to be killed."""
+        """Wait until a job has reached the place where it waits or dies."""
         end = time.monotonic() + 300
         while stage not in (found := self.reached()):
             assert time.monotonic() < end, f"{stage} does not come to its file"
@@ -85,5 +85,5 @@ class Interference:
         return found[stage]
 
     def go(self) -> None:
-        """Let go on what waits."""
+        """Let waiting jobs continue."""
         (self.folder / "go").touch()

@@ -1,4 +1,4 @@
-"""A SLURM of one node for tests: real daemons on the loopback, GPUs that are files."""
+"""A SLURM of one node for tests, with real daemons and files instead of GPUs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-# the only place where a job finds it: the plugin drops SLURM_CONF from its environment
+# the default path, because the plugin removes SLURM_CONF from the environment of jobs
 SYSTEM = Path("/etc/slurm")
 FILES = ("slurm.conf", "gres.conf")
 PACKAGES = "slurmctld slurmd slurm-client"
@@ -50,12 +50,12 @@ PartitionName=gpu Nodes={host} MaxTime=INFINITE
 
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "scancel", "sinfo", "squeue")
-# where Debian has daemons
+# folder of daemons in Debian
 PATH = f"{os.environ['PATH']}:/usr/sbin"
 
 
 def why_not() -> str | None:
-    """Say what keeps this machine from running a SLURM for tests."""
+    """Return why this machine cannot run a SLURM for tests, if it cannot."""
     missing = [name for name in PROGRAMS if not shutil.which(name, path=PATH)]
     if missing:
         return f"no {', '.join(missing)}: apt-get install {PACKAGES}"
@@ -77,13 +77,13 @@ def free_ports(number: int) -> list[int]:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[Path]:
-    """Run a SLURM with its state in `folder`, which is yielded."""
+    """Run a SLURM with its state in `folder`, and yield the folder."""
     host = socket.gethostname().split(".")[0]
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
     conf = CONF.format(host=host, folder=folder, ports=free_ports(2), gpus=GPUS)
     (folder / "slurm.conf").write_text(conf)
-    # SLURM wants devices: these are further /dev/null
+    # SLURM needs devices: these are copies of /dev/null
     for gpu in range(GPUS):
         os.mknod(folder / f"gpu{gpu}", stat.S_IFCHR | 0o600, os.makedev(1, 3))
     (folder / "gres.conf").write_text(f"Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n")
@@ -104,7 +104,7 @@ def cluster(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def daemon(name: str, log: Path) -> Iterator[None]:
-    """Run a daemon of SLURM in the foreground of its own session."""
+    """Run a daemon of SLURM in the foreground of a new session."""
     with log.open("w") as file:
         process = subprocess.Popen(
             [name, "-D"],

@@ -1,4 +1,4 @@
-"""Attribution in a finished study, and what makes it run again."""
+"""Attribution in a complete study, and changes that run it again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_shares_of_the_response_sum_to_one(finished: Checkout) -> None:
     shares = pd.read_csv(folder / "shares.csv")
     whole = shares[shares["smoothing_mpc_h"] == 0].groupby("part")["share"].sum()
     assert whole.to_dict() == pytest.approx(dict.fromkeys(whole.index, 1), abs=0.02)
-    # shuffled pixels are no part of a tile
+    # shuffled pixels are not a part of a tile
     assert pd.read_csv(folder / "agreement.csv").empty
 
 

@@ -1,4 +1,4 @@
-"""A mistake in the config stops the workflow before any job, with one line."""
+"""An error in the config stops the workflow before any job, with one line."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_mistake_in_a_fits_file_is_one_line(
 
 
 def test_parsing_imports_nothing_slow() -> None:
-    """Snakemake reads the Snakefile again in every job of a cluster."""
+    """On a cluster, every job reads the Snakefile."""
     rules = (ROOT / "workflow/rules/common.smk").read_text()
     lines = [line for line in rules.splitlines() if line.startswith("from infoscope")]
     assert len(lines) > 4

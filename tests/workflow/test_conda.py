@@ -1,4 +1,4 @@
-"""A study whose jobs run in environments that conda made of envs/*.yaml."""
+"""A study whose jobs run in the conda environments envs/*.yaml."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Environment variables that lead to a conda with a channel of its own.
+    """Return environment variables for a conda with its own channel.
 
-    The channel has the packages that are installed here, in conda's format. Nothing of
-    the user's conda is read or changed.
+    The channel has the packages of this environment in the format of conda. The conda
+    of the user is neither read nor changed.
     """
     folder = tmp_path_factory.mktemp("conda")
     forge = folder / "channels/conda-forge"
@@ -66,10 +66,10 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     yield kept | {
         "PATH": f"{Path(sys.executable).parent}:{commands}:{PATH}",
         "HOME": str(folder),
-        # a machine with a driver makes the same environments
+        # environments are the same on a machine with a GPU driver
         "CONDA_OVERRIDE_CUDA": "",
     }
-    # gigabytes, of which pytest would keep three
+    # pytest would keep three copies, of gigabytes each
     shutil.rmtree(folder)
 
 
@@ -137,7 +137,7 @@ def test_jobs_run_in_them(study, result, has, lacks) -> None:
     with h5py.File(study.folder / "results/ci" / result) as file:
         versions = json.loads(file.attrs["versions"])
     assert versions[has] == version(has)
-    # it is installed here
+    # the package is installed in this environment
     assert version(lacks) and versions[lacks] == "not installed"
 
 
@@ -151,7 +151,7 @@ def test_results_are_those_without_conda(study, finished) -> None:
     tables = [name for name in results if name.suffix in (".csv", ".txt")]
     assert Path("widths.csv") in tables
     for name in tables:
-        # it has the time that trainings took
+        # the page contains the time of training runs
         if name != Path("claims.csv"):
             assert (here / name).read_text() == (there / name).read_text(), name
 

@@ -1,4 +1,4 @@
-"""A study on skies from disk, from end to end, and what runs after which change."""
+"""A complete study on skies from disk, and jobs that run after a change."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_results_of_the_study(finished: Checkout) -> None:
 
 
 def test_conditioning_infers_again(finished: Checkout, tmp_path: Path) -> None:
-    """With a parameter known, for real; nothing is trained."""
+    """A nuisance parameter is fixed, in a real run: no network is trained again."""
     config = changed(finished, posterior={"condition_on": ["h"]})
     jobs = {"infer_posterior": 1, "export_chain": 1}
     tables = {"measure_widths": 1, "summarise_study": 1}
@@ -118,7 +118,7 @@ def test_longer_grid_runs_new_shards_and_what_uses_them(finished: Checkout) -> N
     config = changed(finished, "grid", "train", cosmologies=16)
     expected = AFTER_SKIES | AGGREGATES | {"simulate_skies": 1}
     assert finished.would_run(config) == expected
-    # for real: the first shard keeps its cosmologies, as do the other splits
+    # in a real run, the first shard and the other splits keep their cosmologies
     path = finished.folder / "results/ci/cosmogrid.csv"
     before = pd.read_csv(path, comment="#")
     target = "results/ci/skies/train/0001.h5"

@@ -18,7 +18,7 @@ from .conftest import ROOT, Checkout
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs/extending.md").read_text()
-# the modules of each example, and what else it edits
+# the modules of each example, and other files that it edits
 PLACES = {
     "estimator": ["workflow/infoscope/estimators/kinds/plain.py"],
     "simulator": ["workflow/infoscope/skies/simulators/quadratic.py"],
@@ -32,21 +32,21 @@ def blocks(language: str) -> list[str]:
 
 
 def modules() -> dict[str, str]:
-    """Files that the page shows in full, by name."""
+    """Return the files that the page shows in full, by name."""
     names = re.findall(r"`((?:workflow|tests)/\S+\.py)`[^`]*```python", PAGE)
     return dict(zip(names, blocks("python"), strict=True))
 
 
 def apply(diff: str, folder: Path) -> list[str]:
-    """Replace what a diff without line numbers shows; each part has to fit one place.
+    """Apply a diff without line numbers, each part of which must fit in one place.
 
-    Parts are separated by `@@`, and files by their names, which are returned.
+    Parts are separated by `@@`, and files by their names. The names are returned.
     """
     names = []
     for name, parts in re.findall(r"^--- (\S+)\n(.*?)(?=^--- |\Z)", diff, re.M | re.S):
         text = (folder / name).read_text()
         for part in parts.split("@@\n"):
-            # editors strip the space of an empty line
+            # editors remove the space in an empty line
             lines = [line or " " for line in part.splitlines()]
             assert {line[0] for line in lines} <= set("+- "), part
             old, new = (
@@ -62,7 +62,7 @@ def apply(diff: str, folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout with everything that the page adds, and a study that uses it."""
+    """Return a checkout with all additions of the page, and a study that uses them."""
     checkout = Checkout(tmp_path_factory.mktemp("extended") / "infoscope")
     shutil.copytree(
         ROOT / "tests",
@@ -95,7 +95,7 @@ def run(extended: Checkout, *command: str) -> str:
 
 
 def test_each_addition_touches_one_place(tmp_path: Path) -> None:
-    """A module, and the rule of a figure."""
+    """Additions are a module, or a module and a rule for a figure."""
     edited = re.findall(r"^--- (\S+)$", "\n".join(blocks("diff")), re.M)
     added = [name for name in modules() if name.startswith("workflow")]
     expected = [name for names in PLACES.values() for name in names]
@@ -123,7 +123,7 @@ def test_keys_are_documented(extended: Checkout) -> None:
 
 
 def test_a_study_uses_all_of_it(extended: Checkout) -> None:
-    """From the config to the report."""
+    """The study uses the additions from the config to the report."""
     text = extended.snakemake("--cores", "2")
     assert extended.returncode == 0, text
     results = extended.folder / "results/ci"

@@ -1,4 +1,4 @@
-"""What is killed, full, damaged or touched leaves a study that a command completes."""
+"""After any failure, one command completes the study with the same results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .interference import Interference
 
 pytestmark = pytest.mark.slow
 
-# at which of its files a stage is killed: the last but one, where there are several
+# number of the file at which a stage is killed: the last but one, if it has several
 STAGES = {
     "tabulate-nz": 1, "tabulate-matter": 1, "simulate-skies": 1, "degrade-maps": 1,
     "collect-dataset": 1, "train-estimator": 3, "infer-posterior": 1,
@@ -32,27 +32,27 @@ STAGES = {
     "plot-widths": 2, "plot-triangle": 2, "plot-calibration": 2,
     "plot-tiles": 2, "plot-history": 2, "plot-skies": 2, "plot-sky_map": 2,
 }  # fmt: skip
-# makes times equal: nothing is newer than anything else
+# makes all times equal, so that no file is newer than another
 ONE_TIME = "find results -type f -exec touch -t 202001010000 {} +"
 
 
 @pytest.fixture
 def interference(study: Checkout, tmp_path: Path) -> Interference:
-    """Return what happens to jobs of the study."""
+    """Return plans for the jobs of the study."""
     interference = Interference(tmp_path / "interference")
     study.search_first(interference.folder)
     return interference
 
 
 def delete(study: Checkout, *names: str) -> list[str]:
-    """Delete results; return them as targets."""
+    """Delete results, and return them as targets."""
     for name in names:
         (study.folder / "results/ci" / name).unlink()
     return [f"results/ci/{name}" for name in names]
 
 
 def damage(path: Path, data: str) -> None:
-    """Flip a bit of a data set, or of a text, in a file whose time stays."""
+    """Flip a bit of a data set or a text without changing the time of the file."""
     before, place = path.stat(), 1000
     if data:
         with h5py.File(path) as file:
@@ -63,12 +63,12 @@ def damage(path: Path, data: str) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-# the pages of the report have the cost of rules
+# the pages of the report contain costs of rules
 RECORDS = ("logs", "benchmarks", "figures", "report")
 
 
 def results(study: Checkout) -> dict[str, object]:
-    """Contents of all results by name, figures and records of the run left out."""
+    """Return all results by name, without figures and records of the run."""
     folder = study.folder / "results/ci"
     return {
         str(path.relative_to(folder)): (
@@ -77,7 +77,7 @@ def results(study: Checkout) -> dict[str, object]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and path.relative_to(folder).parts[0] not in RECORDS
-        # claims on the cost of rules are read from benchmarks
+        # claims on costs depend on benchmarks
         and path.name != "claims.csv"
         and path.suffix != ".part"
     }
@@ -95,7 +95,7 @@ def finished_jobs(text: str) -> Counter[str]:
 def test_snakemake_is_killed_in_every_stage(
     finished: Checkout, study: Checkout, tmp_path: Path
 ) -> None:
-    """It is started again until all is done: nothing finished is done twice."""
+    """Started again until it is complete, the study repeats no finished job."""
     small = copy.deepcopy(finished.config)
     del small["degradations"]["shuffle_pixels"], small["estimators"]["cnn"]
     small["claims"] = small["claims"][1:]
@@ -119,7 +119,7 @@ def test_snakemake_is_killed_in_every_stage(
         if not waiting:
             break
         first, met = not met, met | set(waiting)
-        # jobs that have lost their Snakemake do not go on beside those of the next
+        # jobs of a killed Snakemake do not run beside those of the next one
         until = time.monotonic() + 30
         while any(map(alive, waiting.values())):
             assert time.monotonic() < until, waiting
@@ -130,11 +130,11 @@ def test_snakemake_is_killed_in_every_stage(
             text = killed.snakemake("--unlock", config=small)
             assert killed.returncode == 0, text
         else:
-            # all that --unlock does, without its seconds
+            # equivalent to --unlock, but faster
             shutil.rmtree(killed.folder / ".snakemake/locks")
     assert snakemake.returncode == 0, log.read_text()
     assert met == set(STAGES)
-    # fresh, the study has as many jobs
+    # a new study has the same number of jobs
     fresh = Checkout(tmp_path / "fresh").would_run(small)
     del done["all"]
     assert done == fresh
@@ -152,7 +152,7 @@ def wait_until_all_wait(
     interference: Interference,
     before: set[str],
 ) -> dict[str, int]:
-    """Return the processes of all running jobs, which wait; none if all is done."""
+    """Wait for all running jobs to reach their place, and return their processes."""
     since = time.monotonic()
     seen: tuple[int, ...] = ()
     while snakemake.poll() is None:
@@ -167,7 +167,7 @@ def wait_until_all_wait(
         if (now := (started, done, len(waiting))) != seen:
             seen, since = now, time.monotonic()
         quiet = time.monotonic() - since
-        # two cores; if another job could be started, it would have been
+        # both cores are in use, or no other job can start
         if waiting and started - done == len(waiting) and quiet > 2 / len(waiting) ** 2:
             return waiting
         assert quiet < 300, text
@@ -179,7 +179,7 @@ def wait_until_all_wait(
 def test_a_killed_job_is_reported_and_done_again(
     study: Checkout, interference: Interference
 ) -> None:
-    """Other jobs go on; with --retries it is tried again at once."""
+    """Other jobs continue; with --retries the job is repeated at once."""
     summaries = "training/reference/power_spectrum/seed_0/summaries.h5"
     before = results(study)
     targets = delete(study, summaries, "fisher.csv")
@@ -209,7 +209,7 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
     targets = delete(study, target)
     disk = (study.folder / targets[0]).parent
     mount(disk, "-t", "tmpfs", "-o", "size=200k", "tmpfs")
-    # Snakemake removes folders that are empty, which this one cannot be
+    # Snakemake removes empty folders, and this one is not empty
     (disk / "kept").touch()
     text = study.snakemake("--cores", "1", *targets)
     assert study.returncode == 1
@@ -227,13 +227,13 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
 
 
 def test_damaged_inputs_are_named(study: Checkout) -> None:
-    """Those of several kinds, at the same time; deleted, they are made again."""
+    """Damaged files of several kinds are made again after they are deleted."""
     folder, before = study.folder / "results/ci", results(study)
     summaries = "training/reference/power_spectrum/seed_0/summaries.h5"
     needed_by = {
         ("nz.txt", ""): "fisher.csv",
         ("skies/fiducial/0000.h5", "kappa"): "figures/sky_map.png",
-        # a shard, through the data set that refers to it
+        # a shard is read through the data set that refers to it
         ("datasets/reference/test/0001.h5", "tiles"): summaries,
         ("training/shuffle_pixels/cnn/seed_0/summaries.h5", "test/theta"): (
             "posteriors/shuffle_pixels/cnn.h5"
@@ -287,7 +287,7 @@ def test_all_data_have_checksums(finished: Checkout) -> None:
 def test_a_second_snakemake_is_refused(
     study: Checkout, interference: Interference
 ) -> None:
-    """With --nolock it does the same work, and harms nothing."""
+    """With --nolock both do the same work without harm."""
     before = results(study)
     targets = delete(study, "fisher.csv")
     interference.plan("wait", "forecast-fisher")
@@ -302,7 +302,7 @@ def test_a_second_snakemake_is_refused(
         text = study.snakemake("--cores", "1", "--nolock", *targets)
         assert study.returncode == 0, text
         assert results(study) == before
-        # what the first one writes is not taken from it
+        # files that the first one is writing are not removed
         assert alive(process) and len(leftovers(study)) == 1
         interference.go()
         assert first.wait(60) == 0, log.read_text()
@@ -331,7 +331,7 @@ def shuffled_otherwise(study: Checkout) -> dict[str, object]:
 def test_config_that_is_edited_while_running(
     study: Checkout, interference: Interference
 ) -> None:
-    """The run goes on with the config that it began with, the next has the new one."""
+    """The run continues with its initial config, and the next run uses the new one."""
     before = results(study)
     shard = "datasets/shuffle_pixels/fiducial/0000.h5"
     targets = delete(study, shard, "posteriors/shuffle_pixels/power_spectrum.h5")
@@ -341,7 +341,7 @@ def test_config_that_is_edited_while_running(
     with (study.folder / "log").open("w") as output:
         first = study.start("--cores", "1", *targets, stdout=output)
         interference.wait_for("degrade-maps")
-        # a dry run beside it is allowed, and writes the new config to the file
+        # a dry run is allowed meanwhile, and writes the new config to the file
         study.would_run(edited)
         interference.go()
         assert first.wait(300) == 0, (study.folder / "log").read_text()
@@ -350,11 +350,11 @@ def test_config_that_is_edited_while_running(
 
 
 def test_job_on_another_machine_has_the_config_of_its_run(study: Checkout) -> None:
-    """What the executors of clusters run reads the Snakefile, and the config, anew."""
+    """Jobs of cluster executors read the Snakefile and the config again."""
     shard = "datasets/shuffle_pixels/fiducial/0000.h5"
     before = results(study)[shard]
     folder = study.folder / ".snakemake/infoscope"
-    shutil.rmtree(folder)  # other tests have left configs
+    shutil.rmtree(folder)  # configs of other tests
     study.would_run()
     (kept,) = folder.iterdir()
     targets = delete(study, shard)
@@ -375,23 +375,23 @@ def test_job_on_another_machine_has_the_config_of_its_run(study: Checkout) -> No
 
 
 def test_times_that_have_changed(study: Checkout) -> None:
-    """Neither touching nor copying without times runs anything, after one command."""
+    """After one command, touched files or copies without times run nothing."""
     folder = study.folder / "results"
     files = [path for path in folder.rglob("*") if path.is_file()]
     now = time.time()
-    # as rsync without times does it, in an order that means nothing
+    # like rsync without times, in arbitrary order
     random.Random(1).shuffle(files)
     for i, path in enumerate(files):
         os.utime(path, times=(now - i,) * 2)
-    # small files are known by their checksums, but skies are not small
+    # Snakemake compares checksums of small files, but skies are not small
     assert "simulate_skies" in study.would_run()
     subprocess.run(ONE_TIME, shell=True, check=True, cwd=study.folder)
     assert study.would_run() == {}
-    # a change is still noticed
+    # a change of the config is still noticed
     edited = study.would_run(shuffled_otherwise(study))
     assert edited["degrade_maps"] == 5
 
-    # the clock was set back: results are of the future
+    # the clock was set back: results have times in the future
     for path in files:
         os.utime(path, times=(now + 86_400,) * 2)
     assert study.would_run() == {}

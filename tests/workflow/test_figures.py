@@ -1,4 +1,4 @@
-"""Figures that only some studies have, made by their rules from a table of widths."""
+"""Rules of figures that only some studies have, run on a table of widths."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_figures_of_scales_and_convergence(tmp_path: Path) -> None:
     del checkout.config["claims"]
     results = checkout.folder / "results/ci"
     results.mkdir(parents=True)
-    # it stands for the trainings of a study
+    # this table replaces the training runs of a study
     table = widths_table({name: name for name in DEGRADATIONS})
     table.to_csv(results / "widths.csv", index=False)
     text = checkout.snakemake(
@@ -43,6 +43,6 @@ def test_figures_of_scales_and_convergence(tmp_path: Path) -> None:
             assert (results / f"figures/{name}.{suffix}").stat().st_size > 10_000
     scales = pd.read_csv(results / "scales.csv")
     assert list(scales.bin) == [1, 2, 3, 4]
-    # 0.27 h/Mpc today, and more where structure has grown less
+    # 0.27 h/Mpc today, and higher at earlier times
     assert scales.k_nl_h_mpc.is_monotonic_increasing
     assert scales.k_nl_h_mpc.between(0.28, 0.5).all()

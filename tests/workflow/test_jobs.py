@@ -1,4 +1,4 @@
-"""The jobs and files that are counted are those of Snakemake, local rules aside."""
+"""The numbers of jobs and files agree with Snakemake, except for local rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def local() -> set[str]:
-    """Rules that run where Snakemake does, as they state themselves."""
+    """Return the local rules."""
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     rules = re.split(r"^(?=(?:use )?rule )", text, flags=re.M)[1:]
     found = {

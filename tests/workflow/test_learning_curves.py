@@ -1,4 +1,4 @@
-"""Learning curves of a finished study, and what makes them run again."""
+"""Learning curves of a complete study, and changes that run them again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .conftest import Checkout
 pytestmark = pytest.mark.slow
 
 CURVES = {
-    # half of the cosmologies and half of the steps; there is one sky only
+    # half of the cosmologies and half of the steps; there is only one sky per cosmology
     "train_reduced": 4,
     "infer_reduced": 4,
     "measure_learning_curves": 1,
@@ -25,7 +25,7 @@ def curves(complete: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Chec
     checkout = complete.copied(tmp_path_factory.mktemp("curves") / "info scope")
     chosen = {"degradations": ["reference"], "fractions": [0.5]}
     checkout.config["learning_curves"] = chosen
-    # nothing else runs again: neither a training run nor another figure
+    # no other training run and no other figure runs again
     assert checkout.would_run() == CURVES
     text = checkout.snakemake("--cores", "2")
     assert checkout.returncode == 0, text
@@ -47,7 +47,7 @@ def test_learning_curves(curves: Checkout) -> None:
     }
     assert len(table) == 8
     assert (table[["sigma_s8", "sigma_s8_error"]] > 0).all(axis=None)
-    # all of it is the training of the study, and less is another one
+    # the full budget is that of the study; a reduced one has its own training run
     widths = pd.read_csv(results / "widths.csv")
     widths = widths.query("degradation == 'reference' and metric == 'sigma_s8'")
     for row in table.itertuples():

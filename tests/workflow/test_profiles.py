@@ -1,4 +1,4 @@
-"""What profiles say of rules and of each other holds."""
+"""Profiles agree with the rules and with each other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_slurm_differs_from_default_in_what_concerns_a_cluster() -> None:
 
 
 def test_nothing_holds_jobs_back_that_an_array_waits_for() -> None:
-    """With a limit, or the default rate of 100 a second, some are never submitted."""
+    """With a limit or the default rate (100 per second), some are never submitted."""
     slurm = profile("slurm")
     assert slurm["slurm-array-jobs"] and slurm["jobs"] == "unlimited"
     assert "resources" not in slurm

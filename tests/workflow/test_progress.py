@@ -1,4 +1,4 @@
-"""What a run tells about itself while it lasts, and afterwards."""
+"""Progress of a run while it lasts, and its status afterwards."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def test_status_of_a_finished_study(study: Checkout) -> None:
         check=True,
     ).stdout
     assert text.startswith("study ci finished at")
-    # a dry run is no run
+    # a dry run has no progress
     study.would_run()
     assert path.stat().st_mtime_ns == before

@@ -1,4 +1,4 @@
-"""The report opens in a real browser, from nothing but its file: everything in it."""
+"""All parts of the report open in a real browser, from its file alone."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .conftest import Checkout
 pytestmark = pytest.mark.slow
 
 WINDOW = {"width": 1400, "height": 900}
-# machines that run tests are slow
+# machines of tests may be slow
 PATIENCE = 120_000
 CATEGORIES = {"Attribution", "Checks", "Results", "Skies", "Study"}
 # Snakemake writes specs into the report as they are
 LABEL = "</script><script>window.executed = true</script>"
-# Counts what is to the left of a page or above it, where nobody can scroll to
+# counts elements to the left of a page or above it, which cannot be scrolled to
 HIDDEN = """root => {
   root.scrollTo(0, 0);
   const boxes = [...root.querySelectorAll("*")].map(e => e.getBoundingClientRect());
@@ -36,7 +36,7 @@ HIDDEN = """root => {
 
 @dataclass
 class Result:
-    """What a reader sees of a result.
+    """A result as a reader sees it.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Result:
     hidden
         Elements that cannot be scrolled to.
     caption
-        Its text.
+        Text of the caption.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Result:
 
 @dataclass
 class Tour:
-    """What was found in the report, by category and label, and what went wrong."""
+    """Results in the report by category and label, and errors of the browser."""
 
     first: str = ""
     first_hidden: int = 0
@@ -83,7 +83,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        # without its sandbox, which root may not use: the page is ours
+        # without the sandbox, which root cannot use; the page is trusted
         chromium = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox"], timeout=PATIENCE
         )
@@ -103,7 +103,7 @@ def report(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def tour(browser: Browser, report: Path, finished: Checkout) -> Tour:
-    """Open the report as a reader does, and click on everything in its menu."""
+    """Open the report as a reader does, and click on all entries of its menu."""
     found = Tour()
     context = browser.new_context(viewport=WINDOW, offline=True)
     page = context.new_page()
@@ -134,7 +134,7 @@ def tour(browser: Browser, report: Path, finished: Checkout) -> Tour:
         found.results[category] = {}
         for label in labels:
             found.results[category][label] = seen(page, label, found)
-            # back to the menu, and to the category
+            # return to the menu, and to the category
             page.locator("nav nav li a", has_text="Results").first.click()
             page.locator("nav li a", has_text=category).click()
         page.locator("nav nav li a").first.click()
@@ -145,7 +145,7 @@ def tour(browser: Browser, report: Path, finished: Checkout) -> Tour:
 
 
 def asked(url: str, report: Path, found: Tour) -> None:
-    """Note what the page asks for, beside itself and what is in it."""
+    """Record requests of the page for anything outside of itself."""
     inside = url == report.as_uri() or re.match("(data|blob|about):", url)
     if not inside:
         found.problems.append(f"request: {url}")
@@ -153,7 +153,7 @@ def asked(url: str, report: Path, found: Tour) -> None:
 
 def seen(page: Page, label: str, found: Tour) -> Result:
     """Click on a result of the category that the menu shows, then on its caption."""
-    # labels of others may begin like it
+    # other labels may start with the same text
     cell = page.get_by_role("cell", name=label, exact=True)
     row = page.locator("nav table tbody tr").filter(has=cell)
     show, about = row.locator("a").all()
@@ -220,7 +220,7 @@ def test_every_result_was_seen(tour: Tour, finished: Checkout) -> None:
     assert set(tour.results) >= {"Checks", "Results", "Skies", "Study"}
     assert sum(map(len, tour.results.values())) == len(tour.paths)
     figures = {f"results/ci/figures/{p.name}" for p in results.glob("figures/*.png")}
-    # other tests may have drawn it
+    # other tests may have drawn the figure
     figures.discard("results/ci/figures/learning_curves.png")
     pages = {f"results/ci/report/{p.name}" for p in results.glob("report/*.html")}
     assert len(figures) > 7 and len(pages) == 6

@@ -1,4 +1,4 @@
-"""What jobs ask a scheduler for: enough, as the study needs, more in each attempt."""
+"""Resources that jobs request: as the study needs, and more in each attempt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import ROOT, Checkout
 
 
 def asked(text: str, rule: str) -> list[dict[str, int]]:
-    """Resources of the jobs of a rule, in the order in which they are printed."""
+    """Return the resources of the jobs of a rule, in the order of printing."""
     found = re.findall(
         rf"^(?:local)?rule {rule}:\n(?: .*\n)*?    resources: (.*)$", text, re.M
     )
@@ -34,7 +34,7 @@ def study_costs(config: dict[str, Any]) -> Costs:
 
 @pytest.mark.slow
 def test_resources_grow_with_attempts(finished: Checkout, tmp_path: Path) -> None:
-    """A job fails because there is no GPU, and is tried again with more."""
+    """A job fails because there is no GPU, and is repeated with more resources."""
     checkout = finished.copied(tmp_path / "copy")
     text = checkout.snakemake(
         *("--cores", "1", "--retries", "2", "--forcerun", "train_estimator"),
@@ -60,7 +60,7 @@ def test_resources_are_those_of_the_study(tmp_path: Path) -> None:
         simulated[name] = asked(text, "simulate_skies")
         trained = asked(text, "train_estimator")
         assert {job["gpu"] for job in simulated[name] + trained} == {0}
-        # tasks of an array have what one of them asks for
+        # all tasks of an array get the resources that one of them requests
         assert len({job["runtime"] for job in asked(text, "degrade_maps")}) == 1
     small, particles, fine = (
         {key: max(job[key] for job in simulated[name]) for key in ("mem_mb", "runtime")}
@@ -83,12 +83,12 @@ def test_memory_that_is_asked_for_is_enough(finished: Checkout) -> None:
     for path in folder.rglob("*.tsv"):
         with path.open() as file:
             (row,) = csv.DictReader(file, delimiter="\t")
-        # jobs that end at once are not measured
+        # jobs that end immediately are not measured
         if row["max_rss"] != "NA":
             rule = path.relative_to(folder).with_suffix("").parts[0]
-            # jobs of local rules cost the same, whatever their wildcards are
+            # the costs of local rules do not depend on wildcards
             cost = costs.job(rule, wildcards.get(path, {}))
-            # on a cluster, Snakemake needs the rest
+            # the rest is for Snakemake on a cluster
             enough = cost.requested_mb - SNAKEMAKE_MB
             assert float(row["max_rss"]) < enough, path
             compared += 1
@@ -107,5 +107,5 @@ def test_files_have_the_sizes_that_are_expected(finished: Checkout) -> None:
             ("degrade_maps", of_reference, f"datasets/reference/{split}/{shard}.h5"),
         ):
             size = (results / path).stat().st_size
-            # small files are a fifth larger than what is in them
+            # small files are a fifth larger than their content
             assert size == pytest.approx(costs.job(rule, wildcards).size, rel=0.3)

@@ -1,4 +1,4 @@
-"""docs/results.md and the results of a study say the same."""
+"""docs/results.md agrees with the results of a study."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ VALUES = {
 
 
 def rows(text: str) -> list[list[str]]:
-    """Cells of the rows of tables that begin with a name in backticks."""
+    """Yield the cells of table rows that start with a name in backticks."""
     lines = re.findall(r"^\| (`.*) \|$", text, re.M)
     return [[cell.strip() for cell in line.split("|")] for line in lines]
 
 
 def names(text: str) -> list[str]:
-    """Names in backticks before a colon, as in "`a`, `b`: what they are; `c`: …"."""
+    """Return names in backticks before a colon, as in "`a`, `b`: meaning; `c`: …"."""
     before = [clause.split(":")[0] for clause in re.split(r";\s", text)]
     return [name for part in before for name in re.findall(r"`(\w+)`", part)]
 
@@ -55,27 +55,27 @@ def results(finished: Checkout) -> Path:
 
 @pytest.fixture(scope="module")
 def found(results: Path) -> dict[str, list[Path]]:
-    """Files of the study by the names that they are documented by."""
+    """Return the files of the study by their documented names."""
     by_name: dict[str, list[Path]] = {name: [] for name in FILES}
     assert len(FILES) > 40
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results).as_posix()
         if path.is_dir() or name.startswith(("logs/", "benchmarks/")):
             continue
-        of = [known for known in FILES if pattern(known).fullmatch(name)]
-        assert len(of) == 1, f"{name} is documented as {of}"
-        by_name[of[0]].append(path)
+        documented = [key for key in FILES if pattern(key).fullmatch(name)]
+        assert len(documented) == 1, f"{name} is documented as {documented}"
+        by_name[documented[0]].append(path)
     return by_name
 
 
 def test_every_file_is_there(found: dict[str, list[Path]]) -> None:
     for name, (_, description) in FILES.items():
-        optional = re.search(r"\((if the|likewise)|likewise", description)
+        optional = re.search(r"\(if the", description)
         assert found[name] or optional, name
 
 
 def test_every_file_is_made_by_its_rule() -> None:
-    # double braces are those of f-strings
+    # f-strings have double braces
     text = RULES.replace("{{", "{").replace("}}", "}")
     blocks = re.split(r"^(?:rule|use rule \w+ as) (\w+)(?=:| with:)", text, flags=re.M)
     made = dict(zip(blocks[1::2], blocks[2::2], strict=True))
@@ -88,7 +88,7 @@ def test_every_file_is_made_by_its_rule() -> None:
 
 
 def data_sets(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """All data sets by name; groups of splits have a name for all of them."""
+    """Return all data sets by name, with the same name for all splits."""
     found: dict[str, h5py.Dataset] = {}
 
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -118,7 +118,7 @@ def test_hdf5_file(found: dict[str, list[Path]], name: str) -> None:
                 symbols = [symbol for symbol in shape.split(", ") if symbol]
                 assert data.dtype == dtype and data.ndim == len(symbols), key
                 for symbol, size in zip(symbols, data.shape, strict=True):
-                    # each split has skies of its own
+                    # each split has its own skies
                     own = int(symbol) if symbol.isdigit() else size
                     assert sizes.setdefault((split, symbol), own) == size, key
                 assert (dtype == "float16") == (unit == f"`{rest or key}_scale`"), key

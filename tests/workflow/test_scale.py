@@ -18,8 +18,8 @@ from infoscope.study.config import parse_study
 
 from .conftest import Checkout
 
-# Runs a command and prints its largest memory in kB. That of a process counts from
-# before it was another program: started by the tests, it would be theirs.
+# Runs a command and prints its largest memory in kB. The memory of a process includes
+# that of the program before exec, which for a child of the tests would be theirs.
 MEASURED = """
 import resource, subprocess, sys
 status = subprocess.call(sys.argv[1:])
@@ -43,7 +43,7 @@ def test_dry_run_of_a_large_study(tmp_path: Path) -> None:
     assert done.returncode == 0, text[-2000:]
     costs = Costs.of(*checked_study(config))
     expected = list(jobs(costs.study))
-    # beside rule all, chains, and a few tables and figures
+    # in addition to the rule all, chains, and a few tables and figures
     total = int(re.search(r"^total +(\d+)$", text, re.M)[1])
     chains = len(costs.study.degradations) * len(costs.study.estimators)
     assert chains < total - len(expected) < chains + 25

@@ -1,4 +1,4 @@
-"""The ci study on a SLURM of one node, through the profile that users adapt."""
+"""The ci study on a SLURM of one node, with the profile that users adapt."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from .conftest import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
-# of the profile, only how often SLURM is asked is changed: jobs are seconds long
+# the only change of the profile: SLURM is queried more often, as jobs take seconds
 OPTIONS = [
     "--workflow-profile=profiles/slurm",
     "--slurm-init-seconds-before-status-checks=5",
 ]
-# `python` of the jobs: it notes where it runs and, as GPUs are files here, says that
-# JAX sees those that SLURM granted
+# `python` of the jobs, which records where it runs. GPUs are files here, so it reports
+# those that SLURM granted as devices of JAX.
 PYTHON = """#!{python}
 import json, os, sys, uuid
 from pathlib import Path
@@ -53,7 +53,7 @@ sys.exit(cli.main())
 
 @dataclass(frozen=True)
 class Job:
-    """A stage that ran: where it says it did, and what SLURM recorded."""
+    """A stage that ran: its own record, and that of SLURM."""
 
     stage: str
     output: str
@@ -62,7 +62,7 @@ class Job:
     slurm: dict[str, str] | None
 
     def meets(self, other: Job) -> bool:
-        """Whether both were running at some time."""
+        """Return whether both jobs ran at the same time."""
         start = max(job.slurm["StartTime"] for job in (self, other))
         end = min(job.slurm["EndTime"] for job in (self, other))
         return start < end
@@ -88,8 +88,8 @@ def recorded(notes: Path, cluster: Path) -> list[Job]:
     return jobs
 
 
-def cancel_a_training(notes: Path, cancelled: list[str]) -> None:
-    """Wait for the first training and cancel its job."""
+def cancel_a_training_run(notes: Path, cancelled: list[str]) -> None:
+    """Wait for the first training run and cancel its job."""
     for _ in range(3000):
         for path in notes.glob("*.json"):
             note = json.loads(path.read_text())
@@ -113,7 +113,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Finished:
-    """The study when it has ended: a training was cancelled while it ran."""
+    """The complete study, in which a training run was cancelled."""
 
     checkout: Checkout
     text: str
@@ -134,7 +134,7 @@ def study(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     environ = dict(checkout.environ)
     checkout.search_first(python.parent)
     cancelled: list[str] = []
-    watcher = threading.Thread(target=cancel_a_training, args=(notes, cancelled))
+    watcher = threading.Thread(target=cancel_a_training_run, args=(notes, cancelled))
     watcher.start()
     text = checkout.snakemake(*OPTIONS)
     watcher.join()
@@ -150,7 +150,7 @@ def test_tables_are_those_of_a_local_run(study: Finished, finished: Checkout) ->
     for name in tables:
         one, other = (pd.read_csv(folder / name) for folder in (here, there))
         if name == "claims.csv":
-            # what a rule cost is measured
+            # costs of rules are measured
             one, other = (t[~t.metric.str.startswith("cost")] for t in (one, other))
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
@@ -171,10 +171,10 @@ def test_every_job_is_where_the_profile_wants_it(study: Finished) -> None:
     assert not here & remote
 
 
-def test_trainings_never_share_a_gpu(study: Finished) -> None:
-    trainings = [job for job in study.jobs if job.stage == "train-estimator"]
-    pairs = [(a, b) for a, b in combinations(trainings, 2) if a.meets(b)]
-    assert pairs, "no two trainings ran at the same time"
+def test_training_runs_never_share_a_gpu(study: Finished) -> None:
+    training_runs = [job for job in study.jobs if job.stage == "train-estimator"]
+    pairs = [(a, b) for a, b in combinations(training_runs, 2) if a.meets(b)]
+    assert pairs, "no two training runs ran at the same time"
     assert all(a.device != b.device for a, b in pairs)
 
 
@@ -202,7 +202,7 @@ def test_cancelled_job_is_submitted_again(study: Finished) -> None:
 
 
 def test_missing_gpu_is_reported_with_the_log_of_the_job(study: Finished) -> None:
-    """Asked for in the other form, and with the real JAX, which sees no GPU."""
+    """The GPU is requested with `gres`, and the real JAX finds none."""
     checkout = study.checkout
     config = copy.deepcopy(checkout.config)
     config["training"]["seeds"] = 2

@@ -1,4 +1,4 @@
-"""A study where names are hostile and nothing is kept ends with the same results."""
+"""A study with hostile names that keeps no intermediate data has the same results."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ class Nothing(Operation):
         """Do nothing."""
         return sky
 '''
-# modules of the standard library and others, in the working directory
+# modules in the working directory, with names of the standard library and others
 PLANTED = ("random.py", "json.py", "numpy.py", "infoscope.py", "pandas.py")
 FORGOTTEN = {"storage": {"keep_skies": False, "keep_datasets": False}}
 
 
 def used(folder: Path) -> int:
-    """Bytes of all files in a folder."""
+    """Return the size of all files in a folder in bytes."""
     sizes = []
     for path in folder.rglob("*.h5"):
         try:
             sizes.append(path.stat().st_size)
         except FileNotFoundError:
-            # deleted meanwhile
+            # deleted in the meantime
             continue
     return sum(sizes)
 
@@ -94,7 +94,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        # one after another: how many data sets there are does not depend on the machine
+        # one core, so that the number of data sets does not depend on the machine
         text = checkout.snakemake("--cores", "1")
     finally:
         stop.set()
@@ -113,7 +113,7 @@ def test_results_are_those_of_the_other_study(
         name = path.relative_to(one)
         if path.is_dir() or name.parts[0] in ("logs", "benchmarks", "figures"):
             continue
-        # it has the cost of rules
+        # the page contains costs of rules
         if name.parts[0] == "report":
             assert (other / name).stat().st_size > 1000
             continue
@@ -141,7 +141,7 @@ def test_results_are_those_of_the_other_study(
 
 def test_nothing_was_executed_but_the_study(elsewhere: Checkout) -> None:
     assert [path.name for path in elsewhere.folder.parent.iterdir()] == [FOLDER]
-    # Python keeps the compiled operation beside its file
+    # Python writes the compiled operation beside its file
     made = {".snakemake", "__pycache__"}
     there = {path.name for path in elsewhere.folder.iterdir()} - made
     assert there == {
@@ -166,7 +166,7 @@ def test_skies_and_data_sets_are_gone_and_nothing_runs_again(
 
 
 def test_new_degradation_without_skies(elsewhere: Checkout) -> None:
-    """All is computed again, unless only what is new is asked for."""
+    """Everything is computed again, unless only new files are targets."""
     config = copy.deepcopy(elsewhere.config)
     config["degradations"]["new"] = {"operations": [{"operation": "sum_bins"}]}
     jobs = elsewhere.would_run(config)
@@ -181,7 +181,7 @@ def test_new_degradation_without_skies(elsewhere: Checkout) -> None:
 
 
 def test_new_degradation_without_data_sets(finished: Checkout) -> None:
-    """Where skies are kept, only what is new is computed."""
+    """If skies are kept, only new files are computed."""
     config = copy.deepcopy(finished.config)
     config["storage"] = {"keep_datasets": False}
     assert finished.would_run(config) == {}
@@ -252,7 +252,7 @@ def test_template_is_one_line(tmp_path: Path) -> None:
 def test_cache_of_compiled_programs_is_no_pickle(
     finished: Checkout, tmp_path: Path
 ) -> None:
-    """What is no program is compiled again, with the same result."""
+    """A file that is not a program is compiled again, with the same result."""
     cache = tmp_path / "cache"
     shutil.copytree(finished.folder / ".snakemake/jax-cache", cache)
     marker = tmp_path / "executed"

