@@ -257,7 +257,7 @@ def test_what_only_people_read_runs_nothing(finished, edited) -> None:
         ("estimators/training.py", "ETA {eta:.0f} s", "remaining {eta:.0f} s"),
         ("estimators/kinds/cnn.py", "Number of residual", "How many residual"),
         ("estimators/kinds/cnn.py", 'label = "CNN"', 'label = "Network"'),
-        ("estimators/kinds/cnn.py", "first, later + means", "first, 2 * later + means"),
+        ("estimators/kinds/cnn.py", ", others + means", ", 2 * others + means"),
         ("degradations/operations/positions.py", "Permutes", "Shuffles"),
         ("degradations/operation.py", "no such file", "does not exist"),
         ("maps/tiles.py", ", tile_nside: int)", ", tile_nside: int | float)"),
