@@ -142,6 +142,7 @@ def clear_caches() -> None:
     parsed.cache_clear()
     _definition.cache_clear()
     _file.cache_clear()
+    _silent.cache_clear()
 
 
 @cache
@@ -218,6 +219,7 @@ def _imported(
     return found
 
 
+@cache
 def _silent(path: Path) -> bool:
     return path.is_relative_to(PACKAGE) and (
         path.relative_to(PACKAGE).with_suffix("").as_posix() in SILENT
