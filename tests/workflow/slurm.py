@@ -61,10 +61,26 @@ def why_not() -> str | None:
         return f"no {', '.join(missing)}: apt-get install {PACKAGES}"
     if os.geteuid():
         return "the daemons of SLURM need root"
+    remove_left_over()
     present = [str(SYSTEM / name) for name in FILES if (SYSTEM / name).exists()]
     if present:
         return f"{', '.join(present)}: this machine has a SLURM of its own"
     return None
+
+
+def remove_left_over() -> None:
+    """Remove the links to the files of a test cluster that was killed."""
+    names = (path.read_text() for path in Path("/proc").glob("[0-9]*/comm"))
+    if any(name.strip() == "slurmctld" for name in names):
+        return
+    for path in (SYSTEM / name for name in FILES):
+        # the file of a real cluster is not beside a copy of /dev/null
+        if path.is_symlink() and (not path.exists() or _of_a_test(path)):
+            path.unlink()
+
+
+def _of_a_test(path: Path) -> bool:
+    return (path.resolve().parent / "gpu0").is_char_device()
 
 
 def free_ports(number: int) -> list[int]:
