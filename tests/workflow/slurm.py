@@ -9,7 +9,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 # the default path, because the plugin removes SLURM_CONF from the environment of jobs
@@ -70,9 +70,11 @@ def why_not() -> str | None:
 
 def remove_left_over() -> None:
     """Remove the links to the files of a test cluster that was killed."""
-    names = (path.read_text() for path in Path("/proc").glob("[0-9]*/comm"))
-    if any(name.strip() == "slurmctld" for name in names):
-        return
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        # processes end in the meantime
+        with suppress(OSError):
+            if path.read_text().strip() == "slurmctld":
+                return
     for path in (SYSTEM / name for name in FILES):
         # the file of a real cluster is not beside a copy of /dev/null
         if path.is_symlink() and (not path.exists() or _of_a_test(path)):
