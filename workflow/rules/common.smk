@@ -39,7 +39,7 @@ envvars:
 
 try:
     refuse_templates(map(Path, workflow.configfiles))
-    STUDY, NZ, TILES = checked_study(config)
+    STUDY, NZ, PATCHES = checked_study(config)
 except InfoscopeError as error:
     raise SystemExit(str(error))
 # not in every job
@@ -64,10 +64,11 @@ config["imported"] = specs.imported(STUDY)
 config["summary"] = f"{RESULTS}/report/summary.html"
 config["summarised"] = os.path.isfile(config["summary"])
 SKY_FILE = f"{RESULTS}/skies/{{split}}/{{shard}}.h5"
+CONSTANTS_FILE = f"{RESULTS}/constants/{{degradation}}.json"
 DATASET_FILE = f"{RESULTS}/datasets/{{degradation}}.h5"
 # survey after the operations of the reference, for attribution
 SURVEY = survey_of_reference(STUDY, NZ)
-COSTS = Costs.of(STUDY, NZ, TILES)
+COSTS = Costs.of(STUDY, NZ, PATCHES)
 # file with the rules that make skies
 SKIES = STUDY.simulator.rules
 if workflow.is_main_process:
@@ -163,8 +164,24 @@ def simulate_spec(wildcards):
 
 def degrade_spec(wildcards):
     return specs.canonical(
-        specs.degrade(STUDY, wildcards.degradation, wildcards.split, TILES)
+        specs.degrade(STUDY, wildcards.degradation, wildcards.split, PATCHES)
     )
+
+
+def fit_spec(wildcards):
+    return specs.canonical(
+        specs.degrade(STUDY, wildcards.degradation, Split.FIDUCIAL, PATCHES)
+    )
+
+
+def fit_code(wildcards):
+    return specs.fit_code(STUDY, wildcards.degradation)
+
+
+def constants(wildcards):
+    """File with the constants of a degradation, if it has any."""
+    fitted = wildcards.degradation in specs.fitted(STUDY)
+    return [CONSTANTS_FILE.format(**wildcards)] if fitted else []
 
 
 def train_code(wildcards):

@@ -1,6 +1,37 @@
+rule fit_constants:
+    input:
+        skies=SKY_FILE.format(split=Split.FIDUCIAL, shard="0000"),
+        operation_files=ancient(operation_files),
+    output:
+        CONSTANTS_FILE,
+    log:
+        f"{RESULTS}/logs/fit_constants/{{degradation}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_constants/{{degradation}}.tsv"
+    priority: priority_of_degradation
+    conda:
+        "../../envs/analyse.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb("fit_constants"),
+        runtime=runtime("fit_constants"),
+    params:
+        spec=fit_spec,
+        code=fit_code,
+    shell:
+        "OMP_NUM_THREADS={threads} python -m infoscope fit-constants"
+        " --spec {params.spec:q}"
+        " --code {params.code}"
+        " --skies {input.skies:q}"
+        " --operation-files {input.operation_files:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
 rule degrade_maps:
     input:
         skies=SKY_FILE,
+        constants=constants,
         # `code` contains their digest, which comments do not change
         operation_files=ancient(operation_files),
     output:
@@ -29,6 +60,7 @@ rule degrade_maps:
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --skies {input.skies:q}"
+        " --constants {input.constants:q}"
         " --operation-files {input.operation_files:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
@@ -64,6 +96,8 @@ rule collect_dataset:
         " > {log:q} 2>&1"
 
 
+# targets, because Snakemake would not notice that one of them is deleted
+TARGETS += expand(CONSTANTS_FILE, degradation=specs.fitted(STUDY))
 # targets, because Snakemake would not notice that an example of a figure is deleted
 TARGETS += expand(rules.collect_dataset.output.example, degradation=STUDY.degradations)
 if STUDY.storage.keep_datasets:

@@ -2,11 +2,11 @@
 
 A file with user-defined operations needs only these names::
 
-    from infoscope.degradations import Operation, Sky, Survey
+    from infoscope.degradations import Constants, Operation, Patches, Survey
 """
 
-from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Domain, Sky
+from infoscope.degradations.operation import Operation, Response
+from infoscope.degradations.patches import Constants, Patches
 from infoscope.survey.survey import Survey
 
-__all__ = ["Domain", "Operation", "Sky", "Survey"]
+__all__ = ["Constants", "Operation", "Patches", "Response", "Survey"]

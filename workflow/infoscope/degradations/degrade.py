@@ -1,4 +1,4 @@
-"""Apply a degradation, a list of operations and noise, and cut the sky into tiles."""
+"""Apply a degradation, a list of operations and noise, to patches."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Sky, per_bin
+from infoscope.degradations.patches import Constants, Patches, per_bin
 from infoscope.errors import InfoscopeError
-from infoscope.maps.tiles import to_tiles
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import NoiseOrder
 
@@ -45,69 +44,136 @@ def check(survey: Survey, operations: Sequence[Operation], noise: NoiseOrder) ->
     return survey
 
 
-def add_noise(sky: Sky, rng: np.random.Generator) -> Sky:
-    """Add white shape noise with a standard deviation of σ_e / √(n_gal A_pix).
-
-    Noise is drawn in RING order in every domain, so that all degradations of a sky
-    have the same noise realisation.
-    """
-    sky = sky.to("sphere", "tile")
-    survey = sky.survey
-    noise = rng.standard_normal((survey.n_bins, 12 * survey.nside**2))
-    if sky.domain == "tile":
-        noise = to_tiles(noise, survey.tile_nside)
-    noise *= per_bin(survey.noise_sigma, noise)
-    noise += sky.maps
-    return replace(sky, maps=noise)
-
-
 def degrade(
-    sky: Sky,
+    patches: Patches,
     operations: Sequence[Operation],
     noise: NoiseOrder,
+    constants: Sequence[Constants],
     noise_rng: np.random.Generator,
     rng: np.random.Generator,
-) -> Float32[NDArray, "n_tile side side n_bins"]:
-    """Apply operations to a sky and cut it into tiles.
+) -> Float32[NDArray, "n_patch side side n_bins"]:
+    """Apply operations to patches.
 
     Parameters
     ----------
-    sky
-        Noiseless maps on the sphere.
+    patches
+        Noiseless patches.
     operations
         Operations in the order in which they are applied, those of the survey first.
     noise
         Whether noise is added before or after the operations, or not at all.
+    constants
+        Constants of each operation, from `fit`.
     noise_rng, rng
         Random number generators for the noise (in the same state for every
         degradation) and for the operations.
 
     Returns
     -------
-        Convergence, with zero mean in each tile and bin.
+        Degraded convergence. The mean of each patch and bin is subtracted after noise
+        is added, and before the operations.
 
     Raises
     ------
     InfoscopeError
         If an operation is impossible or returns values that are not finite.
     """
-    degraded = check(sky.survey, operations, noise)
-    sky = replace(sky, survey=replace(sky.survey, noise_factor=degraded.noise_factor))
-    if noise == "before":
-        sky = add_noise(sky, noise_rng)
-    for operation in operations:
-        name = operation.name_in_config
-        try:
-            sky = operation.apply(sky.to(*operation.domains), rng)
-        except InfoscopeError as error:
-            raise InfoscopeError(f"{name}: {error}") from None
-        if not np.isfinite(sky.maps if sky.alm is None else sky.alm).all():
-            raise InfoscopeError(
-                f"{name}: returns values that are not finite; check its parameters"
-            )
+    patches = _before_operations(patches, operations, noise, noise_rng)
+    for operation, values in zip(operations, constants, strict=True):
+        patches = _applied(operation, patches, values, rng)
     if noise == "after":
-        sky = add_noise(sky, noise_rng)
-    tiles = sky.to("tile").maps
-    # the mean convergence of a tile is not observable
-    tiles = tiles - tiles.mean(axis=(2, 3), keepdims=True)
-    return np.ascontiguousarray(np.moveaxis(tiles, 0, -1), np.float32)
+        patches = _add_noise(patches, noise_rng).without_mean()
+    return np.ascontiguousarray(np.moveaxis(patches.kappa, 0, -1), np.float32)
+
+
+def fit(
+    patches: Patches,
+    operations: Sequence[Operation],
+    noise: NoiseOrder,
+    noise_rng: np.random.Generator,
+    rng: np.random.Generator,
+) -> list[Constants]:
+    """Fit the constants of operations to patches of the fiducial cosmology.
+
+    Parameters
+    ----------
+    patches
+        Noiseless patches of skies at the fiducial cosmology.
+    operations, noise, noise_rng, rng
+        As in `degrade`.
+
+    Returns
+    -------
+        Constants of each operation, fitted to patches after the operations before it.
+
+    Raises
+    ------
+    InfoscopeError
+        If an operation is impossible, or its constants cannot be fitted.
+    """
+    patches = _before_operations(patches, operations, noise, noise_rng)
+    constants: list[Constants] = [{} for _ in operations]
+    to_fit = [i for i, operation in enumerate(operations) if operation.needs_fit]
+    for i, operation in enumerate(operations[: max(to_fit, default=-1) + 1]):
+        if i in to_fit:
+            constants[i] = _fitted(operation, patches)
+        if i < to_fit[-1]:
+            patches = _applied(operation, patches, constants[i], rng)
+    return constants
+
+
+def _before_operations(
+    patches: Patches,
+    operations: Sequence[Operation],
+    noise: NoiseOrder,
+    noise_rng: np.random.Generator,
+) -> Patches:
+    """Return the patches on which the first operation acts."""
+    degraded = check(patches.survey, operations, noise)
+    survey = replace(patches.survey, noise_factor=degraded.noise_factor)
+    patches = replace(patches, survey=survey)
+    if noise == "before":
+        patches = _add_noise(patches, noise_rng)
+    return patches.without_mean()
+
+
+def _add_noise(patches: Patches, rng: np.random.Generator) -> Patches:
+    """Add white shape noise with a standard deviation of σ_e / √(n_gal A_pix)."""
+    noise = rng.standard_normal(patches.kappa.shape)
+    noise *= per_bin(patches.survey.noise_sigma)
+    noise += patches.kappa
+    return replace(patches, kappa=noise)
+
+
+def _applied(
+    operation: Operation,
+    patches: Patches,
+    constants: Constants,
+    rng: np.random.Generator,
+) -> Patches:
+    name = operation.name_in_config
+    try:
+        applied = operation.apply(patches, constants, rng)
+    except InfoscopeError as error:
+        raise InfoscopeError(f"{name}: {error}") from None
+    if not np.isfinite(applied.kappa).all():
+        raise InfoscopeError(
+            f"{name}: returns values that are not finite; check its parameters"
+        )
+    return applied
+
+
+def _fitted(operation: Operation, patches: Patches) -> Constants:
+    name = operation.name_in_config
+    try:
+        constants = operation.fit(patches)
+    except InfoscopeError as error:
+        raise InfoscopeError(f"{name}: {error}") from None
+    # plain numbers, which JSON preserves
+    constants = {
+        key: [float(value) for value in np.atleast_1d(values)]
+        for key, values in constants.items()
+    }
+    if not all(np.isfinite(values).all() for values in constants.values()):
+        raise InfoscopeError(f"{name}: its constants are not finite: {constants}")
+    return constants

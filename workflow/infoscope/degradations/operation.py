@@ -1,7 +1,7 @@
 """Operations: their base class and the registry of their names.
 
 An operation is a class that defines its parameters, its family, its cost and its effect
-on a sky. Built-in operations (`degradations.operations`) and user-defined operations
+on patches. Built-in operations (`degradations.operations`) and user-defined operations
 are written in the same way.
 """
 
@@ -10,18 +10,52 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from infoscope.degradations.sky import Domain, Sky
+from infoscope.degradations.patches import Constants, Patches
 from infoscope.errors import InfoscopeError
 from infoscope.models import file_of
 from infoscope.registry import Choice, Registry
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import Family
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Response:
+    r"""Response of the spectra of Gaussian fields to an operation.
+
+    .. math:: b'_\ell = W_\ell b_\ell + n
+
+    Attributes
+    ----------
+    weights
+        The matrix :math:`W_\ell`.
+    noise
+        Spectrum of the white noise :math:`n` that is added to each new bin, in
+        steradian.
+    """
+
+    weights: Float[NDArray, "n_ell n_new n_bins"]
+    noise: Float[NDArray, " n_new"]
+
+    @classmethod
+    def mixing(
+        cls,
+        weights: Float[NDArray, "n_new n_bins"],
+        ell: Float[NDArray, " n_ell"],
+    ) -> Response:
+        """Response to linear combinations of the bins."""
+        shape = (len(ell), *np.shape(weights))
+        return cls(np.broadcast_to(weights, shape), np.zeros(len(weights)))
 
 
 class Operation(Choice):
@@ -32,31 +66,18 @@ class Operation(Choice):
 
     Attributes
     ----------
-    domains
-        Domains on which `apply` works: one or more of `sphere`, `tile` and `harmonic`.
-        A sky in any other domain is converted to the first of them.
     family
         Kind of information that the operation removes.
     nanoseconds_per_pixel
-        Time per pixel and bin on one core, without spherical transforms
-        (benchmarks/operations.py).
+        Time per pixel and bin on one core (benchmarks/operations.py).
+    preserves_spectra
+        Whether the auto- and cross-spectra of each patch stay exactly the same.
     """
 
     registry: ClassVar[Registry[Operation]] = Registry("operation")
-    domains: ClassVar[tuple[Domain, ...]]
     family: ClassVar[Family] = Family.OWN
     nanoseconds_per_pixel: ClassVar[float] = 200
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
-        """Register the operation; one without domains is an error."""
-        super().__pydantic_init_subclass__(**keywords)
-        if not cls.__name__.startswith("_") and not getattr(cls, "domains", ()):
-            name = cls.model_fields["operation"].default
-            raise ValueError(
-                f"`{name}` has no domains; add the class attribute "
-                '`domains = ("sphere",)`'
-            )
+    preserves_spectra: ClassVar[bool] = False
 
     def check(self, survey: Survey) -> Survey:
         """Check the parameters against a survey, before any job runs.
@@ -73,9 +94,67 @@ class Operation(Choice):
         """
         return survey
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Apply the operation to a sky in one of `domains`."""
+    @property
+    def needs_fit(self) -> bool:
+        """Whether the operation has constants that are fitted to fiducial patches."""
+        return type(self).fit is not Operation.fit
+
+    def fit(self, patches: Patches) -> Constants:
+        """Fit constants to patches of the fiducial cosmology.
+
+        Parameters
+        ----------
+        patches
+            Patches after the operations before this one.
+
+        Returns
+        -------
+            Constants that `apply` receives, one number per bin.
+
+        Raises
+        ------
+        InfoscopeError
+            If there are no such constants: one line that starts with a key.
+        """
+        return {}
+
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Apply the operation.
+
+        Each patch must be a function of the same patch before, of the constants and of
+        random numbers, whose number may depend only on the shape of the patches.
+        Otherwise, a patch could contain information of others.
+
+        Parameters
+        ----------
+        patches
+            Patches after the operations before this one. They must not be changed.
+        constants
+            What `fit` returns.
+        rng
+            Random number generator.
+        """
         raise NotImplementedError
+
+    def response(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Response | None:
+        """Return the response of Gaussian fields, for the Fisher forecast.
+
+        Parameters
+        ----------
+        survey
+            Survey before the operation.
+        ell
+            Multipoles.
+
+        Returns
+        -------
+            The response; None if the operation is not linear.
+        """
+        return None
 
 
 def load(path: Path) -> None:

@@ -133,7 +133,7 @@ class Costs:
     ) -> Costs:
         """Create the costs of a study; `tiles` are those that a mask selects."""
         n_shells = round(depth_mpc(study, nz) / study.simulator.shell_width)
-        n_tile = 12 * study.survey.tile_nside**2 if tiles is None else len(tiles)
+        n_tile = study.survey.patch.number if tiles is None else len(tiles)
         return cls(study, survey_of(study, nz), max(2, n_shells), n_tile)
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
@@ -151,8 +151,8 @@ class Costs:
 
     @property
     def _pixels(self) -> int:
-        """Number of pixels of a map."""
-        return 12 * self.survey.nside**2
+        """Number of pixels of the patches of a sky."""
+        return self.study.survey.patch.number * self.survey.pixels**2
 
     @property
     def _values(self) -> int:
@@ -183,7 +183,7 @@ class Costs:
 
     def forecast_fisher(self) -> Cost:
         """Run CAMB around the fiducial cosmology."""
-        return Cost(6 + 0.01 * self.survey.nside, 200)
+        return Cost(6 + 0.01 * self.study.survey.nside, 200)
 
     # skies
 
@@ -191,7 +191,7 @@ class Costs:
     def _sky_bytes(self) -> int:
         """Bytes of the maps of a sky: convergence and terms of effects."""
         n_terms = sum(effect.n_terms for effect in stored_effects())
-        n_terms = self.study.simulator.maps_on_disk(self.survey.nside, n_terms)
+        n_terms = self.study.simulator.maps_on_disk(self.study.survey.nside, n_terms)
         if n_terms < 0:
             return 0
         return self._values * (CONVERGENCE.itemsize + n_terms * ALIGNMENT.itemsize)
@@ -203,7 +203,7 @@ class Costs:
         n_cosmology = 1 if split == "fiducial" else stop - start
         simulator = self.study.simulator
         of_cosmology, of_sky = simulator.seconds(
-            self.survey.nside, self.n_shells, self.study.cosmology.h
+            self.study.survey.nside, self.n_shells, self.study.cosmology.h
         )
         seconds = 2 + n_cosmology * of_cosmology + n_sky * of_sky
         size = n_sky * self._sky_bytes
@@ -212,7 +212,7 @@ class Costs:
 
     def validate_skies(self) -> Cost:
         """Measure the fiducial skies."""
-        nside, n_bins = self.survey.nside, self.survey.n_bins
+        nside, n_bins = self.study.survey.nside, self.survey.n_bins
         of_sky = 2 * n_bins * transform_seconds(nside) + 1e-7 * self._values
         seconds = 6 + self._skies("fiducial") * of_sky
         return Cost(seconds, 300 + 5 * self._sky_mb, files=4)
@@ -225,24 +225,17 @@ class Costs:
         return {name: self._operations(name) for name in self.study.degradations}
 
     def _operations(self, degradation: str) -> tuple[float, int]:
-        survey, domain, seconds = self.survey, "sphere", 0.0
-        transform = transform_seconds(survey.nside)
+        survey, seconds = self.survey, 0.0
+        pixels = self.n_tile * survey.pixels**2
         for parameters in specs.operations(self.study, degradation):
-            domains = parameters.domains
-            if domain not in domains:
-                if "harmonic" in (domain, domains[0]):
-                    seconds += survey.n_bins * transform
-                domain = domains[0]
             rate = parameters.nanoseconds_per_pixel
-            seconds += 1e-9 * rate * survey.n_bins * self._pixels
+            seconds += 1e-9 * rate * survey.n_bins * pixels
             survey = parameters.check(survey)
-        if domain == "harmonic":
-            seconds += survey.n_bins * transform
         return seconds, survey.n_bins
 
     def _tile_bytes(self, degradation: str) -> int:
         """Bytes of a tile in memory."""
-        side = self.survey.nside // self.survey.tile_nside
+        side = self.survey.pixels
         _, n_bins = self._degraded[degradation]
         return side**2 * n_bins * FLOAT
 
@@ -261,6 +254,12 @@ class Costs:
         size = n_sky * self.n_tile * self._stored_bytes(degradation)
         seconds = 0.6 + n_sky * of_sky + 1e-9 * size
         return Cost(seconds, 100 + 8.5 * self._sky_mb, size)
+
+    def fit_constants(self, degradation: str) -> Cost:
+        """Apply operations to two skies."""
+        operations, _ = self._degraded[degradation]
+        seconds = 1 + 4 * (operations + 25e-9 * self._values)
+        return Cost(seconds, 100 + 20 * self._sky_mb)
 
     @cached_property
     def longest_degrading(self) -> Cost:
@@ -307,7 +306,7 @@ class Costs:
         ]
         if not config.sees_tiles:
             return sum(pools)
-        side = self.survey.nside // self.survey.tile_nside
+        side = self.survey.pixels
         largest, every = config.activations(side)
         start = START_BATCH * (4 * tile + 2 * FLOAT * largest)
         steps = config.batch_size * (8 * tile + 3 * FLOAT * every)
@@ -318,7 +317,7 @@ class Costs:
     ) -> _Training:
         spec = specs.train(self.study, degradation, estimator, 0, budget)
         config, steps = self.study.estimators[estimator], spec["estimator"]["steps"]
-        side = self.survey.nside // self.survey.tile_nside
+        side = self.survey.pixels
         _, n_bins = self._degraded[degradation]
         held_out = sum(map(self._tiles, SUMMARISED))
         evaluations = ceil(steps / self.study.training.evaluate_every)
@@ -362,7 +361,7 @@ class Costs:
     def attribute_estimates(self, estimator: str) -> Cost:
         """Compute gradients of tiles along paths, for each training run."""
         config = self.study.estimators[estimator]
-        side = self.survey.nside // self.survey.tile_nside
+        side = self.survey.pixels
         tile, n_bins = self._tile_bytes("reference"), self._degraded["reference"][1]
         seeds = self.study.training.seeds
         tiles = min(self.study.attribution.tiles, self._tiles("test"))

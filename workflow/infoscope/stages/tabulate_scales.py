@@ -20,7 +20,7 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     Parameters
     ----------
     spec
-        `cosmology` and `nside`.
+        `cosmology` and `pixel_arcmin`.
     nz_file
         Table of n(z).
     output
@@ -28,6 +28,7 @@ def run(spec: dict[str, Any], nz_file: Path, output: Path) -> None:
     """
     cosmology = CosmologyConfig.model_validate(spec["cosmology"])
     theta = np.array([cosmology.fiducial.omega_m, cosmology.fiducial.sigma_8])
-    table = scales_of_bins(matter_of(theta, cosmology), read_nz(nz_file), spec["nside"])
+    pixel = float(np.radians(spec["pixel_arcmin"] / 60))
+    table = scales_of_bins(matter_of(theta, cosmology), read_nz(nz_file), pixel)
     with atomic_path(output) as temporary:
         table.to_csv(temporary, index=False)

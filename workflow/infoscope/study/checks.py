@@ -11,13 +11,15 @@ import yaml
 
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.degradations.degrade import check
+from infoscope.degradations.locality import is_local
 from infoscope.errors import InfoscopeError
-from infoscope.study import specs
+from infoscope.models import file_of
+from infoscope.study import digests, specs
 from infoscope.study.config import Study, parse_study
-from infoscope.survey.footprint import selected_tiles
+from infoscope.survey.footprint import selected_patches
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution, Survey
-from infoscope.vocabulary import REFERENCE
+from infoscope.vocabulary import REFERENCE, NoiseOrder
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -60,7 +62,7 @@ def checked_study(
 
     Returns
     -------
-        The study, its n(z), and the indices of the tiles in its mask (None without a
+        The study, its n(z), and the indices of the patches in its mask (None without a
         mask).
 
     Raises
@@ -74,10 +76,8 @@ def checked_study(
     check_study(study, nz)
     if survey.mask is None:
         return study, nz, None
-    tiles = selected_tiles(
-        Path(survey.mask), survey.nside, survey.tile_nside, survey.mask_fraction
-    )
-    return study, nz, tiles
+    patches = selected_patches(Path(survey.mask), survey.patch, survey.mask_fraction)
+    return study, nz, patches
 
 
 def check_study(study: Study, nz: RedshiftDistribution) -> None:
@@ -102,13 +102,43 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
             check(reference, degradation.operations, noise)
         except InfoscopeError as error:
             raise InfoscopeError(f"config: {place}.{error}") from None
+        _check_local(study, name, survey, noise)
+
+
+def _check_local(
+    study: Study, degradation: str, survey: Survey, noise: NoiseOrder
+) -> None:
+    """Check that user-defined operations act on each patch alone."""
+    every = specs.operations(study, degradation)
+    n_base = len(study.survey.base_operations)
+    for i, operation in enumerate(every):
+        if file_of(type(operation)).is_relative_to(digests.PACKAGE):
+            continue
+        place = f"degradations.{degradation}.operations.{i - n_base}"
+        if i < n_base:
+            place = f"survey.base_operations.{i}"
+        try:
+            local = is_local(survey, every[: i + 1], noise)
+        except InfoscopeError:
+            # not possible with the patches of the test; the job will tell
+            continue
+        except Exception as error:
+            message = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InfoscopeError(f"config: {place}: {message}") from None
+        if not local:
+            raise InfoscopeError(
+                f"config: {place}: `{operation.name_in_config}` is not local: a patch "
+                "changes if other patches of its sky change; compute what `apply` does "
+                "for each patch alone, draw as many random numbers for all values, and "
+                "move what needs many patches to `fit`"
+            )
 
 
 def survey_of(study: Study, nz: RedshiftDistribution) -> Survey:
     """Return the survey of a study as operations use it."""
     return Survey(
-        nside=study.survey.nside,
-        tile_nside=study.survey.tile_nside,
+        side_deg=study.survey.patch.side_deg,
+        pixels=study.survey.patch.pixels,
         omega_m=study.cosmology.fiducial.omega_m,
         h=study.cosmology.h,
         mean_z=nz.mean,

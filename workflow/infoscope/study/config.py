@@ -7,6 +7,7 @@ Modules that take long to import are avoided here, because every job reads the c
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from itertools import product
@@ -37,7 +38,7 @@ from infoscope.models import InputFile, Model
 from infoscope.results.config import Claim
 from infoscope.skies.config import AnySimulator
 from infoscope.skies.simulators.lognormal import Lognormal
-from infoscope.survey.config import NzSource, TableNz
+from infoscope.survey.config import SQUARE_DEGREES, NzSource, PatchConfig, TableNz
 from infoscope.survey.presets import PRESETS
 from infoscope.vocabulary import REFERENCE, NoiseOrder
 
@@ -112,9 +113,11 @@ class SurveyConfig(SurveyEffects):
         "are not given.",
     )
 
-    nside: int = Field(64, ge=16, le=8192, description="HEALPix nside of the maps.")
-    tile_nside: int = Field(
-        2, ge=1, description="HEALPix nside of the superpixels that are the tiles."
+    nside: int = Field(
+        64, ge=16, le=8192, description="HEALPix nside of the simulated skies."
+    )
+    patch: PatchConfig = Field(
+        PatchConfig(), description="The flat patches into which skies are cut."
     )
     nz: NzSource = Field(
         TableNz(files=["resources/nz/des_like.txt"]),
@@ -133,14 +136,14 @@ class SurveyConfig(SurveyEffects):
     )
     mask: str | None = Field(
         None,
-        description="HEALPix FITS file with the nside of the maps and values above 0 "
-        "in the footprint. Only tiles in the footprint are used; null uses all tiles.",
+        description="HEALPix FITS file with values above 0 in the footprint. Only "
+        "patches in the footprint are used; null uses all patches.",
     )
     mask_fraction: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="Minimum fraction of the pixels of a tile that are in the "
+        description="Minimum fraction of the pixels of a patch that are in the "
         "footprint.",
     )
     noise: NoiseOrder = Field(
@@ -161,17 +164,20 @@ class SurveyConfig(SurveyEffects):
             return value
         return PRESETS.get(str(value.get("preset")), {}) | dict(value)
 
-    @field_validator("nside", "tile_nside")
+    @field_validator("nside")
     @classmethod
     def _nside(cls, value: int) -> int:
         return _power_of_two(value)
 
     @model_validator(mode="after")
-    def _tiles(self) -> SurveyConfig:
-        if self.tile_nside * 8 > self.nside:
+    def _resolved(self) -> SurveyConfig:
+        resolution = 60 * math.sqrt(SQUARE_DEGREES / 12) / self.nside
+        if self.patch.pixel_arcmin < resolution / 2:
+            most = int(2 * 60 * self.patch.side_deg / resolution)
             raise ValueError(
-                f"tile_nside must be at most nside / 8 = {self.nside // 8}, "
-                f"got {self.tile_nside}"
+                f"patch.pixels: pixels of {self.patch.pixel_arcmin:.3g} arcmin are "
+                f"smaller than half of those of the skies, {resolution:.3g} arcmin at "
+                f"nside {self.nside}; choose at most {most}, or a higher nside"
             )
         return self
 
@@ -345,7 +351,7 @@ class Study(Model):
                         f"{key}: {name!r} is not a degradation of the study; add it to "
                         "degradations"
                     )
-        side = self.survey.nside // self.survey.tile_nside
+        side = self.survey.patch.pixels
         for name, estimator in self.estimators.items():
             try:
                 estimator.check(side)

@@ -79,12 +79,34 @@ def simulate(study: Study, split: str, shard: int) -> dict[str, Any]:
         "simulator": study.simulator.model_dump(mode="json", exclude={"root"}),
         "cosmology": study.cosmology.model_dump(mode="json"),
         "nside": study.survey.nside,
+        **_patch(study),
+        "effects": [effect.key for effect in used_effects(study)],
         "seed": study.seed,
         "split": split,
         "start": start,
         "stop": stop,
         "skies": skies,
     }
+
+
+def _patch(study: Study) -> dict[str, Any]:
+    """Return the geometry of the patches."""
+    patch = study.survey.patch
+    return {
+        "side_deg": patch.side_deg,
+        "pixels": patch.pixels,
+        "n_patch": patch.number,
+    }
+
+
+def used_effects(study: Study) -> list[type[Effect]]:
+    """Return the effects with stored terms that any degradation uses."""
+    active = {
+        effect.key
+        for degradation in study.degradations
+        for effect in active_effects(study, degradation)
+    }
+    return [effect for effect in stored_effects() if effect.key in active]
 
 
 def matter(study: Study) -> dict[str, Any]:
@@ -139,9 +161,12 @@ def imported(study: Study) -> list[dict[str, Any]]:
 
 
 def degrade(
-    study: Study, degradation: str, split: str, tiles: list[int] | None = None
+    study: Study, degradation: str, split: str, patches: list[int] | None = None
 ) -> dict[str, Any]:
-    """Return the spec of `degrade_maps`; `tiles` are the indices of tiles in a mask."""
+    """Return the spec of `degrade_maps`, and with split `fiducial` of `fit_constants`.
+
+    `patches` are the indices of the patches in a mask.
+    """
     survey, own = study.survey, study.degradations[degradation]
     return {
         "operations": [
@@ -151,13 +176,22 @@ def degrade(
         "sigma_e": survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
         "effects": dumped(study.effects(degradation)),
-        "tile_nside": survey.tile_nside,
-        "tiles": tiles,
+        "side_deg": survey.patch.side_deg,
+        "patches": patches,
         "omega_m": study.cosmology.fiducial.omega_m,
         "h": study.cosmology.h,
         "seed": study.seed,
         "split": split,
     }
+
+
+def fitted(study: Study) -> list[str]:
+    """Return the degradations with operations whose constants are fitted."""
+    return [
+        name
+        for name in study.degradations
+        if any(item.needs_fit for item in operations(study, name))
+    ]
 
 
 def budgets(study: Study) -> list[str]:
@@ -357,7 +391,8 @@ def fisher(study: Study) -> dict[str, Any]:
         "cosmology": study.cosmology.model_dump(mode="json"),
         "shell_width_mpc": study.simulator.shell_width,
         "nside": survey.nside,
-        "tile_nside": survey.tile_nside,
+        "side_deg": survey.patch.side_deg,
+        "pixels": survey.patch.pixels,
         "effects": dumped(effects_of(survey)),
         # the matrix does not depend on the order of noise and operations
         "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
@@ -390,7 +425,7 @@ def scales(study: Study) -> dict[str, Any]:
     """Return the spec of `tabulate_scales`."""
     return {
         "cosmology": study.cosmology.model_dump(mode="json"),
-        "nside": study.survey.nside,
+        "pixel_arcmin": study.survey.patch.pixel_arcmin,
     }
 
 
@@ -422,7 +457,7 @@ def cuts(study: Study) -> list[dict[str, Any]]:
         last = spec["operations"].pop()
         maps = canonical(spec)
         if last["operation"] == "keep_convergence":
-            ranges = {key: last[key] for key in ("ranges", "by")}
+            ranges = {key: last[key] for key in ("ranges", "by", "of")}
             cut_degradations.append((name, maps, ranges))
         elif last["operation"] == "random_mask" and last["area_of"]:
             controls[maps, canonical(last["area_of"])] = name
@@ -545,7 +580,7 @@ def _code_with(stage: str, models: Iterable[type[Model]]) -> str:
 
 def simulate_code(study: Study) -> str:
     """Return the digest of the code of skies: simulator, effects and matter table."""
-    models = [type(study.simulator), *stored_effects()]
+    models = [type(study.simulator), *used_effects(study)]
     return _code_with("simulate_skies", models) + code("tabulate_matter")
 
 
@@ -553,6 +588,12 @@ def degrade_code(study: Study, degradation: str) -> str:
     """Return the digest of the code of a degradation: stage, operations and effects."""
     used = [*operations(study, degradation), *active_effects(study, degradation)]
     return _code_with("degrade_maps", map(type, used))
+
+
+def fit_code(study: Study, degradation: str) -> str:
+    """Return the digest of the code that fits the constants of a degradation."""
+    used = [*operations(study, degradation), *active_effects(study, degradation)]
+    return _code_with("fit_constants", map(type, used))
 
 
 def train_code(study: Study, estimator: str) -> str:

@@ -1,7 +1,8 @@
-"""Config of the redshift distributions."""
+"""Config of the redshift distributions and of the patches."""
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -12,6 +13,8 @@ from pydantic import (
 )
 
 from infoscope.models import InputFile, Model
+
+SQUARE_DEGREES = 4 * math.pi * (180 / math.pi) ** 2  # of the sphere
 
 
 class TableNz(Model):
@@ -84,3 +87,40 @@ class SmailNz(Model):
 
 
 NzSource = Annotated[TableNz | FitsNz | SmailNz, Field(discriminator="kind")]
+
+
+class PatchConfig(Model):
+    """The patches of a sky: flat squares, each of which is one survey."""
+
+    side_deg: float = Field(
+        29.3, ge=2, le=40, description="Side of a patch in degrees."
+    )
+    pixels: int = Field(
+        32, ge=8, le=2048, description="Number of pixels along a side of a patch."
+    )
+    per_sky: int | None = Field(
+        None,
+        ge=1,
+        description="Number of patches per sky, spread evenly; by default the area of "
+        "the sky divided by that of a patch, rounded down.",
+    )
+
+    @property
+    def number(self) -> int:
+        """Number of patches per sky."""
+        return self.per_sky or int(SQUARE_DEGREES / self.side_deg**2)
+
+    @property
+    def pixel_arcmin(self) -> float:
+        """Side of a pixel in arcmin."""
+        return 60 * self.side_deg / self.pixels
+
+    @model_validator(mode="after")
+    def _fits(self) -> PatchConfig:
+        most = int(SQUARE_DEGREES / self.side_deg**2)
+        if self.number > most:
+            raise ValueError(
+                f"per_sky: {self.per_sky} patches of {self.side_deg:g}° have more area "
+                f"than the sky; choose at most {most}"
+            )
+        return self

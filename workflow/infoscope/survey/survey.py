@@ -13,7 +13,6 @@ import numpy as np
 
 from infoscope.cosmology.parameters import Z_MAX, comoving_distance_mpc
 from infoscope.errors import InfoscopeError
-from infoscope.maps.tiles import pixel_side
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -110,8 +109,8 @@ class Survey:
 
     Attributes
     ----------
-    nside, tile_nside
-        HEALPix nside of the maps and of the superpixels that are the tiles.
+    side_deg, pixels
+        Side of a patch in degrees, and its number of pixels along a side.
     omega_m, h
         Fiducial values, used to convert comoving lengths to angles.
     mean_z, n_gal_arcmin2, sigma_e
@@ -121,8 +120,8 @@ class Survey:
         Factor that operations have applied to the noise.
     """
 
-    nside: int
-    tile_nside: int
+    side_deg: float
+    pixels: int
     omega_m: float
     h: float
     mean_z: Float[NDArray, " n_bins"]
@@ -141,15 +140,25 @@ class Survey:
         return self.h * comoving_distance_mpc(self.mean_z, self.omega_m, self.h)
 
     @property
+    def side(self) -> float:
+        """Side of a patch in radians."""
+        return float(np.radians(self.side_deg))
+
+    @property
     def pixel(self) -> float:
-        """Side of a pixel in radians: the square root of its area."""
-        return pixel_side(self.nside)
+        """Side of a pixel in radians."""
+        return self.side / self.pixels
+
+    @property
+    def shape_noise(self) -> Float[NDArray, " n_bins"]:
+        """Standard deviation of the shape noise per pixel, σ_e / √(n_gal A_pix)."""
+        area_arcmin2 = np.degrees(self.pixel) ** 2 * 3600
+        return self.sigma_e / np.sqrt(self.n_gal_arcmin2 * area_arcmin2)
 
     @property
     def noise_sigma(self) -> Float[NDArray, " n_bins"]:
-        """Standard deviation of the shape noise per pixel, σ_e / √(n_gal A_pix)."""
-        area = ARCMIN2_SKY / (12 * self.nside**2)
-        return self.noise_factor * self.sigma_e / np.sqrt(self.n_gal_arcmin2 * area)
+        """Shape noise per pixel, scaled by the operations on it."""
+        return self.noise_factor * self.shape_noise
 
     def selected(self, indices: Sequence[int]) -> Survey:
         """Return the survey with only the bins of the given indices, from 0."""

@@ -24,7 +24,6 @@ import numpy as np
 import pandas as pd
 
 from infoscope.cosmology.matter import Background, Matter
-from infoscope.maps.tiles import pixel_side
 from infoscope.survey.survey import RedshiftDistribution
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def lens_distance_mpc(
 
 
 def scales_of_bins(
-    matter: Matter, nz: RedshiftDistribution, nside: int
+    matter: Matter, nz: RedshiftDistribution, pixel: float
 ) -> pd.DataFrame:
     """Tabulate the pixel size and the onset of non-linear structure.
 
@@ -83,8 +82,8 @@ def scales_of_bins(
         Matter of the fiducial cosmology.
     nz
         Redshift distribution of the bins.
-    nside
-        HEALPix nside of the maps.
+    pixel
+        Side of a pixel in radians.
 
     Returns
     -------
@@ -102,7 +101,7 @@ def scales_of_bins(
                 "bin": b + 1,
                 "mean_z": float(nz.mean[b]),
                 "chi_mpc_h": chi * background.h,
-                "pixel_mpc_h": pixel_side(nside) * chi * background.h,
+                "pixel_mpc_h": pixel * chi * background.h,
                 "lens_z": z_lens,
                 "lens_chi_mpc_h": chi_lens * background.h,
                 "k_nl_h_mpc": k_nl / background.h,

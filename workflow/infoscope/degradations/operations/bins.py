@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
-from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Sky
+from infoscope.degradations.operation import Operation, Response
+from infoscope.degradations.patches import Constants, Patches
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import Family
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import NDArray
 
-class SumBins(Operation):
+
+class _Bins(Operation):
+    """Replaces the bins by linear combinations of them."""
+
+    family = Family.REDSHIFTS
+    nanoseconds_per_pixel = 2
+
+    def weights(self, survey: Survey) -> Float[NDArray, "n_new n_bins"]:
+        """Return the weight of each bin in each new bin."""
+        raise NotImplementedError
+
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Combine the bins."""
+        survey = patches.survey
+        return patches.combined(self.weights(survey), self.check(survey))
+
+    def response(self, survey: Survey, ell: Float[NDArray, " n_ell"]) -> Response:
+        """Return the response of Gaussian fields: that of the noise too."""
+        return Response.mixing(self.weights(survey), ell)
+
+
+class SumBins(_Bins):
     """Combines all redshift bins into one, weighted by their numbers of galaxies."""
 
     operation: Literal["sum_bins"] = "sum_bins"
-    family = Family.REDSHIFTS
-    domains = (
-        "sphere",
-        "tile",
-        "harmonic",
-    )
-    nanoseconds_per_pixel = 2
 
     def check(self, survey: Survey) -> Survey:
         """Return the survey with all galaxies in one bin."""
         return survey.summed()
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Average the bins, weighted by their numbers of galaxies.
+    def weights(self, survey: Survey) -> Float[NDArray, "1 n_bins"]:
+        """Return the share of each bin in the number of galaxies.
 
         The noise is that of all galaxies, whether it is added before or after.
         """
-        weight = sky.survey.n_gal_arcmin2 / sky.survey.n_gal_arcmin2.sum()
-        return sky.combined(weight[None], sky.survey.summed())
+        return (survey.n_gal_arcmin2 / survey.n_gal_arcmin2.sum())[None]
 
 
-class SelectBins(Operation):
-    """Keeps some of the redshift bins."""
+class SelectBins(_Bins):
+    """Keeps some of the redshift bins, in the order given."""
 
     operation: Literal["select_bins"] = "select_bins"
-    family = Family.REDSHIFTS
-    domains = (
-        "sphere",
-        "tile",
-        "harmonic",
-    )
-    nanoseconds_per_pixel = 2
     bins: list[int] = Field(
         min_length=1,
         description="Numbers of the bins that are kept, where 1 stands for n_1.",
@@ -71,8 +82,6 @@ class SelectBins(Operation):
                 )
         return survey.selected([number - 1 for number in self.bins])
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Keep the selected bins, in the order given."""
-        survey = self.check(sky.survey)
-        weights = np.eye(sky.survey.n_bins)[[number - 1 for number in self.bins]]
-        return sky.combined(weights, survey)
+    def weights(self, survey: Survey) -> Float[NDArray, "n_new n_bins"]:
+        """Return 1 for the selected bins, and 0 for the others."""
+        return np.eye(survey.n_bins)[[number - 1 for number in self.bins]]

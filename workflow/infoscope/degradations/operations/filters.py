@@ -2,8 +2,7 @@ r"""Filters: operations that remove scales.
 
 A comoving length R corresponds to the angle R / χ(⟨z⟩) in each bin, which is the full
 width at half maximum (FWHM) of a Gaussian beam. A multipole ℓ corresponds to the angle
-π / ℓ. Pixels contain modes beyond the band limit of the transforms, ℓ = 3 nside - 1:
-filters treat them like modes at the band limit.
+π / ℓ.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
+from scipy.fft import dctn, idctn
 
-from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Sky
-from infoscope.maps.harmonics import ell_of_alm, lmax_of
+from infoscope.degradations.operation import Operation, Response
+from infoscope.degradations.patches import Constants, Patches, per_bin
 from infoscope.models import Interval, increasing
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import Family
@@ -52,37 +51,65 @@ def _check_resolved(
         smallest = survey.pixel * survey.chi_mpc_h.min()
         raise ValueError(
             f"scale_mpc_h: {scale_mpc_h:g} Mpc/h is smaller than a pixel in every bin "
-            f"at nside {survey.nside}; choose at least "
+            f"; choose at least "
             f"{np.ceil(10 * smallest) / 10:g}"
         )
     raise ValueError(
-        f"ell: {ell:g} is not resolved by the pixels at nside {survey.nside}; choose "
+        f"ell: {ell:g} is not resolved by the pixels ; choose "
         f"at most {np.floor(np.pi / survey.pixel):g}"
     )
 
 
 def _lowpass(
-    fwhm: Float[NDArray, " n_bins"], profile: Profile, survey: Survey
+    fwhm: Float[NDArray, " n_bins"], profile: Profile, ell: Float[NDArray, " n_ell"]
 ) -> Float[NDArray, "n_bins n_ell"]:
     """Compute the transfer function of a low-pass."""
-    ell = np.arange(lmax_of(survey.nside) + 1)
     if profile == "tophat":
         return np.where(ell * fwhm[:, None] <= np.pi, 1.0, 0.0)
     sigma = fwhm[:, None] / np.sqrt(8 * np.log(2))
     return np.exp(-ell * (ell + 1) * sigma**2 / 2)
 
 
-def filtered(sky: Sky, transfer: Float[NDArray, "n_bins n_ell"]) -> Sky:
-    """Multiply the a_ℓm of a sky by a transfer function."""
-    assert sky.alm is not None and sky.beyond is not None
-    ell = ell_of_alm(lmax_of(sky.survey.nside))
-    alm = np.empty_like(sky.alm)
-    for out, values, factor in zip(alm, sky.alm, transfer, strict=True):
-        np.multiply(values, factor[ell], out=out)
-    return replace(sky, alm=alm, beyond=sky.beyond * transfer[:, -1])
+class _Filter(Operation):
+    """Filter with a floor of white noise."""
+
+    family = Family.SCALES
+    nanoseconds_per_pixel = 60
+    profile: Profile = Field("gaussian", description=PROFILE)
+    floor: float = Field(
+        0.01,
+        ge=0,
+        description="White noise that is added after the filter, in units of the shape "
+        "noise of a pixel: modes far below it are lost.",
+    )
+
+    def transfer(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
+        """Compute the transfer function."""
+        raise NotImplementedError
+
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Multiply the modes of patches by the transfer function, and add the floor."""
+        survey, side = patches.survey, patches.survey.pixels
+        number = np.arange(side)
+        ell = np.pi / survey.side * np.hypot(number[:, None], number)
+        transfer = self.transfer(survey, ell.ravel()).reshape(-1, 1, side, side)
+        modes = dctn(patches.kappa, axes=(2, 3), norm="ortho") * transfer
+        kappa = idctn(modes, axes=(2, 3), norm="ortho")
+        floor = self.floor * survey.shape_noise
+        kappa += per_bin(floor) * rng.standard_normal(kappa.shape)
+        return replace(patches, kappa=kappa)
+
+    def response(self, survey: Survey, ell: Float[NDArray, " n_ell"]) -> Response:
+        """Return the transfer function and the floor."""
+        weights = self.transfer(survey, ell).T[:, :, None] * np.eye(survey.n_bins)
+        return Response(weights, (self.floor * survey.shape_noise * survey.pixel) ** 2)
 
 
-class _Scale(Operation):
+class _Scale(_Filter):
     """Filter at one scale: a comoving length or a multipole."""
 
     scale_mpc_h: float | None = Field(
@@ -93,7 +120,6 @@ class _Scale(Operation):
     ell: float | None = Field(
         None, gt=0, description="Multipole ℓ; the FWHM is π / ℓ in all bins."
     )
-    profile: Profile = Field("gaussian", description=PROFILE)
 
     @model_validator(mode="after")
     def _one_scale(self) -> _Scale:
@@ -106,20 +132,21 @@ class _Scale(Operation):
         _check_resolved(self.scale_mpc_h, self.ell, survey)
         return survey
 
-    def lowpass(self, survey: Survey) -> Float[NDArray, "n_bins n_ell"]:
+    def lowpass(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
         """Compute the transfer function of the low-pass."""
         width = fwhm(self.scale_mpc_h, self.ell, survey)
-        return _lowpass(width, self.profile, survey)
+        return _lowpass(width, self.profile, ell)
 
 
-class _Band(Operation):
+class _Band(_Filter):
     """Filter between two scales: comoving lengths or multipoles."""
 
     scale_mpc_h: Interval | None = Field(
         None, description="Smallest and largest comoving scale in Mpc/h."
     )
     ell: Interval | None = Field(None, description="Smallest and largest multipole ℓ.")
-    profile: Profile = Field("gaussian", description=PROFILE)
 
     @model_validator(mode="after")
     def _one_band(self) -> _Band:
@@ -147,11 +174,12 @@ class _Band(Operation):
         assert self.ell is not None
         return (None, self.ell[1]), (None, self.ell[0])
 
-    def bandpass(self, survey: Survey) -> Float[NDArray, "n_bins n_ell"]:
+    def bandpass(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
         """Compute the transfer function of the band-pass."""
         small, large = (
-            _lowpass(fwhm(*edge, survey), self.profile, survey)
-            for edge in self._edges()
+            _lowpass(fwhm(*edge, survey), self.profile, ell) for edge in self._edges()
         )
         return small - large
 
@@ -163,13 +191,12 @@ class LowPass(_Scale):
     """
 
     operation: Literal["lowpass"] = "lowpass"
-    family = Family.SCALES
-    domains = ("harmonic",)
-    nanoseconds_per_pixel = 20
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Multiply a_ℓm by the transfer function of the low-pass."""
-        return filtered(sky, self.lowpass(sky.survey))
+    def transfer(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
+        """Compute the transfer function."""
+        return self.lowpass(survey, ell)
 
 
 class HighPass(_Scale):
@@ -179,13 +206,12 @@ class HighPass(_Scale):
     """
 
     operation: Literal["highpass"] = "highpass"
-    family = Family.SCALES
-    domains = ("harmonic",)
-    nanoseconds_per_pixel = 20
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Multiply a_ℓm by the transfer function of the high-pass."""
-        return filtered(sky, 1 - self.lowpass(sky.survey))
+    def transfer(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
+        """Compute the transfer function."""
+        return 1 - self.lowpass(survey, ell)
 
 
 class BandPass(_Band):
@@ -195,13 +221,12 @@ class BandPass(_Band):
     """
 
     operation: Literal["bandpass"] = "bandpass"
-    family = Family.SCALES
-    domains = ("harmonic",)
-    nanoseconds_per_pixel = 20
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Multiply a_ℓm by the transfer function of the band-pass."""
-        return filtered(sky, self.bandpass(sky.survey))
+    def transfer(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
+        """Compute the transfer function."""
+        return self.bandpass(survey, ell)
 
 
 class BandStop(_Band):
@@ -211,10 +236,9 @@ class BandStop(_Band):
     """
 
     operation: Literal["bandstop"] = "bandstop"
-    family = Family.SCALES
-    domains = ("harmonic",)
-    nanoseconds_per_pixel = 20
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Multiply a_ℓm by the transfer function of the band-stop."""
-        return filtered(sky, 1 - self.bandpass(sky.survey))
+    def transfer(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
+        """Compute the transfer function."""
+        return 1 - self.bandpass(survey, ell)

@@ -2,119 +2,145 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import ducc0
 import numpy as np
 from pydantic import Field
 
-from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Sky
+from infoscope.degradations.fill import Masking
+from infoscope.degradations.patches import Constants, Patches, per_bin
 from infoscope.errors import InfoscopeError
-from infoscope.maps.tiles import nside_of
 from infoscope.vocabulary import Family
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Float
     from numpy.typing import NDArray
 
 
-class _Extrema(Operation):
+class _Extrema(Masking):
     """Local extrema and the pixels around them."""
 
+    family = Family.VALUES
+    nanoseconds_per_pixel = 45
+    sign: ClassVar[int]
     rings: int = Field(
         1,
         ge=0,
         le=16,
         description="Number of rings of pixels that are kept around each extremum.",
     )
-    fill: float = Field(0.0, description="Value of the removed pixels.")
+
+    @property
+    def threshold(self) -> float | None:
+        """Threshold in units of σ_κ."""
+        raise NotImplementedError
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether there is a threshold."""
+        return self.threshold is not None
+
+    def fit(self, patches: Patches) -> Constants:
+        """Measure the threshold in κ at the fiducial cosmology.
+
+        Raises
+        ------
+        InfoscopeError
+            If no extremum of a bin is beyond it.
+        """
+        assert self.threshold is not None
+        sigma = patches.kappa.std(axis=(1, 2, 3))
+        constants = {"threshold": (self.threshold * sigma).tolist()}
+        none = ~self.extrema(patches, constants).any(axis=(1, 2, 3))
+        if none.any():
+            raise InfoscopeError(
+                f"{'above' if self.sign > 0 else 'below'}: no extremum of bin "
+                f"{int(np.argmax(none)) + 1} at the fiducial cosmology is beyond "
+                f"{self.threshold:g} σ; choose a threshold nearer to 0"
+            )
+        return constants
+
+    def extrema(
+        self, patches: Patches, constants: Constants
+    ) -> Bool[NDArray, "n_bins n_patch side side"]:
+        """Return a mask of the extrema."""
+        values = self.sign * patches.kappa
+        found = peaks(values)
+        if constants:
+            found &= values >= self.sign * per_bin(constants["threshold"])
+        return found
+
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Replace pixels that are not near an extremum."""
+        from scipy.ndimage import maximum_filter
+
+        found = self.extrema(patches, constants)
+        width = 2 * self.rings + 1
+        near = maximum_filter(found, (1, 1, width, width), mode="constant")
+        return self.masked(patches, near, rng)
 
 
 class SelectPeaks(_Extrema):
     """Keeps peaks, which are pixels above all their neighbours, and rings around them.
 
+    Pixels at the edge of a patch, some of whose neighbours are unknown, are no peaks.
     Does not commute with noise.
     """
 
     operation: Literal["select_peaks"] = "select_peaks"
-    family = Family.VALUES
-    domains = ("sphere",)
-    nanoseconds_per_pixel = 45
+    sign = 1
     above: float | None = Field(
-        None, description="Smallest κ / σ_κ of a peak; null keeps all peaks."
+        None,
+        description="Smallest κ / σ_κ of a peak, with σ_κ of the bin at the fiducial "
+        "cosmology, noise included; null keeps all peaks.",
     )
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Set pixels that are not near a local maximum to the fill value."""
-        return _keep(sky, 1, self.above, self)
+    @property
+    def threshold(self) -> float | None:
+        """Smallest height in units of σ_κ."""
+        return self.above
 
 
 class SelectVoids(_Extrema):
     """Keeps voids, which are pixels below all their neighbours, and rings around them.
 
+    Pixels at the edge of a patch, some of whose neighbours are unknown, are no voids.
     Does not commute with noise.
     """
 
     operation: Literal["select_voids"] = "select_voids"
-    family = Family.VALUES
-    domains = ("sphere",)
-    nanoseconds_per_pixel = 45
+    sign = -1
     below: float | None = Field(
-        None, description="Largest κ / σ_κ of a void; null keeps all voids."
+        None,
+        description="Largest κ / σ_κ of a void, with σ_κ of the bin at the fiducial "
+        "cosmology, noise included; null keeps all voids.",
     )
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Set pixels that are not near a local minimum to the fill value."""
-        return _keep(sky, -1, self.below, self)
+    @property
+    def threshold(self) -> float | None:
+        """Largest depth in units of σ_κ."""
+        return self.below
 
 
-@cache
-def _neighbours(nside: int) -> Int[NDArray, "8 n_pix"]:
-    """Return the indices of the neighbours of all pixels in RING order.
+def peaks(
+    values: Float[NDArray, "*shape side side"],
+) -> Bool[NDArray, "*shape side side"]:
+    """Return a mask of the pixels above all eight neighbours, none at the edge.
 
-    In the 24 pixels with only seven neighbours, one of them is listed twice.
+    >>> patch = np.zeros((4, 4))
+    >>> patch[1, 2] = patch[0, 0] = 1
+    >>> np.argwhere(peaks(patch)).tolist()
+    [[1, 2]]
     """
-    sphere = ducc0.healpix.Healpix_Base(nside, "RING")
-    index = np.arange(sphere.npix())
-    neighbours = sphere.neighbors(index).T.astype(np.int32)
-    missing = neighbours < 0
-    # the pixel itself would not do: no pixel is above itself, hence none is a peak
-    neighbours = np.where(missing, np.roll(neighbours, 1, axis=0), neighbours)
-    return np.ascontiguousarray(neighbours)
-
-
-def around_peaks(
-    values: Float[NDArray, " n_pix"], threshold: float, rings: int
-) -> Bool[NDArray, " n_pix"]:
-    """Return a mask of the peaks of a map in RING order and of the rings around them.
-
-    Raises
-    ------
-    InfoscopeError
-        If there is no peak.
-    """
-    neighbours = _neighbours(nside_of(values.size))
-    near = values >= threshold
-    for index in neighbours:
-        near &= values > values[index]
-    if not near.any():
-        raise InfoscopeError("no peak or void is that extreme; lower the threshold")
-    for _ in range(rings):
-        larger = near.copy()
-        for index in neighbours:
-            larger |= near[index]
-        near = larger
-    return near
-
-
-def _keep(sky: Sky, sign: int, height: float | None, config: _Extrema) -> Sky:
-    """Keep extrema above `height` (in σ_κ) of the maps times `sign`."""
-    maps = np.full(sky.maps.shape, config.fill)
-    for out, values in zip(maps, sky.maps, strict=True):
-        threshold = -np.inf if height is None else sign * height * values.std()
-        near = around_peaks(sign * values, threshold, config.rings)
-        out[near] = values[near]
-    return replace(sky, maps=maps)
+    inner = values[..., 1:-1, 1:-1]
+    found = np.zeros(values.shape, bool)
+    above = np.ones(inner.shape, bool)
+    side = values.shape[-1]
+    for dy in range(3):
+        for dx in range(3):
+            if (dy, dx) != (1, 1):
+                above &= inner > values[..., dy : side - 2 + dy, dx : side - 2 + dx]
+    found[..., 1:-1, 1:-1] = above
+    return found

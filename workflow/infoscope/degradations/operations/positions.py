@@ -9,31 +9,32 @@ import numpy as np
 from pydantic import Field
 
 from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Sky
+from infoscope.degradations.patches import Constants, Patches
 from infoscope.vocabulary import Family
 
 
 class ShufflePixels(Operation):
-    """Permutes the pixels of each tile, which preserves only one-point statistics."""
+    """Permutes the pixels of each patch, which preserves only one-point statistics."""
 
     operation: Literal["shuffle_pixels"] = "shuffle_pixels"
     family = Family.POSITIONS
-    domains = ("tile",)
     nanoseconds_per_pixel = 40
     across_bins: Literal["shared", "independent"] = Field(
         "shared",
-        description="`shared`: one permutation for all bins of a tile; `independent`: "
+        description="`shared`: one permutation for all bins of a patch; `independent`: "
         "one for each bin.",
     )
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Permute the pixels of each tile."""
-        n_bins, n_tile, side, _ = sky.maps.shape
-        pixels = sky.maps.reshape(n_bins, n_tile, side**2)
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Permute the pixels of each patch."""
+        n_bins, n_patch, side, _ = patches.kappa.shape
+        pixels = patches.kappa.reshape(n_bins, n_patch, side**2)
         rows = n_bins if self.across_bins == "independent" else 1
-        order = np.tile(np.arange(side**2), (rows, n_tile, 1))
+        order = np.tile(np.arange(side**2), (rows, n_patch, 1))
         rng.permuted(order, axis=2, out=order)
         shuffled = np.take_along_axis(
             pixels, np.broadcast_to(order, pixels.shape), axis=2
         )
-        return replace(sky, maps=shuffled.reshape(sky.maps.shape))
+        return replace(patches, kappa=shuffled.reshape(patches.kappa.shape))

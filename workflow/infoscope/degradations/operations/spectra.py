@@ -8,65 +8,57 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Sky
-from infoscope.maps import harmonics
-from infoscope.maps.harmonics import lmax_of
+from infoscope.degradations.operation import Operation, Response
+from infoscope.degradations.patches import Constants, Patches
+from infoscope.survey.survey import Survey
 from infoscope.vocabulary import Family
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
     from numpy.typing import NDArray
 
 
 class RandomizePhases(Operation):
-    """Multiplies the a_ℓm of all bins by a random phase, which preserves only spectra.
+    """Gives each Fourier mode of a patch a random phase, which preserves only spectra.
 
-    Each (ℓ, m) has its own phase, the same in all bins.
+    Each mode has its own phase, the same in all bins.
     """
 
     operation: Literal["randomize_phases"] = "randomize_phases"
     family = Family.STATISTICS
-    domains = ("harmonic",)
-    nanoseconds_per_pixel = 80
+    nanoseconds_per_pixel = 40
+    preserves_spectra = True
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Multiply the a_ℓm by random phases.
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Multiply the Fourier modes by the phases of white noise.
 
-        The auto- and cross-spectra of the a_ℓm are preserved exactly. Spectra measured
-        on the new map agree as far as its pixels distinguish modes: to 0.1 % up to
-        ℓ = 2 nside, and 12 % too high at the band limit. A quarter of the degrees of
-        freedom of the pixels lies beyond the band limit, at ℓ > 3 nside - 1, and
-        contains only noise. This part is replaced by Gaussian noise with the same
-        covariance, because the total noise of the survey would otherwise be lower.
+        The auto- and cross-spectra of each patch are preserved mode by mode. Modes that
+        are their own complex conjugate are real: only their sign is random.
         """
-        assert sky.alm is not None
-        lmax = lmax_of(sky.survey.nside)
-        phase = np.exp(2j * np.pi * rng.random(sky.alm.shape[1]))
-        # coefficients with m = 0 come first and are real: only their sign is random
-        phase[: lmax + 1] = rng.choice([-1.0, 1.0], lmax + 1)
-        noise = rng.standard_normal(sky.maps.shape, np.float32)
-        fraction_beyond = 1 - (lmax + 1) ** 2 / noise.shape[1]
-        noise = _root(sky.covariance_beyond() / fraction_beyond) @ noise
-        return replace(
-            sky,
-            maps=noise,
-            alm=phase * sky.alm,
-            analysed=harmonics.analysis(noise),
-            beyond=np.ones(len(noise)),
-        )
+        kappa = patches.kappa
+        noise = rng.standard_normal(kappa.shape[1:])
+        phase = np.fft.rfft2(noise)
+        phase /= np.abs(phase)
+        modes = phase * np.fft.rfft2(kappa)
+        return replace(patches, kappa=np.fft.irfft2(modes, kappa.shape[2:]))
+
+    def response(self, survey: Survey, ell: Float[NDArray, " n_ell"]) -> Response:
+        """Return the response of Gaussian fields, which do not change."""
+        return Response.mixing(np.eye(survey.n_bins), ell)
 
 
 class FlattenSpectrum(Operation):
-    """Whitens the bins at each ℓ: auto-spectra become 1, and only phases are preserved.
+    """Whitens the bins of a patch: auto-spectra become 1, and cross-spectra vanish.
 
-    Does not commute with noise, which is part of the spectra.
+    The spectra are those of the patch itself, noise included, in annuli that are one
+    fundamental mode wide. A filter that is the same for all patches could be undone.
     """
 
     operation: Literal["flatten_spectrum"] = "flatten_spectrum"
     family = Family.STATISTICS
-    domains = ("harmonic",)
-    nanoseconds_per_pixel = 40
+    nanoseconds_per_pixel = 80
     template: list[tuple[float, float]] | None = Field(
         None,
         min_length=1,
@@ -86,74 +78,68 @@ class FlattenSpectrum(Operation):
             raise ValueError("must have increasing ℓ > 0 and C_ℓ > 0")
         return value
 
-    def spectrum(self, lmax: int) -> Float[NDArray, " n_ell"]:
-        """Compute the target spectrum of all bins for ℓ = 0 … lmax."""
+    def spectrum(self, ell: Float[NDArray, " n_ell"]) -> Float[NDArray, " n_ell"]:
+        """Compute the target spectrum of all bins."""
         if self.template is None:
-            return np.ones(lmax + 1)
-        ell, cl = np.log(np.transpose(self.template))
-        return np.exp(np.interp(np.log(np.maximum(np.arange(lmax + 1), 1)), ell, cl))
+            return np.ones(len(ell))
+        points, cl = np.log(np.transpose(self.template))
+        return np.exp(np.interp(np.log(np.maximum(ell, 1e-3)), points, cl))
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        r"""Multiply the bins at each ℓ by the inverse root of their measured spectra.
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        r"""Multiply the bins in each annulus by the inverse root of their spectra.
 
-        .. math:: a'_{\ell m} = \sqrt{T_\ell}\, C_\ell^{-1/2} a_{\ell m},
+        .. math:: b'_k = \sqrt{T_\ell}\, C_\ell^{-1/2} b_k,
 
-        with the matrix :math:`C_\ell` of the auto- and cross-spectra of this sky, and
-        the template :math:`T_\ell`. Auto-spectra become the template, and cross-spectra
-        vanish. Of all matrix roots, the symmetric one changes the bins least; the
-        phases of a single bin are preserved exactly. Where the bins are linearly
-        dependent (at ℓ = 0 and 1 there are fewer modes than four bins), only the
-        independent combinations are normalised. The operation undoes a Gaussian filter
-        that is applied before it.
+        with the matrix :math:`C_\ell` of the auto- and cross-spectra of an annulus, and
+        the template :math:`T_\ell`. Of all matrix roots, the symmetric one changes the
+        bins least. In annuli with fewer modes than bins, only the independent
+        combinations of the bins are normalised. The operation undoes a filter that is
+        applied before it.
         """
-        assert sky.alm is not None and sky.analysed is not None
-        lmax = lmax_of(sky.survey.nside)
-        template = self.spectrum(lmax)
-        measured = np.moveaxis(harmonics.spectra(sky.alm, lmax), -1, 0)
-        weights = np.sqrt(template)[:, None, None] * _inverse_root(measured)
-        # with real and imaginary parts side by side, this takes half the time
-        weights = np.repeat(np.moveaxis(weights, 0, -1), 2, axis=-1)
-        parts = sky.alm.view(float)
-        alm = np.empty_like(parts)
-        start = 0
-        for m in range(lmax + 1):
-            same_m = np.s_[:, start : start + 2 * (lmax + 1 - m)]
-            np.einsum(
-                "ijl,jl->il", weights[..., 2 * m :], parts[same_m], out=alm[same_m]
-            )
-            start = same_m[1].stop
-        # variance beyond the band limit of white noise at the level of the template
-        n_pix = sky.maps.shape[1]
-        variance = template[-1] * (n_pix - (lmax + 1) ** 2) / (4 * np.pi)
-        # less than 1e-3 of the variance within the band is an error of the transforms
-        in_band = np.tensordot(2 * np.arange(lmax + 1) + 1, measured, 1) / (4 * np.pi)
-        floor = 1e-3 * np.linalg.eigvalsh(in_band).max()
-        mixing = np.sqrt(variance) * _inverse_root(sky.covariance_beyond(), floor)
-        mixing = mixing * sky.beyond
-        return replace(
-            sky,
-            maps=mixing @ sky.maps,
-            alm=alm.view(complex),
-            analysed=mixing @ sky.analysed,
-            beyond=mixing.any(axis=1).astype(float),
-        )
+        kappa, survey = patches.kappa, patches.survey
+        n_bins, n_patch, side, _ = kappa.shape
+        annulus, weight = _annuli(side)
+        n_annuli = int(annulus.max()) + 1
+        ell = 2 * np.pi * np.arange(n_annuli) / survey.side
+        modes = np.fft.rfft2(kappa).reshape(n_bins, n_patch, -1)
+        counts = np.bincount(annulus, weight)
+        # sum of the modes in each annulus, as a matrix product
+        member = np.zeros((len(annulus), n_annuli))
+        member[np.arange(len(annulus)), annulus] = weight / counts[annulus]
+        spectra = np.empty((n_bins, n_bins, n_patch, n_annuli))
+        for i in range(n_bins):
+            for j in range(i + 1):
+                power = (modes[i] * modes[j].conj()).real
+                spectra[i, j] = spectra[j, i] = power @ member
+        # |mode|² in units of the spectrum, per steradian
+        unit = survey.pixel**2 / side**2
+        roots = _inverse_root(np.moveaxis(spectra, (0, 1), (-2, -1)) * unit)
+        roots = np.sqrt(self.spectrum(ell))[:, None, None] * roots
+        roots[:, 0] = 0  # the mean
+        whitened = np.einsum("pmij,jpm->ipm", roots[:, annulus], modes, optimize=True)
+        whitened = whitened.reshape(n_bins, n_patch, side, side // 2 + 1)
+        return replace(patches, kappa=np.fft.irfft2(whitened, (side, side)))
 
 
-def _root(matrix: Float[NDArray, "... n n"]) -> Float[NDArray, "... n n"]:
-    """Compute the symmetric square root of covariance matrices."""
-    values, vectors = np.linalg.eigh(matrix)
-    roots = np.sqrt(np.maximum(values, 0))
-    return (vectors * roots[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+def _annuli(side: int) -> tuple[Int[NDArray, " n_mode"], Float[NDArray, " n_mode"]]:
+    """Return the annulus of each mode of `numpy.fft.rfft2`, and how often it counts."""
+    rows = np.fft.fftfreq(side, 1 / side)
+    columns = np.arange(side // 2 + 1)
+    annulus = np.rint(np.hypot(rows[:, None], columns)).astype(np.intp)
+    # modes whose complex conjugate is left out count twice
+    twice = (columns > 0) & (2 * columns < side)
+    weight = np.broadcast_to(np.where(twice, 2.0, 1.0), annulus.shape)
+    return annulus.ravel(), weight.ravel()
 
 
-def _inverse_root(
-    matrix: Float[NDArray, "... n n"], floor: float = 0.0
-) -> Float[NDArray, "... n n"]:
+def _inverse_root(matrix: Float[NDArray, "*shape n n"]) -> Float[NDArray, "*shape n n"]:
     """Compute the symmetric root of the pseudo-inverse of covariance matrices.
 
-    Directions whose variance is at most `floor`, or 1e-10 of the largest, are set to 0.
+    Directions with at most 1e-10 of the largest variance are set to 0.
     """
     values, vectors = np.linalg.eigh(matrix)
-    significant = values > np.maximum(floor, 1e-10 * values[..., -1:])
+    significant = values > np.maximum(1e-10 * values[..., -1:], np.finfo(float).tiny)
     roots = np.where(significant, 1 / np.sqrt(np.where(significant, values, 1)), 0)
     return (vectors * roots[..., None, :]) @ np.swapaxes(vectors, -1, -2)

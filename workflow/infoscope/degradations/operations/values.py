@@ -1,6 +1,6 @@
 """Operations that select or change the values of the convergence.
 
-None of them is linear. σ_κ and quantiles are computed per sky and bin, noise included.
+None of them is linear.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from infoscope.degradations.fill import Masking
 from infoscope.degradations.operation import Operation
-from infoscope.degradations.sky import Sky, per_bin
+from infoscope.degradations.patches import Constants, Patches, per_bin
 from infoscope.errors import InfoscopeError
 from infoscope.models import Model
 from infoscope.vocabulary import Family
@@ -28,10 +29,16 @@ class ConvergenceRanges(Model):
     ranges: list[tuple[float | None, float | None]] = Field(
         min_length=1, description="Ranges [low, high]; null means unbounded."
     )
-    by: Literal["sigma", "quantile"] = Field(
+    by: Literal["sigma", "quantile", "kappa"] = Field(
         "sigma",
-        description="Unit of the ranges: κ / σ_κ or quantiles of κ, both per sky and "
-        "bin.",
+        description="Unit of the ranges: the standard deviation σ_κ of each bin, "
+        "quantiles of κ in each bin, or κ itself. Noise is included.",
+    )
+    of: Literal["fiducial", "tile"] = Field(
+        "fiducial",
+        description="Where σ_κ and quantiles are measured: in patches of the fiducial "
+        "cosmology, once for all patches, or in each patch itself, which also removes "
+        "the amplitude.",
     )
 
     @model_validator(mode="after")
@@ -44,36 +51,89 @@ class ConvergenceRanges(Model):
                 raise ValueError(
                     f"ranges: quantiles must be between 0 and 1, got {edges}"
                 )
+        if self.by == "kappa" and self.of == "tile":
+            raise ValueError("of: has no meaning for ranges of κ itself; remove it")
         return self
 
-    def contain(self, values: Float[NDArray, "*shape"]) -> Bool[NDArray, "*shape"]:
-        """Return a mask of the values of a map that lie in any of the ranges.
+    def fitted(self, patches: Patches) -> Constants:
+        """Measure the edges of the ranges in fiducial patches.
+
+        Returns
+        -------
+            Edges in κ, without those that are unbounded.
 
         Raises
         ------
         InfoscopeError
-            If there is no such value.
+            If no pixel of a bin is inside.
         """
-        sigma = values.std()
-        inside = np.zeros(values.shape, bool)
-        for low, high in self.ranges:
-            if self.by == "sigma":
-                lower = -np.inf if low is None else low * sigma
-                upper = np.inf if high is None else high * sigma
-            else:
-                lower = np.quantile(values, low) if low else -np.inf
-                # the largest value belongs to the last range
-                upper = np.inf if high in (None, 1) else np.quantile(values, high)
-            inside |= (values >= lower) & (values < upper)
-        if not inside.any():
+        # all patches of a bin together
+        flat = patches.kappa.reshape(len(patches.kappa), 1, -1)
+        edges = {
+            name: values[:, 0].tolist() for name, values in self._edges(flat).items()
+        }
+        empty = ~self.contain(patches, edges).any(axis=(1, 2, 3))
+        if empty.any():
             raise InfoscopeError(
-                f"ranges {self.ranges} ({self.by}) contain no pixel of a bin; widen "
-                "them"
+                f"ranges: {self.ranges} ({self.by}) contain no pixel of bin "
+                f"{int(np.argmax(empty)) + 1} at the fiducial cosmology; widen them"
             )
+        return edges
+
+    def contain(
+        self, patches: Patches, constants: Constants
+    ) -> Bool[NDArray, "n_bins n_patch side side"]:
+        """Return a mask of the pixels in any of the ranges.
+
+        Parameters
+        ----------
+        patches
+            Patches.
+        constants
+            What `fitted` returns; not needed if edges are those of each patch.
+        """
+        kappa = patches.kappa
+        if self.of == "tile":
+            flat = kappa.reshape(*kappa.shape[:2], -1)
+            edges = {
+                name: values[..., None, None]
+                for name, values in self._edges(flat).items()
+            }
+        else:
+            edges = {name: per_bin(values) for name, values in constants.items()}
+        inside = np.zeros(kappa.shape, bool)
+        for number in range(len(self.ranges)):
+            in_range = np.ones(kappa.shape, bool)
+            if (low := edges.get(f"low_{number}")) is not None:
+                in_range &= kappa >= low
+            if (high := edges.get(f"high_{number}")) is not None:
+                in_range &= kappa < high
+            inside |= in_range
         return inside
 
+    def _edges(
+        self, values: Float[NDArray, "n_bins n_set n_pix"]
+    ) -> dict[str, Float[NDArray, "n_bins n_set"]]:
+        """Compute the edges in κ of sets of pixels, without those that are unbounded.
 
-class KeepConvergence(ConvergenceRanges, Operation):
+        The lowest quantile 0 and the highest 1 are unbounded.
+        """
+        edges = {}
+        for number, (low, high) in enumerate(self.ranges):
+            for name, edge, all_of_it in (("low", low, 0), ("high", high, 1)):
+                if edge is None or (self.by == "quantile" and edge == all_of_it):
+                    continue
+                key = f"{name}_{number}"
+                if self.by == "sigma":
+                    edges[key] = edge * values.std(axis=-1)
+                elif self.by == "quantile":
+                    edges[key] = np.quantile(values, edge, axis=-1)
+                else:
+                    edges[key] = np.full(values.shape[:2], edge)
+        return edges
+
+
+class KeepConvergence(ConvergenceRanges, Masking):
     """Keeps pixels whose convergence lies in a union of ranges, bin by bin.
 
     Does not commute with noise.
@@ -81,20 +141,25 @@ class KeepConvergence(ConvergenceRanges, Operation):
 
     operation: Literal["keep_convergence"] = "keep_convergence"
     family = Family.VALUES
-    domains = (
-        "sphere",
-        "tile",
-    )
     nanoseconds_per_pixel = 8
-    fill: float = Field(0.0, description="Value of the removed pixels.")
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Set pixels outside the ranges to the fill value."""
-        keep = np.stack([self.contain(values) for values in sky.maps])
-        return replace(sky, maps=np.where(keep, sky.maps, self.fill))
+    @property
+    def needs_fit(self) -> bool:
+        """Whether the edges are those of the fiducial cosmology."""
+        return self.of == "fiducial"
+
+    def fit(self, patches: Patches) -> Constants:
+        """Measure the edges of the ranges."""
+        return self.fitted(patches)
+
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Replace pixels outside the ranges."""
+        return self.masked(patches, self.contain(patches, constants), rng)
 
 
-class RandomMask(Operation):
+class RandomMask(Masking):
     """Keeps random pixels: the control of `keep_convergence` with the same area.
 
     Does not commute with noise.
@@ -102,25 +167,22 @@ class RandomMask(Operation):
 
     operation: Literal["random_mask"] = "random_mask"
     family = Family.CONTROLS
-    domains = (
-        "sphere",
-        "tile",
-    )
     nanoseconds_per_pixel = 40
     fraction: float | None = Field(
         None, gt=0, lt=1, description="Fraction of the pixels that are kept."
     )
     area_of: ConvergenceRanges | None = Field(
         None,
-        description="Instead of `fraction`: keep as many pixels of each sky and bin as "
-        "`keep_convergence` would keep with these ranges.",
+        description="Instead of `fraction`: keep as many pixels of each bin as "
+        "`keep_convergence` keeps with these ranges on average at the fiducial "
+        "cosmology. The number is the same in all patches, because it would be "
+        "information.",
     )
     across_bins: Literal["shared", "independent"] = Field(
         "independent",
         description="`shared`: masks of the bins are nested, so that larger masks "
         "contain the smaller ones; `independent`: each bin has its own mask.",
     )
-    fill: float = Field(0.0, description="Value of the removed pixels.")
 
     @model_validator(mode="after")
     def _one_area(self) -> RandomMask:
@@ -128,40 +190,51 @@ class RandomMask(Operation):
             raise ValueError("give either fraction or area_of")
         return self
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Set all but randomly drawn pixels to the fill value."""
-        maps = np.full(sky.maps.shape, self.fill)
-        n_pix = sky.maps[0].size
-        order = rng.permutation(n_pix)
-        for out, values in zip(maps, sky.maps, strict=True):
-            if self.area_of is None:
-                assert self.fraction is not None
-                n_kept = max(1, round(self.fraction * n_pix))
-            else:
-                n_kept = int(self.area_of.contain(values).sum())
-            kept = order[:n_kept]
-            out.reshape(-1)[kept] = values.reshape(-1)[kept]
-            if self.across_bins == "independent":
-                rng.shuffle(order)
-        return replace(sky, maps=maps)
+    @property
+    def needs_fit(self) -> bool:
+        """Whether the area is that of ranges."""
+        return self.area_of is not None
+
+    def fit(self, patches: Patches) -> Constants:
+        """Measure the fraction of the pixels in the ranges."""
+        assert self.area_of is not None
+        edges = self.area_of.fitted(patches)
+        inside = self.area_of.contain(patches, edges)
+        return {"fraction": inside.mean(axis=(1, 2, 3)).tolist()}
+
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Replace all but randomly drawn pixels."""
+        n_bins, n_patch, side, _ = patches.kappa.shape
+        rows = n_bins if self.across_bins == "independent" else 1
+        # in single precision, two of many pixels would often be equal
+        draws = np.broadcast_to(
+            rng.random((rows, n_patch, side**2)), (n_bins, n_patch, side**2)
+        )
+        keep = np.empty(patches.kappa.shape, bool)
+        fractions = constants.get("fraction", [self.fraction] * n_bins)
+        for out, values, fraction in zip(keep, draws, fractions, strict=True):
+            n_kept = max(1, round(fraction * side**2))
+            last = np.partition(values, n_kept - 1, axis=-1)[:, n_kept - 1]
+            out[...] = (values <= last[:, None]).reshape(out.shape)
+        return self.masked(patches, keep, rng)
 
 
 class GaussianizePixels(Operation):
-    """Makes the one-point distribution of each map Gaussian and preserves ranks.
+    """Makes the one-point distribution of each patch Gaussian and preserves ranks.
 
     Does not commute with noise.
     """
 
     operation: Literal["gaussianize_pixels"] = "gaussianize_pixels"
     family = Family.STATISTICS
-    domains = (
-        "sphere",
-        "tile",
-    )
     nanoseconds_per_pixel = 220
 
-    def apply(self, sky: Sky, rng: np.random.Generator) -> Sky:
-        """Map ranks to a Gaussian with the same mean and variance.
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Map the ranks in each patch and bin to a Gaussian with its mean and variance.
 
         Equal values remain equal.
 
@@ -170,15 +243,11 @@ class GaussianizePixels(Operation):
         Neyrinck, Szapudi & Szalay 2009, ApJ 698, L90.
         """
         from scipy.special import ndtri
+        from scipy.stats import rankdata
 
-        maps = np.empty(sky.maps.shape)
-        for out, values in zip(maps, sky.maps, strict=True):
-            _, inverse, counts = np.unique(
-                values, return_inverse=True, return_counts=True
-            )
-            quantiles = (np.cumsum(counts) - counts / 2) / values.size
-            out[...] = ndtri(quantiles)[inverse.reshape(values.shape)]
-        mean, sigma = (
-            per_bin([f(values) for values in sky.maps], maps) for f in (np.mean, np.std)
-        )
-        return replace(sky, maps=mean + sigma * maps)
+        kappa = patches.kappa
+        flat = kappa.reshape(*kappa.shape[:2], -1)
+        quantiles = (rankdata(flat, axis=-1) - 0.5) / flat.shape[-1]
+        gaussian = ndtri(quantiles).reshape(kappa.shape)
+        mean, sigma = (f(kappa, axis=(2, 3), keepdims=True) for f in (np.mean, np.std))
+        return replace(patches, kappa=mean + sigma * gaussian)

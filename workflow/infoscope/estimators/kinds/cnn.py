@@ -40,9 +40,20 @@ class CNN(Estimator):
     learning_rate: float = Field(4e-3, gt=0, description="Peak learning rate of AdamW.")
 
     def check(self, side: int) -> None:
-        """Check that blocks of the stem fill a tile."""
+        """Check that blocks of the stem fill a tile, and that it can be halved."""
         if side % self.stem:
             raise ValueError(f"stem: must divide the tile side {side}")
+        width = side // self.stem
+        for number in range(self.blocks):
+            if width <= COARSEST:
+                return
+            if width % 2:
+                raise ValueError(
+                    f"blocks: tiles of {side} pixels can be halved {number} times "
+                    f"after the stem; choose at most {number} blocks, or "
+                    "survey.patch.pixels that are a power of two"
+                )
+            width //= 2
 
     def network(self) -> nn.Module:
         """Build a residual network without normalisation.
