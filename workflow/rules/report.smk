@@ -189,7 +189,7 @@ use rule figure as plot_tiles with:
     localrule: True
     params:
         figure="tiles",
-        spec=literal(specs.plot(STUDY)),
+        spec=literal(specs.plot_tiles(STUDY)),
         code=specs.figure_code("tiles"),
 
 

@@ -35,11 +35,14 @@ class Example:
         Label and family of the degradation.
     tiles
         Convergence of all tiles of the sky.
+    side_deg
+        Side of a tile in degrees.
     """
 
     label: str
     family: str
     tiles: Float[NDArray, "n_tile side side"]
+    side_deg: float
 
     @property
     def sigma(self) -> float:
@@ -50,13 +53,12 @@ class Example:
         self,
     ) -> tuple[Float[NDArray, " n_ell"], Float[NDArray, " n_ell"]]:
         """Multipoles and angular power spectrum, averaged over the tiles."""
-        n_tile, side, _ = self.tiles.shape
+        side, side_rad = self.tiles.shape[1], np.radians(self.side_deg)
         n_ell = side // 2
         power = binned_spectra(self.tiles[..., None], n_ell).mean(axis=0)
         edges = annulus_edges(side, n_ell)
-        # the fundamental mode of a square tile is ℓ = 2π / √(4π / n_tile)
-        ell = np.sqrt(np.pi * n_tile) * (edges[1:] + edges[:-1]) / 2
-        return ell, power * 4 * np.pi / self.tiles.size
+        ell = 2 * np.pi / side_rad * (edges[1:] + edges[:-1]) / 2
+        return ell, power * (side_rad / side) ** 2
 
     def histogram(
         self,
@@ -73,7 +75,7 @@ def draw(spec: Mapping[str, Any], examples: Sequence[Path]) -> Figure:
     Parameters
     ----------
     spec
-        `labels` and `families` of the degradations.
+        `labels` and `families` of the degradations, and `side_deg`.
     examples
         Files {degradation}.h5 of `collect_dataset`, in the order of the gallery.
     """
@@ -83,7 +85,7 @@ def draw(spec: Mapping[str, Any], examples: Sequence[Path]) -> Figure:
         with open_for_reading(path) as file:
             tiles = np.asarray(file["tiles"], dtype=float)
         label, family = (spec[key][path.stem] for key in ("labels", "families"))
-        shown.append(Example(label, family, tiles))
+        shown.append(Example(label, family, tiles, spec["side_deg"]))
     return plot_tiles(shown)
 
 

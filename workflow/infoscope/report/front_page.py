@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +29,6 @@ from infoscope.vocabulary import (
 
 METRIC = Metric.SIGMA_S8
 FEW_SEEDS = 3
-SQUARE_DEGREES = 4 * math.pi * (180 / math.pi) ** 2
 REMARKS = {
     PRIOR_LIMITED: "the prior narrows these posteriors, and their ratios understate "
     "the loss of information",
@@ -94,8 +92,8 @@ def first_page(
 
 
 def _area(spec: Mapping[str, Any]) -> str:
-    """Area of a tile in square degrees."""
-    return f"{SQUARE_DEGREES / (12 * spec['survey']['tile_nside'] ** 2):,.0f}"
+    """Area of a patch in square degrees."""
+    return f"{spec['survey']['patch']['side_deg'] ** 2:,.0f}"
 
 
 def _costs(costs: pd.DataFrame) -> list[Row]:
@@ -197,9 +195,8 @@ def _of_all(spec: Mapping[str, Any], pairs: pd.DataFrame) -> list[str]:
 def facts(spec: Mapping[str, Any]) -> dict[str, str]:
     """List the properties of a study, as text."""
     survey, grid, simulator = spec["survey"], spec["grid"], spec["simulator"]
-    side = survey["nside"] // survey["tile_nside"]
-    pixel = math.sqrt(SQUARE_DEGREES / (12 * survey["nside"] ** 2)) * 60
-    all_tiles = 12 * survey["tile_nside"] ** 2
+    patch = survey["patch"]
+    pixel = 60 * patch["side_deg"] / patch["pixels"]
     splits = ", ".join(
         f"{name} {grid[name]['cosmologies']} × {grid[name]['skies']}"
         for name in (Split.TRAIN, Split.VALIDATION, Split.TEST)
@@ -212,14 +209,14 @@ def facts(spec: Mapping[str, Any]) -> dict[str, str]:
         shells = f", shells of {simulator['shell_width_mpc']:g} Mpc"
     return {
         "survey": survey["preset"] or f"n(z) from {source}",
-        "area": f"{_area(spec)} deg² per tile, {spec['tiles']} of {all_tiles} tiles "
-        "per sky",
+        "area": f"{_area(spec)} deg² per patch, {spec['tiles']} of "
+        f"{spec['n_patch']} patches per sky",
         "bins": f"{len(spec['mean_z'])}, mean redshifts {_list(spec['mean_z'])}",
         "galaxies": f"{_list(survey['n_gal_arcmin2'])} per arcmin² and bin",
         "shape noise": _noise(survey),
         **spec["effects"],
-        "resolution": f"nside {survey['nside']}, pixels of {pixel:.3g} arcmin, tiles "
-        f"of {side} × {side} pixels",
+        "resolution": f"skies of nside {survey['nside']}, flat patches of "
+        f"{patch['pixels']} × {patch['pixels']} pixels of {pixel:.3g} arcmin",
         "simulator": f"{simulator['name']}{shells}",
         "prior": f"uniform, Ωₘ {_range(prior['omega_m'])}, "
         f"σ₈ {_range(prior['sigma_8'])}",

@@ -54,6 +54,8 @@ def jobs(study: Study) -> Iterator[Job]:
         yield Job("simulate_skies", shard)
     yield Job("validate_skies", {})
     for degradation in study.degradations:
+        if degradation in specs.fitted(study):
+            yield Job("fit_constants", {"degradation": degradation})
         for shard in shards:
             yield Job("degrade_maps", {"degradation": degradation} | shard)
         yield Job("collect_dataset", {"degradation": degradation})

@@ -295,7 +295,7 @@ def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
     mean_z
         Mean redshift of each bin.
     n_tile
-        Number of tiles per sky.
+        Number of patches per sky that are used.
     """
     survey = {"nz", "mask", "mask_fraction", "base_operations"}
     return {
@@ -320,6 +320,7 @@ def summarise(study: Study, mean_z: list[float], n_tile: int) -> dict[str, Any]:
         # rounded as in the report, so that it is the same on all machines
         "mean_z": [round(z, 3) for z in mean_z],
         "tiles": n_tile,
+        "n_patch": study.survey.patch.number,
         "nuisance": nuisance(study),
     }
 
@@ -493,6 +494,11 @@ def plot(study: Study) -> dict[str, Any]:
         "families": families(study),
         "fiducial": study.cosmology.fiducial.model_dump(mode="json"),
     }
+
+
+def plot_tiles(study: Study) -> dict[str, Any]:
+    """Return the spec of `plot_tiles`."""
+    return plot(study) | {"side_deg": study.survey.patch.side_deg}
 
 
 def contours(study: Study) -> list[str]:
