@@ -11,6 +11,7 @@ from typing import Any
 
 from infoscope.degradations.degrade import degrade
 from infoscope.degradations.operation import load
+from infoscope.degradations.patches import Constants
 from infoscope.degradations.sky_files import SkyFile, parse_operations
 from infoscope.errors import InfoscopeError
 from infoscope.eta import log_progress
@@ -51,7 +52,7 @@ def run(
     for path in operation_files:
         load(path)
     operations = parse_operations(spec)
-    fitted = [{} for _ in operations]
+    fitted: list[Constants] = [{} for _ in operations]
     for path in constants:
         fitted = json.loads(path.read_text())
     with open_for_reading(skies) as source, create(output, spec) as file:
