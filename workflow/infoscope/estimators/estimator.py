@@ -48,6 +48,7 @@ class Estimator(Choice):
     steps: int = Field(ge=1, description="Maximum number of gradient steps.")
     batch_size: int = Field(ge=1, description="Tiles per gradient step.")
     learning_rate: float = Field(gt=0, description="Peak learning rate of AdamW.")
+    weight_decay: float = Field(1e-5, ge=0, description="Weight decay of AdamW.")
 
     def check(self, side: int) -> None:
         """Check the parameters against the tiles of a study.

@@ -34,7 +34,6 @@ Params = Any
 
 WARM_UP = 0.05
 CLIP_NORM = 1.0
-WEIGHT_DECAY = 1e-5
 # factor of the learning rate after the loss has diverged, applied once
 RETRY_FACTOR = 0.3
 # inputs with which the weights are initialised, see `layers.Standardise`
@@ -391,7 +390,7 @@ def train(
     )
     optimizer = optax.chain(
         optax.clip_by_global_norm(CLIP_NORM),
-        optax.adamw(schedule, weight_decay=WEIGHT_DECAY),
+        optax.adamw(schedule, weight_decay=config.weight_decay),
     )
 
     def losses_of(
