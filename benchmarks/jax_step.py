@@ -19,11 +19,11 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
 from pydantic import TypeAdapter
-from training_step import LEARNING_RATE, N_BINS, peak, step_of
+from training_step import LEARNING_RATE, N_BINS, WEIGHT_DECAY, peak, step_of
 
 from infoscope.estimators.kinds.cnn import CNN
 from infoscope.estimators.kinds.deeplss import DeepLSS
-from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY
+from infoscope.estimators.training import CLIP_NORM
 
 FIRST_STEPS = 3
 ROUNDS = 3

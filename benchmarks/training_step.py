@@ -20,11 +20,12 @@ from flax import linen as nn
 
 from infoscope.estimators.kinds.cnn import CNN
 from infoscope.estimators.layers import negative_log_likelihood
-from infoscope.estimators.training import CLIP_NORM, WEIGHT_DECAY
+from infoscope.estimators.training import CLIP_NORM
 
 N_BINS = 4
 STEPS = 20
 LEARNING_RATE = 1e-3
+WEIGHT_DECAY = 1e-5
 # Side of the matrices whose product measures the peak.
 PRODUCT = 4096
 
