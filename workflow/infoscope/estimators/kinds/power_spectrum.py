@@ -34,7 +34,8 @@ class PowerSpectrum(Estimator):
     hidden: int = Field(64, ge=1, description="Width of the two hidden layers.")
     steps: int = Field(3000, ge=1, description="Maximum number of gradient steps.")
     batch_size: int = Field(256, ge=1, description="Tiles per gradient step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
+    learning_rate: float = Field(8e-3, gt=0, description="Peak learning rate of AdamW.")
+    weight_decay: float = Field(0.3, ge=0, description="Weight decay of AdamW.")
 
     def check(self, side: int) -> None:
         """Check that a tile has as many annuli as there are bins in ℓ."""
