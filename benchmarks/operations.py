@@ -1,50 +1,55 @@
-"""Time of each operation on a sky of four bins, compared with its transforms alone.
+"""Time of each operation on the patches of a sky of four bins.
 
-    PYTHONPATH=workflow python benchmarks/operations.py [nside ...]
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow python benchmarks/operations.py [nside ...]
 
-Both are measured on one thread, from a map on the sphere to a map on the sphere, best
-of three.
+Patches have 29.3° and nside / 2 pixels along a side, 48 per sky. Times are those of one
+thread, best of three, and are compared with the rates in the classes, from which costs
+are computed.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
-from unittest.mock import patch
 
 import numpy as np
 
-from infoscope.degradations import Operation, Sky, Survey
-from infoscope.degradations.operations.values import ConvergenceRanges
-from infoscope.maps.harmonics import analysis, synthesis
-from infoscope.study import config
+from infoscope.degradations import Operation, Patches, Survey
+from infoscope.study.config import parse_study
 
-N_BINS = 4
-UPPER = ConvergenceRanges(ranges=[(1, None)])
+N_BINS, N_PATCH, SIDE_DEG = 4, 48, 29.3
 
 
 def examples(nside: int) -> list[Operation]:
-    """Return one of each operation."""
+    """Return one of each operation, and variants with other costs."""
     ell = nside / 2
-    return [
-        config.LowPass(ell=ell),
-        config.HighPass(ell=ell),
-        config.BandPass(ell=(ell, 2 * ell)),
-        config.BandStop(ell=(ell, 2 * ell)),
-        config.RandomizePhases(),
-        config.FlattenSpectrum(),
-        config.KeepConvergence(ranges=[(1, None)]),
-        config.RandomMask(area_of=UPPER),
-        config.SelectPeaks(above=1),
-        config.SelectVoids(below=-1),
-        config.GaussianizePixels(),
-        config.ShufflePixels(),
-        config.SumBins(),
-        config.SelectBins(bins=[2]),
-        config.ScaleNoise(factor=0.5),
+    upper = {"ranges": [[1, None]]}
+    configs = [
+        {"operation": "lowpass", "ell": ell},
+        {"operation": "lowpass", "ell": ell, "profile": "tophat"},
+        {"operation": "highpass", "ell": ell},
+        {"operation": "bandpass", "ell": [ell / 2, ell]},
+        {"operation": "bandstop", "ell": [ell / 2, ell]},
+        {"operation": "randomize_phases"},
+        {"operation": "flatten_spectrum"},
+        {"operation": "keep_convergence", **upper},
+        {"operation": "keep_convergence", **upper, "of": "tile"},
+        {"operation": "keep_convergence", **upper, "fill": "resample"},
+        {"operation": "random_mask", "area_of": upper},
+        {"operation": "select_peaks", "above": 1},
+        {"operation": "select_voids", "below": -1},
+        {"operation": "gaussianize_pixels"},
+        {"operation": "shuffle_pixels"},
+        {"operation": "sum_bins"},
+        {"operation": "select_bins", "bins": [2]},
+        {"operation": "scale_noise", "factor": 0.5},
     ]
+    study = {
+        "study": "benchmark",
+        "degradations": {"reference": {"operations": configs}},
+    }
+    return parse_study(study).degradations["reference"].operations
 
 
 def best_of_three(run: Callable[[], object]) -> float:
@@ -60,55 +65,33 @@ def best_of_three(run: Callable[[], object]) -> float:
 
 def main(nside: int) -> None:
     """Print a line for each operation."""
-    rng = np.random.default_rng(1)
+    pixels = nside // 2
     survey = Survey(
-        nside=nside,
-        tile_nside=2,
+        side_deg=SIDE_DEG,
+        pixels=pixels,
         omega_m=0.3,
         h=0.7,
         mean_z=np.array([0.31, 0.48, 0.75, 0.94]),
         n_gal_arcmin2=np.full(N_BINS, 2.5),
         sigma_e=np.full(N_BINS, 0.4),
     )
-    sky = Sky(rng.standard_normal((N_BINS, 12 * nside**2)), survey)
-    alm = analysis(sky.maps)
-    seconds = {
-        "analysis": best_of_three(lambda: analysis(sky.maps)) / N_BINS,
-        "synthesis": best_of_three(lambda: synthesis(alm, nside)) / N_BINS,
-    }
-    print(
-        f"nside {nside}: analysis {1e3 * seconds['analysis']:.1f} ms, "
-        f"synthesis {1e3 * seconds['synthesis']:.1f} ms a map"
-    )
-    count: Counter[str] = Counter()
+    kappa = np.random.default_rng(1).standard_normal((N_BINS, N_PATCH, pixels, pixels))
+    patches = Patches(kappa, survey).without_mean()
+    print(f"nside {nside}: {N_PATCH} patches of {pixels}² pixels in {N_BINS} bins")
+    for operation in examples(nside):
+        constants = operation.fit(patches) if operation.needs_fit else {}
 
-    def counting_analysis(maps: np.ndarray) -> np.ndarray:
-        count["analysis"] += len(maps)
-        return analysis(maps)
-
-    def counting_synthesis(alm: np.ndarray, nside: int) -> np.ndarray:
-        count["synthesis"] += len(alm)
-        return synthesis(alm, nside)
-
-    for parameters in examples(nside):
-
-        def run(parameters=parameters) -> Sky:
-            start = sky.to(*parameters.domains)
-            done = parameters.apply(start, np.random.default_rng(2))
-            return done.to("sphere")
+        def run(
+            operation: Operation = operation, constants: dict = constants
+        ) -> Patches:
+            return operation.apply(patches, constants, np.random.default_rng(2))
 
         elapsed = best_of_three(run)
-        count.clear()
-        with (
-            patch("infoscope.maps.harmonics.analysis", counting_analysis),
-            patch("infoscope.maps.harmonics.synthesis", counting_synthesis),
-        ):
-            run()
-        alone = sum(count[kind] * seconds[kind] for kind in count)
-        ratio = f"{elapsed / alone:5.2f} x" if alone else ""
+        keys = operation.model_dump(exclude_defaults=True, exclude={"operation"})
         print(
-            f"  {parameters.name_in_config:20s} {1e3 * elapsed:8.1f} ms, "
-            f"{sum(count.values()):3d} transforms {1e3 * alone:8.1f} ms {ratio}",
+            f"  {operation.name_in_config:20s} {1e3 * elapsed:8.1f} ms, "
+            f"{1e9 * elapsed / kappa.size:6.1f} ns per pixel and bin "
+            f"(class: {operation.nanoseconds_per_pixel:g})  {keys or ''}",
             flush=True,
         )
 
