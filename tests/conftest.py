@@ -1,4 +1,4 @@
-"""A sky of two correlated bins, application of operations, and a small disk."""
+"""Patches of two correlated bins, application of operations, and a small disk."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infoscope.degradations import Operation, Sky, Survey
-from infoscope.maps import harmonics
+from infoscope.degradations import Operation, Patches, Survey
 from infoscope.study.config import parse_study
 
-NSIDE = 32
+N_PATCH, PIXELS = 6, 32
 # Files that several workers (`pytest -n 2`) begin with: one at the end would keep a
 # worker busy while the others have nothing to do.
 LONGEST = [
@@ -73,34 +72,40 @@ def pytest_collection_modifyitems(
 @pytest.fixture
 def survey() -> Survey:
     return Survey(
-        nside=NSIDE, tile_nside=2, omega_m=0.3, h=0.7, mean_z=np.array([0.3, 0.8]),
+        side_deg=29.3, pixels=PIXELS, omega_m=0.3, h=0.7, mean_z=np.array([0.3, 0.8]),
         n_gal_arcmin2=np.array([2.0, 6.0]), sigma_e=np.array([0.3, 0.4]),
     )  # fmt: skip
 
 
-def gaussian_alm(cl: np.ndarray, n_maps: int, rng: np.random.Generator) -> np.ndarray:
-    lmax = len(cl) - 1
-    ell = harmonics.ell_of_alm(lmax)
-    draws = rng.standard_normal((2, n_maps, len(ell)))
-    alm = (draws[0] + 1j * draws[1]) / 2**0.5
-    alm[:, : lmax + 1] = draws[0][:, : lmax + 1]
-    return alm * np.sqrt(cl[ell])
+def gaussian_fields(
+    shape: tuple[int, ...], pixels: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw Gaussian fields of unit variance, quarters of periodic ones.
+
+    Their spectrum falls by a factor of 100 between the fundamental and the pixels.
+    """
+    number = np.hypot(*np.meshgrid(*2 * [np.fft.fftfreq(2 * pixels)])) * pixels
+    amplitude = 1 / (1 + number)
+    amplitude[0, 0] = 0
+    amplitude *= 2 * pixels / np.sqrt((amplitude**2).sum())
+    white = rng.standard_normal((*shape, 2 * pixels, 2 * pixels))
+    fields = np.fft.ifft2(np.fft.fft2(white) * amplitude).real
+    return fields[..., :pixels, :pixels]
 
 
 @pytest.fixture
-def sky(survey: Survey) -> Sky:
-    ell = np.arange(3 * NSIDE)
-    cl = np.where(ell <= 2 * NSIDE, 1.0 / (ell + 10.0) ** 2, 0.0)
-    alm = gaussian_alm(cl, 2, np.random.default_rng(3))
-    alm[1] += 0.5 * alm[0]
-    return Sky(harmonics.synthesis(alm, NSIDE), survey)
+def patches(survey: Survey) -> Patches:
+    """Return Gaussian patches of two correlated bins, of three times the noise."""
+    fields = gaussian_fields((2, N_PATCH), PIXELS, np.random.default_rng(3))
+    fields[1] = 0.6 * fields[0] + 0.8 * fields[1]
+    return Patches(0.01 * fields, survey).without_mean()
 
 
 @pytest.fixture
-def white(survey: Survey) -> Sky:
-    """Return white noise of unit variance, which contains all modes of the pixels."""
+def white(survey: Survey) -> Patches:
+    """Return white noise of unit variance, whose bins are independent."""
     rng = np.random.default_rng(5)
-    return Sky(rng.standard_normal((2, 12 * NSIDE**2)), survey)
+    return Patches(rng.standard_normal((2, N_PATCH, PIXELS, PIXELS)), survey)
 
 
 def parsed(**parameters: object) -> Operation:
@@ -110,13 +115,22 @@ def parsed(**parameters: object) -> Operation:
 
 
 @pytest.fixture
-def apply() -> Callable[..., Sky]:
-    """Apply an operation given as in the config, and convert the sky to a domain."""
+def apply() -> Callable[..., Patches]:
+    """Apply an operation given as in the config, fitted to `fiducial`.
 
-    def run(sky: Sky, *, to: str = "sphere", seed: int = 1, **parameters) -> Sky:
-        parameters = parsed(**parameters)
-        rng = np.random.default_rng(seed)
-        return parameters.apply(sky.to(*parameters.domains), rng).to(to)
+    By default, constants are fitted to the patches themselves.
+    """
+
+    def run(
+        patches: Patches,
+        *,
+        seed: int = 1,
+        fiducial: Patches | None = None,
+        **parameters: object,
+    ) -> Patches:
+        operation = parsed(**parameters)
+        constants = operation.fit(fiducial or patches) if operation.needs_fit else {}
+        return operation.apply(patches, constants, np.random.default_rng(seed))
 
     return run
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class BrokenOperation(InfoscopeError):
+    """An operation does not return what its base class asks for."""
+
+
 def check(survey: Survey, operations: Sequence[Operation], noise: NoiseOrder) -> Survey:
     """Check that operations are possible for a survey.
 
@@ -76,7 +80,8 @@ def degrade(
     Raises
     ------
     InfoscopeError
-        If an operation is impossible or returns values that are not finite.
+        If an operation is impossible or returns values that are not finite;
+        BrokenOperation if it returns anything but such patches.
     """
     patches = _before_operations(patches, operations, noise, noise_rng)
     for operation, values in zip(operations, constants, strict=True):
@@ -109,7 +114,8 @@ def fit(
     Raises
     ------
     InfoscopeError
-        If an operation is impossible, or its constants cannot be fitted.
+        If an operation is impossible, or its constants cannot be fitted;
+        BrokenOperation if `fit` returns anything but one number per bin.
     """
     patches = _before_operations(patches, operations, noise, noise_rng)
     constants: list[Constants] = [{} for _ in operations]
@@ -151,29 +157,54 @@ def _applied(
     constants: Constants,
     rng: np.random.Generator,
 ) -> Patches:
+    """Apply an operation, and check what it returns."""
     name = operation.name_in_config
+    n_bins = operation.check(patches.survey).n_bins
     try:
-        applied = operation.apply(patches, constants, rng)
+        applied = operation.apply(patches.read_only(), constants, rng)
     except InfoscopeError as error:
         raise InfoscopeError(f"{name}: {error}") from None
-    if not np.isfinite(applied.kappa).all():
+    if not isinstance(applied, Patches):
+        raise BrokenOperation(
+            f"{name}: `apply` returns {type(applied).__name__} instead of Patches"
+        )
+    # arrays of JAX too
+    kappa = np.asarray(applied.kappa, np.float64)
+    expected = (n_bins, *patches.kappa.shape[1:])
+    if kappa.shape != expected or applied.survey.n_bins != n_bins:
+        raise BrokenOperation(
+            f"{name}: `apply` returns patches of the shape {kappa.shape} with "
+            f"{applied.survey.n_bins} bins in their survey, but `check` announces "
+            f"{expected}"
+        )
+    if not np.isfinite(kappa).all():
         raise InfoscopeError(
             f"{name}: returns values that are not finite; check its parameters"
         )
-    return applied
+    return replace(applied, kappa=kappa)
 
 
 def _fitted(operation: Operation, patches: Patches) -> Constants:
+    """Fit the constants of an operation, and check them."""
     name = operation.name_in_config
     try:
-        constants = operation.fit(patches)
+        constants = operation.fit(patches.read_only())
     except InfoscopeError as error:
         raise InfoscopeError(f"{name}: {error}") from None
+    if not isinstance(constants, dict):
+        raise BrokenOperation(
+            f"{name}: `fit` returns {type(constants).__name__} instead of a dictionary "
+            "with one list of numbers per constant"
+        )
     # plain numbers, which JSON preserves
-    constants = {
-        key: [float(value) for value in np.atleast_1d(values)]
-        for key, values in constants.items()
-    }
-    if not all(np.isfinite(values).all() for values in constants.values()):
-        raise InfoscopeError(f"{name}: its constants are not finite: {constants}")
-    return constants
+    plain = {}
+    for key, values in constants.items():
+        plain[str(key)] = np.asarray(values, np.float64).tolist()
+        if np.shape(values) != (patches.survey.n_bins,):
+            raise BrokenOperation(
+                f"{name}: `fit` returns {key!r} with the shape {np.shape(values)}; "
+                f"return one number for each of the {patches.survey.n_bins} bins"
+            )
+    if not all(np.isfinite(values).all() for values in plain.values()):
+        raise InfoscopeError(f"{name}: its constants are not finite: {plain}")
+    return plain

@@ -18,12 +18,13 @@ from infoscope.survey.survey import Survey
 from infoscope.vocabulary import NoiseOrder
 
 PATCHES = 3
+TESTED = 1  # numbers drawn for the patches before or after it must not matter
 
 
-def is_local(
+def fault_of(
     survey: Survey, operations: Sequence[Operation], noise: NoiseOrder
-) -> bool:
-    """Return whether the first patch stays the same, bit by bit, if all others change.
+) -> str | None:
+    """Test that a patch stays the same, bit by bit, if all others change.
 
     Parameters
     ----------
@@ -35,6 +36,10 @@ def is_local(
     noise
         Whether noise is added before or after the operations, or not at all.
 
+    Returns
+    -------
+        What is wrong, and how to change the last operation; None if nothing is.
+
     Raises
     ------
     InfoscopeError
@@ -43,16 +48,27 @@ def is_local(
     rng = np.random.default_rng(0)
     shape = (survey.n_bins, PATCHES, survey.pixels, survey.pixels)
     sigma = 2 * per_bin(survey.shape_noise)
-    patches = [Patches(sigma * rng.standard_normal(shape), survey) for _ in range(2)]
-    patches[1].kappa[:, 1:] *= 3
-    patches[1].kappa[:, 0] = patches[0].kappa[:, 0]
+    one, other = (Patches(sigma * rng.standard_normal(shape), survey) for _ in range(2))
+    other.kappa[:] *= 3
+    other.kappa[:, TESTED] = one.kappa[:, TESTED]
 
     def generators() -> list[np.random.Generator]:
         return [np.random.default_rng(seed) for seed in (1, 2)]
 
-    constants = fit(patches[0], operations, noise, *generators())
-    first, second = (
-        degrade(each, operations, noise, constants, *generators())[0]
-        for each in patches
+    constants = fit(one, operations, noise, *generators())
+    first, changed, again = (
+        degrade(each, operations, noise, constants, *generators())[TESTED]
+        for each in (one, other, one)
     )
-    return bool(np.array_equal(first, second))
+    if not np.array_equal(first, again):
+        return (
+            "does not return the same patches again; draw random numbers only from "
+            "`rng`, and keep nothing from one sky to the next"
+        )
+    if not np.array_equal(first, changed):
+        return (
+            "is not local: a patch changes if other patches of its sky change; compute "
+            "what `apply` does for each patch alone, draw as many random numbers for "
+            "all values, and move what needs many patches to `fit`"
+        )
+    return None

@@ -53,6 +53,12 @@ class Patches:
         mean = self.kappa.mean(axis=(2, 3), keepdims=True)
         return Patches(self.kappa - mean, self.survey)
 
+    def read_only(self) -> Patches:
+        """Return the same patches, whose values cannot be changed."""
+        kappa = self.kappa.view()
+        kappa.flags.writeable = False
+        return Patches(kappa, self.survey)
+
 
 def per_bin(
     values: Sequence[float] | Float[NDArray, " n_bins"],

@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 
 from infoscope.cosmology.parameters import comoving_distance_mpc
-from infoscope.degradations.degrade import check
-from infoscope.degradations.locality import is_local
+from infoscope.degradations.degrade import BrokenOperation, check
+from infoscope.degradations.locality import fault_of
 from infoscope.errors import InfoscopeError
 from infoscope.models import file_of
 from infoscope.study import digests, specs
@@ -118,19 +118,20 @@ def _check_local(
         if i < n_base:
             place = f"survey.base_operations.{i}"
         try:
-            local = is_local(survey, every[: i + 1], noise)
+            fault = fault_of(survey, every[: i + 1], noise)
+        except BrokenOperation as error:
+            raise InfoscopeError(f"config: {place}: {error}") from None
         except InfoscopeError:
             # not possible with the patches of the test; the job will tell
             continue
         except Exception as error:
             message = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InfoscopeError(f"config: {place}: {message}") from None
-        if not local:
             raise InfoscopeError(
-                f"config: {place}: `{operation.name_in_config}` is not local: a patch "
-                "changes if other patches of its sky change; compute what `apply` does "
-                "for each patch alone, draw as many random numbers for all values, and "
-                "move what needs many patches to `fit`"
+                f"config: {place}: {operation.name_in_config}: {message}"
+            ) from None
+        if fault:
+            raise InfoscopeError(
+                f"config: {place}: {operation.name_in_config}: {fault}"
             )
 
 

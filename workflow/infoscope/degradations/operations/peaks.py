@@ -66,7 +66,7 @@ class _Extrema(Masking):
         """Return a mask of the extrema."""
         values = self.sign * patches.kappa
         found = peaks(values)
-        if constants:
+        if self.threshold is not None:
             found &= values >= self.sign * per_bin(constants["threshold"])
         return found
 

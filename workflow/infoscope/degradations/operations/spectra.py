@@ -94,9 +94,9 @@ class FlattenSpectrum(Operation):
 
         with the matrix :math:`C_\ell` of the auto- and cross-spectra of an annulus, and
         the template :math:`T_\ell`. Of all matrix roots, the symmetric one changes the
-        bins least. In annuli with fewer modes than bins, only the independent
-        combinations of the bins are normalised. The operation undoes a filter that is
-        applied before it.
+        bins least. Annuli with fewer modes than bins, whose spectra cannot be made the
+        same, are set to 0: those in the corners of the Fourier plane, and the mean. The
+        operation undoes a filter that is applied before it.
         """
         kappa, survey = patches.kappa, patches.survey
         n_bins, n_patch, side, _ = kappa.shape
@@ -117,6 +117,8 @@ class FlattenSpectrum(Operation):
         unit = survey.pixel**2 / side**2
         roots = _inverse_root(np.moveaxis(spectra, (0, 1), (-2, -1)) * unit)
         roots = np.sqrt(self.spectrum(ell))[:, None, None] * roots
+        # a complex mode has two real numbers, and counts twice
+        roots[:, counts < n_bins] = 0
         roots[:, 0] = 0  # the mean
         whitened = np.einsum("pmij,jpm->ipm", roots[:, annulus], modes, optimize=True)
         whitened = whitened.reshape(n_bins, n_patch, side, side // 2 + 1)

@@ -103,34 +103,40 @@ class ConvergenceRanges(Model):
             edges = {name: per_bin(values) for name, values in constants.items()}
         inside = np.zeros(kappa.shape, bool)
         for number in range(len(self.ranges)):
+            low, high = f"low_{number}", f"high_{number}"
             in_range = np.ones(kappa.shape, bool)
-            if (low := edges.get(f"low_{number}")) is not None:
-                in_range &= kappa >= low
-            if (high := edges.get(f"high_{number}")) is not None:
-                in_range &= kappa < high
+            if low in self._bounds:
+                in_range &= kappa >= edges[low]
+            if high in self._bounds:
+                in_range &= kappa < edges[high]
             inside |= in_range
         return inside
+
+    @property
+    def _bounds(self) -> dict[str, float]:
+        """Edges of the ranges in their unit, without those that exclude no pixel.
+
+        The lowest quantile 0 and the highest 1 exclude none.
+        """
+        return {
+            f"{name}_{number}": edge
+            for number, edges in enumerate(self.ranges)
+            for name, edge, last in zip(("low", "high"), edges, (0, 1), strict=True)
+            if edge is not None and not (self.by == "quantile" and edge == last)
+        }
 
     def _edges(
         self, values: Float[NDArray, "n_bins n_set n_pix"]
     ) -> dict[str, Float[NDArray, "n_bins n_set"]]:
-        """Compute the edges in κ of sets of pixels, without those that are unbounded.
-
-        The lowest quantile 0 and the highest 1 are unbounded.
-        """
-        edges = {}
-        for number, (low, high) in enumerate(self.ranges):
-            for name, edge, all_of_it in (("low", low, 0), ("high", high, 1)):
-                if edge is None or (self.by == "quantile" and edge == all_of_it):
-                    continue
-                key = f"{name}_{number}"
-                if self.by == "sigma":
-                    edges[key] = edge * values.std(axis=-1)
-                elif self.by == "quantile":
-                    edges[key] = np.quantile(values, edge, axis=-1)
-                else:
-                    edges[key] = np.full(values.shape[:2], edge)
-        return edges
+        """Compute the edges in κ of sets of pixels."""
+        names, bounds = list(self._bounds), list(self._bounds.values())
+        if self.by == "quantile":
+            edges = np.quantile(values, bounds, axis=-1)
+        else:
+            sigma = values.std(axis=-1)
+            unit = sigma if self.by == "sigma" else np.ones_like(sigma)
+            edges = np.multiply.outer(bounds, unit)
+        return dict(zip(names, edges, strict=True))
 
 
 class KeepConvergence(ConvergenceRanges, Masking):
