@@ -2,60 +2,84 @@
 
 from __future__ import annotations
 
-import healpy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from infoscope.degradations.operation import Sky
-from infoscope.degradations.operations.peaks import around_peaks
 from infoscope.errors import InfoscopeError
 
-from ..conftest import NSIDE
 
-N_PIX = 12 * NSIDE**2
-
-
-def brute_force(values: np.ndarray) -> np.ndarray:
-    """Find local maxima with healpy's neighbours, pixel by pixel."""
-    peaks = np.zeros(N_PIX, bool)
-    for pixel in range(N_PIX):
-        around = healpy.get_all_neighbours(NSIDE, pixel)
-        peaks[pixel] = (values[pixel] > values[around[around >= 0]]).all()
-    return peaks
+def around(row: int, column: int, side: int, rings: int) -> list[tuple[int, int]]:
+    """Return the pixels within some rings of a pixel, that are on the patch."""
+    steps = range(-rings, rings + 1)
+    near = [(row + dy, column + dx) for dy in steps for dx in steps]
+    return [pixel for pixel in near if 0 <= min(pixel) and max(pixel) < side]
 
 
-def test_peaks_are_local_maxima(sky: Sky) -> None:
-    values = sky.maps[0]
-    peaks = brute_force(values)
-    assert np.array_equal(around_peaks(values, -np.inf, 0), peaks)
-    threshold = values.std()
-    high = around_peaks(values, threshold, 0)
-    assert np.array_equal(high, peaks & (values >= threshold))
-    assert 0 < high.sum() < peaks.sum()
+def brute_force(values: np.ndarray, threshold: float, rings: int) -> np.ndarray:
+    """Find the pixels near local maxima, pixel by pixel."""
+    side = len(values)
+    near = np.zeros(values.shape, bool)
+    for row, column in np.ndindex(values.shape):
+        others = [p for p in around(row, column, side, 1) if p != (row, column)]
+        value = values[row, column]
+        # at the edge, some neighbours are unknown
+        if len(others) < 8 or value < threshold:
+            continue
+        if all(value > values[pixel] for pixel in others):
+            near[tuple(zip(*around(row, column, side, rings), strict=True))] = True
+    return near
 
 
-@pytest.mark.parametrize("pixel", [0, 5000, 3 * NSIDE**2])
-def test_rings_grow_around_a_peak(pixel: int) -> None:
-    values = np.zeros(N_PIX)
-    values[pixel] = 1
-    near = {pixel}
-    for rings in range(3):
-        found = around_peaks(values, 0.5, rings)
-        assert set(np.flatnonzero(found)) == near
-        around = healpy.get_all_neighbours(NSIDE, sorted(near))
-        near |= set(around[around >= 0].tolist())
+@pytest.mark.parametrize("rings", [0, 1, 3])
+@pytest.mark.parametrize("above", [None, 0.7])
+def test_peaks_are_those_of_brute_force(patches, apply, above, rings) -> None:
+    kept = apply(
+        patches, operation="select_peaks", above=above, rings=rings, fill=7.0
+    ).kappa
+    sigma = patches.kappa.std(axis=(1, 2, 3))
+    for b, p in np.ndindex(kept.shape[:2]):
+        threshold = -np.inf if above is None else above * sigma[b]
+        near = brute_force(patches.kappa[b, p], threshold, rings)
+        assert np.array_equal(kept[b, p], np.where(near, patches.kappa[b, p], 7))
+        assert near.any()
 
 
-def test_voids_are_peaks_upside_down(sky, apply) -> None:
-    peaks = apply(sky, operation="select_peaks", above=0.5, rings=2).maps
-    upside_down = Sky(-sky.maps, sky.survey)
-    voids = apply(upside_down, operation="select_voids", below=-0.5, rings=2).maps
-    assert np.array_equal(voids, -peaks)
-    kept = peaks != 0
-    assert np.array_equal(peaks[kept], sky.maps[kept])
-    assert 0.01 < kept.mean() < 0.9
+def test_voids_are_peaks_upside_down(patches, apply) -> None:
+    upside_down = replace(patches, kappa=-patches.kappa)
+    for height in (None, 0.5):
+        depth = None if height is None else -height
+        peaks = apply(patches, operation="select_peaks", above=height, rings=2)
+        voids = apply(upside_down, operation="select_voids", below=depth, rings=2)
+        assert np.array_equal(voids.kappa, -peaks.kappa)
+        assert 0.01 < (peaks.kappa != 0).mean() < 0.95
 
 
-def test_no_peak_is_refused(sky, apply) -> None:
-    with pytest.raises(InfoscopeError, match="lower the threshold"):
-        apply(sky, operation="select_peaks", above=50)
+def test_threshold_is_that_of_the_fiducial(patches, apply) -> None:
+    """More peaks of patches with a larger amplitude are above it."""
+    louder = replace(patches, kappa=1.5 * patches.kappa)
+    found = [
+        apply(
+            each, fiducial=patches, operation="select_peaks", above=1.5, rings=0
+        ).kappa.astype(bool)
+        for each in (patches, louder)
+    ]
+    assert found[1].sum() > 1.2 * found[0].sum()
+    assert not (found[0] & ~found[1]).any()
+
+
+def test_no_extremum_is_one_line_that_names_the_bin(patches, apply) -> None:
+    flat = patches.kappa.copy()
+    flat[1] = 0.001 * flat[1]
+    flat[1, 0, 0, 0] = 1
+    for sign, name, key, height in (
+        (1, "select_peaks", "above", 2.0),
+        (-1, "select_voids", "below", -2.0),
+    ):
+        with pytest.raises(InfoscopeError) as caught:
+            apply(replace(patches, kappa=sign * flat), operation=name, **{key: height})
+        assert str(caught.value) == (
+            f"{key}: no extremum of bin 2 at the fiducial cosmology is beyond "
+            f"{height:g} σ; choose a threshold nearer to 0"
+        )

@@ -54,6 +54,7 @@ class FlattenSpectrum(Operation):
 
     The spectra are those of the patch itself, noise included, in annuli that are one
     fundamental mode wide. A filter that is the same for all patches could be undone.
+    Does not commute with noise.
     """
 
     operation: Literal["flatten_spectrum"] = "flatten_spectrum"

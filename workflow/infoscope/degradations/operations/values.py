@@ -37,8 +37,8 @@ class ConvergenceRanges(Model):
     of: Literal["fiducial", "tile"] = Field(
         "fiducial",
         description="Where σ_κ and quantiles are measured: in patches of the fiducial "
-        "cosmology, once for all patches, or in each patch itself, which also removes "
-        "the amplitude.",
+        "cosmology, once for all patches, or in each patch itself: then only the kept "
+        "values reveal the amplitude of the patch, not their number.",
     )
 
     @model_validator(mode="after")
