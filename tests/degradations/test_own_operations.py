@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infoscope.degradations import Operation, Sky
+from infoscope.degradations import Operation, Patches
 from infoscope.degradations.degrade import degrade
 from infoscope.errors import InfoscopeError
 from infoscope.study import digests, specs
 from infoscope.study.config import Study, parse_study
 
-# the example of the documentation
-PAGE = Path(__file__).parents[2] / "docs/operations.md"
-OWN = PAGE.read_text().split("```python\n")[1].split("```")[0]
+PAGE = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
+(OWN,) = (text for text in EXAMPLES if "class Clip(" in text)
 
 
 @pytest.fixture(autouse=True)
@@ -50,14 +51,22 @@ def study(own: Path, *operations: dict[str, Any]) -> Study:
     )
 
 
-def test_it_is_applied(own: Path, sky: Sky) -> None:
-    at = 0.5 * float(sky.maps.std())
+def test_it_is_applied(own: Path, patches: Patches) -> None:
+    at = 0.5 * float(patches.kappa.std())
     chosen = study(own, {"operation": "clip", "at": at}).degradations["own"]
     rngs = [np.random.default_rng(i) for i in range(2)]
-    tiles = degrade(sky, chosen.operations, "none", *rngs)
-    expected = Sky(np.minimum(sky.maps, at), sky.survey).to("tile").maps
-    expected -= expected.mean(axis=(2, 3), keepdims=True)
-    assert np.allclose(np.moveaxis(tiles, -1, 0), expected, atol=1e-7)
+    tiles = degrade(patches, chosen.operations, "none", [{}], *rngs)
+    expected = np.minimum(patches.kappa, at)
+    assert np.allclose(np.moveaxis(tiles, -1, 0), expected, rtol=0, atol=1e-8)
+
+
+def test_other_examples_of_the_page_run() -> None:
+    others = [text for text in EXAMPLES if text != OWN]
+    assert others
+    for text in others:
+        names: dict[str, Any] = {}
+        exec(text, names)
+        assert names["kept"].shape == names["kappa"].shape
 
 
 @pytest.mark.parametrize(
@@ -103,10 +112,6 @@ def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
         ("def f(:\n", "SyntaxError"),
         (OWN.replace('"clip"', '"lowpass"'), "already"),
         (OWN.replace(' = "clip"', ""), "ValueError: Clip has no name"),
-        (
-            OWN.replace('    domains = ("sphere", "tile")\n', ""),
-            "ValueError: `clip` has no domains; add",
-        ),
     ],
 )
 def test_bad_file_is_one_line(own: Path, text: str | None, message: str) -> None:
