@@ -103,6 +103,29 @@ def test_only_what_uses_it_depends_on_its_code(own: Path) -> None:
     assert specs.operation_files(new, "built_in") == []
 
 
+def test_constants_depend_on_the_fit_and_on_what_is_before_it(own: Path) -> None:
+    """Tiles depend on constants by their values, not on the code of the fit."""
+    fitting = OWN + (
+        "\n    def fit(self, patches: Patches) -> Constants:\n"
+        '        """Fit."""\n'
+        '        return {"sigma": patches.kappa.std(axis=(1, 2, 3))}\n'
+    )
+
+    def codes(text: str) -> tuple[str, str]:
+        own.write_text(text)
+        digests.clear_caches()
+        new = study(own, {"operation": "clip", "at": 1})
+        assert specs.fitted(new) == ["own"]
+        return specs.fit_code(new, "own"), specs.degrade_code(new, "own")
+
+    first = codes(fitting)
+    fit, tiles = codes(fitting.replace("std(", "mean("))
+    assert fit != first[0] and tiles == first[1]
+    fit, tiles = codes(fitting.replace("np.minimum", "np.maximum"))
+    assert fit != first[0] and tiles != first[1]
+    assert codes(fitting.replace("Fit.", "Measure.")) == first
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -12,7 +12,7 @@ import yaml
 from infoscope.errors import InfoscopeError
 from infoscope.study import specs
 from infoscope.study.checks import check_study
-from infoscope.study.config import Study, parse_study
+from infoscope.study.config import Study, SurveyConfig, parse_study
 from infoscope.survey.redshifts import redshift_distribution
 from infoscope.survey.survey import RedshiftDistribution
 
@@ -50,7 +50,39 @@ def with_operation(**operation: Any) -> dict[str, Any]:
         (good(degradations={"lowpass": {"operations": []}}), "reference"),
         (good(degradations={"reference": {}, "../x": {}}), "../x"),
         (good(survey={"nside": 100}), "survey.nside"),
-        (good(survey={"nside": 16, "tile_nside": 32}), "tile_nside"),
+        (good(survey={"nside": 16, "tile_nside": 32}), "tile_nside: unknown key"),
+        (good(survey={"patch": {"side": 5}}), "survey.patch.side: unknown key"),
+        (good(survey={"patch": {"side_deg": 1.9}}), "survey.patch.side_deg: Input"),
+        (good(survey={"patch": {"side_deg": 41}}), "survey.patch.side_deg: Input"),
+        (good(survey={"patch": {"pixels": 4}}), "survey.patch.pixels: Input"),
+        (good(survey={"patch": {"per_sky": 0}}), "survey.patch.per_sky: Input"),
+        (
+            good(survey={"patch": {"per_sky": 49}}),
+            "survey.patch: per_sky: 49 patches of 29.3° have more area than the sky; "
+            "choose at most 48",
+        ),
+        (
+            good(survey={"patch": {"pixels": 64}}),
+            "patch.pixels: pixels of 27.5 arcmin are smaller than half of those of the "
+            "skies, 55 arcmin at nside 64; choose at most 63, or nside 128",
+        ),
+        (
+            good(survey={"patch": {"pixels": 30}}),
+            "estimators.cnn.stem: must divide the tile side 30",
+        ),
+        (
+            good(survey={"patch": {"pixels": 36}}),
+            "estimators.cnn.blocks: tiles of 36 pixels can be halved 0 times after the "
+            "stem; choose survey.patch.pixels that are a power of two",
+        ),
+        (
+            good(survey={"nside": 128, "patch": {"pixels": 72}}),
+            "can be halved 1 times after the stem; choose at most 1 blocks, or",
+        ),
+        (
+            good(survey={"patch": {"pixels": 8}}),
+            "estimators.power_spectrum.n_ell: must be at most 4",
+        ),
         (good(survey={"noise": "during"}), "survey.noise"),
         (
             good(survey={"preset": "euclid"}),
@@ -118,6 +150,24 @@ def with_operation(**operation: Any) -> dict[str, Any]:
             "degradations.new.operations.0.area_of: ranges: [1.0, 1.0] is empty",
         ),
         (with_operation(operation="random_mask"), "either fraction or area_of"),
+        (
+            with_operation(
+                operation="keep_convergence", ranges=[[0, 1]], by="kappa", of="tile"
+            ),
+            "operations.0: of: has no meaning for ranges of κ itself; remove it",
+        ),
+        (
+            with_operation(operation="keep_convergence", ranges=[[0, 1]], of="sky"),
+            "operations.0.of: Input should be 'fiducial' or 'tile'",
+        ),
+        (
+            with_operation(operation="random_mask", fraction=0.5, fill="noise"),
+            "operations.0.fill",
+        ),
+        (
+            with_operation(operation="select_peaks", rings=17),
+            "operations.0.rings: Input should be less than or equal to 16",
+        ),
         (with_operation(operation="select_bins", bins=[1, 1]), "bin twice"),
         (
             with_operation(operation="flatten_spectrum", template=[[9, 1], [3, 1]]),
@@ -187,7 +237,7 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         (
             with_operation(operation="lowpass", scale_mpc_h=4),
             "config: degradations.new.operations.0.scale_mpc_h: 4 Mpc/h is smaller "
-            "than a pixel in every bin at nside 64; choose at least 13.9",
+            "than a pixel in every bin; choose at least 13.8",
         ),
         (
             with_operation(operation="select_bins", bins=[5]),
@@ -196,8 +246,8 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         ),
         (
             good(survey={"base_operations": [{"operation": "lowpass", "ell": 500}]}),
-            "config: survey.base_operations.0.ell: 500 is not resolved by the pixels "
-            "at nside 64; choose at most 196",
+            "config: survey.base_operations.0.ell: 500 is not resolved by the "
+            "pixels; choose at most 196",
         ),
         (
             good(simulator={"name": "nbody", "box_size_mpc_h": 64}),
@@ -239,6 +289,25 @@ def test_impossible_for_the_survey(changes: dict[str, Any], message: str) -> Non
     with pytest.raises(InfoscopeError) as caught:
         check_study(study, nz_of(study))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("patch", "number", "pixel_arcmin"),
+    [
+        ({}, 48, 60 * 29.3 / 32),
+        ({"side_deg": 5, "pixels": 8}, 1650, 37.5),
+        ({"side_deg": 5, "pixels": 8, "per_sky": 36}, 36, 37.5),
+        ({"side_deg": 40, "pixels": 80}, 25, 30),
+        ({"side_deg": 2, "pixels": 8, "per_sky": 1}, 1, 15),
+    ],
+)
+def test_patches_of_a_sky(
+    patch: dict[str, Any], number: int, pixel_arcmin: float
+) -> None:
+    survey = SurveyConfig.model_validate({"nside": 128, "patch": patch})
+    assert survey.patch.number == number
+    assert survey.patch.pixel_arcmin == pytest.approx(pixel_arcmin)
+    assert number * survey.patch.side_deg**2 <= 4 * 180**2 / 3.14159
 
 
 def test_schema_is_generated_from_the_models() -> None:

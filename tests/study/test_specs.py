@@ -51,6 +51,70 @@ def test_spec_ignores_what_the_stage_does_not_use() -> None:
     assert specs.degrade(one, "other", "test") == specs.degrade(two, "other", "test")
 
 
+HIGH = {"operation": "keep_convergence", "ranges": [[1, None]]}
+CONTROL = {"operation": "random_mask", "area_of": {"ranges": [[1, None]]}}
+
+
+def with_operations(base=(), **operations):
+    degradations = {name: {"operations": chosen} for name, chosen in operations.items()}
+    return parse_study(
+        {
+            "study": "x",
+            "survey": {"base_operations": list(base)},
+            "degradations": {"reference": {}} | degradations,
+        }
+    )
+
+
+def test_degradations_with_constants_are_those_that_need_a_fit() -> None:
+    some = with_operations(
+        high=[HIGH],
+        of_tile=[HIGH | {"of": "tile"}],
+        control=[{"operation": "shuffle_pixels"}, CONTROL],
+        fraction=[{"operation": "random_mask", "fraction": 0.5}],
+        peaks=[{"operation": "select_peaks", "above": 1}],
+        all_peaks=[{"operation": "select_peaks"}],
+        smooth=[{"operation": "lowpass", "ell": 100}],
+    )
+    assert specs.fitted(some) == ["high", "control", "peaks"]
+    assert specs.fitted(with_operations(base=[HIGH], other=[])) == [
+        "reference",
+        "other",
+    ]
+    assert specs.fitted(study()) == []
+
+
+def test_constants_depend_on_the_operations_and_the_fiducial_skies() -> None:
+    """The spec of the fit is that of the fiducial tiles, whatever the study's grid."""
+    one = with_operations(high=[HIGH])
+    spec = specs.degrade(one, "high", "fiducial", [0, 2])
+    assert spec["operations"][0]["ranges"] == [[1.0, None]]
+    assert spec["patches"] == [0, 2] and spec["side_deg"] == 29.3
+    assert spec["split"] == "fiducial"
+    assert {"noise", "sigma_e", "n_gal_arcmin2", "effects", "seed"} < set(spec)
+    longer = one.model_copy(update={"grid": study(grid={"shard_size": 2}).grid})
+    assert specs.degrade(longer, "high", "fiducial", [0, 2]) == spec
+    assert specs.fit_code(one, "high") != specs.degrade_code(one, "high")
+
+
+def test_skies_depend_on_patches_and_on_the_effects_that_are_used() -> None:
+    plain = specs.simulate(study(), "train", 0)
+    assert plain["side_deg"] == 29.3 and plain["pixels"] == 32
+    assert plain["n_patch"] == 48 and plain["effects"] == []
+    noisy = study(survey={"noise": "none", "base_operations": [HIGH], "sigma_e": 0.2})
+    assert specs.simulate(noisy, "train", 0) == plain
+    aligned = {"intrinsic_alignment": {"a_ia": 1.0}}
+    anywhere = parse_study(
+        {"study": "x", "degradations": {"reference": {}, "aligned": aligned}}
+    )
+    for some in (study(survey=aligned), anywhere):
+        assert specs.simulate(some, "train", 0) == plain | {
+            "effects": ["intrinsic_alignment"]
+        }
+    finer = specs.simulate(study(survey={"patch": {"side_deg": 15}}), "train", 0)
+    assert finer == plain | {"side_deg": 15.0, "n_patch": 183}
+
+
 def with_curves(fractions=(0.25, 0.5), **changes):
     curves = {"degradations": ["other"], "fractions": list(fractions)}
     return study(learning_curves=curves, **changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,30 @@ def test_bad_table_is_one_line(tmp_path: Path, text: str, named: str) -> None:
     assert str(path) in str(caught.value) and "survey.nz: " in str(caught.value)
 
 
+def survey_of(pixels: int) -> Survey:
+    return Survey(
+        side_deg=5, pixels=pixels, omega_m=0.3, h=0.7, mean_z=np.array([0.5, 1.0]),
+        n_gal_arcmin2=np.array([2.5, 10.0]), sigma_e=np.array([0.4, 0.2]),
+    )  # fmt: skip
+
+
 def test_noise_of_a_pixel() -> None:
-    # nside 64: 3021.5 arcmin² a pixel
-    n_gal, sigma_e = np.array([2.5, 10.0]), np.array([0.4, 0.2])
-    survey = Survey(64, 2, 0.3, 0.7, np.array([0.5, 1.0]), n_gal, sigma_e)
-    sigma = [0.4 / (2.5 * 3021.5) ** 0.5, 0.2 / 30215**0.5]
-    assert survey.noise_sigma == pytest.approx(sigma, 1e-4)
-    assert np.rad2deg(survey.pixel) * 60 == pytest.approx(3021.5**0.5, 1e-4)
+    # pixels of 5 arcmin
+    survey = survey_of(60)
+    sigma = np.array([0.4 / (2.5 * 25) ** 0.5, 0.2 / (10 * 25) ** 0.5])
+    assert survey.shape_noise == pytest.approx(sigma)
+    assert survey.noise_sigma == pytest.approx(sigma)
+    assert np.rad2deg(survey.pixel) * 60 == pytest.approx(5)
+    assert np.rad2deg(survey.side) == pytest.approx(5)
+    louder = replace(survey, noise_factor=1.5)
+    assert louder.noise_sigma == pytest.approx(1.5 * sigma)
+    # the unit of floors
+    assert louder.shape_noise == pytest.approx(sigma)
+
+
+def test_noise_spectrum_does_not_depend_on_the_pixels() -> None:
+    """White noise has σ_e² / n_gal per steradian, whatever the pixels."""
+    expected = np.array([0.4, 0.2]) ** 2 / [2.5, 10] * np.deg2rad(1 / 60) ** 2
+    for pixels in (16, 64):
+        survey = survey_of(pixels)
+        assert (survey.noise_sigma * survey.pixel) ** 2 == pytest.approx(expected)

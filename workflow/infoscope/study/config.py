@@ -171,13 +171,15 @@ class SurveyConfig(SurveyEffects):
 
     @model_validator(mode="after")
     def _resolved(self) -> SurveyConfig:
-        resolution = 60 * math.sqrt(SQUARE_DEGREES / 12) / self.nside
-        if self.patch.pixel_arcmin < resolution / 2:
-            most = int(2 * 60 * self.patch.side_deg / resolution)
+        sky = 60 * math.sqrt(SQUARE_DEGREES / 12)  # pixel at nside 1 in arcmin
+        patch = self.patch
+        if 2 * patch.pixel_arcmin < sky / self.nside:
+            most = int(2 * 60 * patch.side_deg * self.nside / sky)
+            nside = 2 ** math.ceil(math.log2(sky / (2 * patch.pixel_arcmin)))
             raise ValueError(
-                f"patch.pixels: pixels of {self.patch.pixel_arcmin:.3g} arcmin are "
-                f"smaller than half of those of the skies, {resolution:.3g} arcmin at "
-                f"nside {self.nside}; choose at most {most}, or a higher nside"
+                f"patch.pixels: pixels of {patch.pixel_arcmin:.3g} arcmin are smaller "
+                f"than half of those of the skies, {sky / self.nside:.3g} arcmin at "
+                f"nside {self.nside}; choose at most {most}, or nside {nside}"
             )
         return self
 

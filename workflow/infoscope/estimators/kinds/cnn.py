@@ -48,10 +48,11 @@ class CNN(Estimator):
             if width <= COARSEST:
                 return
             if width % 2:
+                fewer = f"at most {number} blocks, or " if number else ""
                 raise ValueError(
                     f"blocks: tiles of {side} pixels can be halved {number} times "
-                    f"after the stem; choose at most {number} blocks, or "
-                    "survey.patch.pixels that are a power of two"
+                    f"after the stem; choose {fewer}survey.patch.pixels that are a "
+                    "power of two"
                 )
             width //= 2
 
