@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -45,17 +44,6 @@ def test_words_of_the_tables_are_explained() -> None:
         *(Verdict.WIDER, Verdict.NARROWER, Verdict.EQUIVALENT, Verdict.UNDECIDED),
         *("training_verdict", "calibration", "verdict"),
     }
-
-
-def test_operations_can_be_applied_to_own_maps() -> None:
-    page = (ROOT / "docs/operations.md").read_text()
-    example = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)[1]
-    names: dict[str, Any] = {}
-    exec(example, names)
-    kappa, kept = names["kappa"], names["kept"]
-    assert kept.shape == kappa.shape
-    # a sixth of the pixels of a Gaussian field are above 1 σ
-    assert 0.1 < (kept != 0).mean() < 0.25
 
 
 def test_page_of_the_laptop_study_has_the_numbers_of_its_tables() -> None:
