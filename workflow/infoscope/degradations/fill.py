@@ -42,11 +42,11 @@ class Masking(Operation):
             return replace(patches, kappa=np.where(keep, patches.kappa, self.fill))
         # as many random numbers for every mask
         uniform = rng.random(keep.shape)
-        flat = (*keep.shape[:2], -1)
-        n_kept = keep.sum(axis=(2, 3))[..., None]
-        kept_first = np.argsort(~keep.reshape(flat), axis=-1, kind="stable")
-        chosen = (uniform.reshape(flat) * n_kept).astype(np.intp)
-        source = np.take_along_axis(kept_first, chosen, axis=-1)
-        drawn = np.take_along_axis(patches.kappa.reshape(flat), source, axis=-1)
-        drawn = np.where(n_kept > 0, drawn, 0.0).reshape(keep.shape)
+        n_kept = keep.sum(axis=(2, 3), keepdims=True)
+        # the kept pixels of each patch follow those of the patches before; the last
+        # value is there only to be looked up
+        kept = np.append(patches.kappa[keep], 0.0)
+        first = np.cumsum(n_kept).reshape(n_kept.shape) - n_kept
+        drawn = kept[first + (uniform * n_kept).astype(np.intp)]
+        drawn = np.where(n_kept > 0, drawn, 0.0)
         return replace(patches, kappa=np.where(keep, patches.kappa, drawn))

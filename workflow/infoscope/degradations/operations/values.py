@@ -248,12 +248,29 @@ class GaussianizePixels(Operation):
         ----------
         Neyrinck, Szapudi & Szalay 2009, ApJ 698, L90.
         """
-        from scipy.special import ndtri
-        from scipy.stats import rankdata
-
         kappa = patches.kappa
-        flat = kappa.reshape(*kappa.shape[:2], -1)
-        quantiles = (rankdata(flat, axis=-1) - 0.5) / flat.shape[-1]
-        gaussian = ndtri(quantiles).reshape(kappa.shape)
+        gaussian = np.array([_gaussian_ranks(of_bin) for of_bin in kappa])
         mean, sigma = (f(kappa, axis=(2, 3), keepdims=True) for f in (np.mean, np.std))
         return replace(patches, kappa=mean + sigma * gaussian)
+
+
+def _gaussian_ranks(
+    values: Float[NDArray, "n_patch side side"],
+) -> Float[NDArray, "n_patch side side"]:
+    """Replace values by the Gaussian quantiles of their ranks in each patch."""
+    from scipy.special import ndtri
+
+    flat = values.reshape(len(values), -1)
+    n_pix = flat.shape[1]
+    order = np.argsort(flat, axis=1)
+    ranked = np.take_along_axis(flat, order, axis=1)
+    differs = np.ones(flat.shape, bool)
+    np.not_equal(ranked[:, 1:], ranked[:, :-1], out=differs[:, 1:])
+    # equal values have the mean of their ranks, a multiple of one half
+    first = np.flatnonzero(differs)
+    n_equal = np.diff(first, append=flat.size)
+    quantiles = ndtri(np.arange(1, 2 * n_pix) / (2 * n_pix))
+    gaussian = np.repeat(quantiles[2 * (first % n_pix) + n_equal - 1], n_equal)
+    out = np.empty(flat.shape)
+    np.put_along_axis(out, order, gaussian.reshape(flat.shape), axis=1)
+    return out.reshape(values.shape)
