@@ -67,7 +67,7 @@ def test_families_of_a_study_follow_from_its_config() -> None:
     found = specs.families(parse_study(yaml.safe_load(path.read_text())))
     assert found["reference"] == "reference"
     assert found["reference_ia"] == found["reference_noiseless"] == "survey"
-    assert found["bandpass_8_12_noiseless"] == found["lowpass_8"] == "scales"
+    assert found["bandpass_8_12_noiseless"] == found["smoothed_8"] == "scales"
     assert found["low_mid"] == found["high_ia"] == "values"
 
 

@@ -21,7 +21,7 @@ class _Bins(Operation):
     """Replaces the bins by linear combinations of them."""
 
     family = Family.REDSHIFTS
-    nanoseconds_per_pixel = 2
+    nanoseconds_per_pixel = 1
 
     def weights(self, survey: Survey) -> Float[NDArray, "n_new n_bins"]:
         """Return the weight of each bin in each new bin."""

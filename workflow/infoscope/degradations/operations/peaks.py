@@ -21,7 +21,7 @@ class _Extrema(Masking):
     """Local extrema and the pixels around them."""
 
     family = Family.VALUES
-    nanoseconds_per_pixel = 45
+    nanoseconds_per_pixel = 20
     sign: ClassVar[int]
     rings: int = Field(
         1,

@@ -18,7 +18,7 @@ class ShufflePixels(Operation):
 
     operation: Literal["shuffle_pixels"] = "shuffle_pixels"
     family = Family.POSITIONS
-    nanoseconds_per_pixel = 40
+    nanoseconds_per_pixel = 10
     across_bins: Literal["shared", "independent"] = Field(
         "shared",
         description="`shared`: one permutation for all bins of a patch; `independent`: "

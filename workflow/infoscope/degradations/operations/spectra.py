@@ -26,7 +26,7 @@ class RandomizePhases(Operation):
 
     operation: Literal["randomize_phases"] = "randomize_phases"
     family = Family.STATISTICS
-    nanoseconds_per_pixel = 40
+    nanoseconds_per_pixel = 15
     preserves_spectra = True
 
     def apply(
@@ -59,7 +59,7 @@ class FlattenSpectrum(Operation):
 
     operation: Literal["flatten_spectrum"] = "flatten_spectrum"
     family = Family.STATISTICS
-    nanoseconds_per_pixel = 80
+    nanoseconds_per_pixel = 35
     template: list[tuple[float, float]] | None = Field(
         None,
         min_length=1,

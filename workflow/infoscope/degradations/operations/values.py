@@ -147,7 +147,7 @@ class KeepConvergence(ConvergenceRanges, Masking):
 
     operation: Literal["keep_convergence"] = "keep_convergence"
     family = Family.VALUES
-    nanoseconds_per_pixel = 8
+    nanoseconds_per_pixel = 10
 
     @property
     def needs_fit(self) -> bool:
@@ -173,7 +173,7 @@ class RandomMask(Masking):
 
     operation: Literal["random_mask"] = "random_mask"
     family = Family.CONTROLS
-    nanoseconds_per_pixel = 40
+    nanoseconds_per_pixel = 15
     fraction: float | None = Field(
         None, gt=0, lt=1, description="Fraction of the pixels that are kept."
     )
@@ -235,7 +235,7 @@ class GaussianizePixels(Operation):
 
     operation: Literal["gaussianize_pixels"] = "gaussianize_pixels"
     family = Family.STATISTICS
-    nanoseconds_per_pixel = 220
+    nanoseconds_per_pixel = 35
 
     def apply(
         self, patches: Patches, constants: Constants, rng: np.random.Generator
