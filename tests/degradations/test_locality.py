@@ -280,3 +280,33 @@ def test_fault_in_the_operations_of_the_survey_names_them(own: Path) -> None:
     }
     with pytest.raises(InfoscopeError, match=r"^config: survey\.base_operations\.0: "):
         checked_study(config)
+
+
+def test_what_degradations_share_is_tested_once(own: Path, monkeypatch) -> None:
+    from infoscope.study import checks
+
+    runs = []
+
+    def counted(survey, operations, noise) -> str | None:
+        runs.append((noise, [each.name_in_config for each in operations]))
+        return fault_of(survey, operations, noise)
+
+    monkeypatch.setattr(checks, "fault_of", counted)
+    shuffled = {"operations": [{"operation": "shuffle_pixels"}]}
+    config = {
+        "study": "x",
+        "survey": {"base_operations": [{"operation": "fitted"}]},
+        "operation_files": [str(own)],
+        "degradations": {
+            "reference": {},
+            "one": shuffled,
+            "noiseless": shuffled | {"noise": "none"},
+            "twice": {"operations": [{"operation": "fitted"}]},
+        },
+    }
+    checks.checked_study(config)
+    assert runs == [
+        ("before", ["fitted"]),
+        ("none", ["fitted"]),
+        ("before", ["fitted", "fitted"]),
+    ]

@@ -93,6 +93,7 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
     )
     _check_shells(study, nz)
     survey = survey_of(study, nz)
+    tested: set[str] = set()
     for name, degradation in study.degradations.items():
         noise = degradation.noise or study.survey.noise
         place = "survey.base_operations"
@@ -102,18 +103,29 @@ def check_study(study: Study, nz: RedshiftDistribution) -> None:
             check(reference, degradation.operations, noise)
         except InfoscopeError as error:
             raise InfoscopeError(f"config: {place}.{error}") from None
-        _check_local(study, name, survey, noise)
+        _check_local(study, name, survey, noise, tested)
 
 
 def _check_local(
-    study: Study, degradation: str, survey: Survey, noise: NoiseOrder
+    study: Study,
+    degradation: str,
+    survey: Survey,
+    noise: NoiseOrder,
+    tested: set[str],
 ) -> None:
-    """Check that user-defined operations act on each patch alone."""
+    """Check that user-defined operations act on each patch alone.
+
+    Lists of operations that other degradations begin with are in `tested`.
+    """
     every = specs.operations(study, degradation)
     n_base = len(study.survey.base_operations)
     for i, operation in enumerate(every):
         if file_of(type(operation)).is_relative_to(digests.PACKAGE):
             continue
+        chain = [noise, *(item.model_dump_json() for item in every[: i + 1])]
+        if (key := "\n".join(chain)) in tested:
+            continue
+        tested.add(key)
         place = f"degradations.{degradation}.operations.{i - n_base}"
         if i < n_base:
             place = f"survey.base_operations.{i}"
