@@ -236,8 +236,8 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         ),
         (
             with_operation(operation="lowpass", scale_mpc_h=4),
-            "config: degradations.new.operations.0.scale_mpc_h: 4 Mpc/h is smaller "
-            "than a pixel in every bin; choose at least 13.8",
+            "config: degradations.new.operations.0.scale_mpc_h: 4 Mpc/h is not "
+            "resolved by the pixels in any bin; choose at least 13.8",
         ),
         (
             with_operation(operation="select_bins", bins=[5]),
@@ -247,7 +247,7 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         (
             good(survey={"base_operations": [{"operation": "lowpass", "ell": 500}]}),
             "config: survey.base_operations.0.ell: 500 is not resolved by the "
-            "pixels; choose at most 196",
+            "pixels in any bin; choose at most 196",
         ),
         (
             good(simulator={"name": "nbody", "box_size_mpc_h": 64}),
