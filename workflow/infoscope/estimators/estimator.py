@@ -35,6 +35,8 @@ class Estimator(Choice):
     sees_tiles
         Whether the inputs of the network are the tiles themselves; otherwise `inputs`
         computes them.
+    sees_spectra
+        Whether all inputs follow from the binned auto- and cross-spectra of a tile.
     flop_per_second
         Speed of training steps on one core (benchmarks/training_step.py).
     """
@@ -42,6 +44,7 @@ class Estimator(Choice):
     registry: ClassVar[Registry[Estimator]] = Registry("kind")
     label: ClassVar[str]
     sees_tiles: ClassVar[bool] = True
+    sees_spectra: ClassVar[bool] = False
     flop_per_second: ClassVar[float] = 4e10
 
     kind: str

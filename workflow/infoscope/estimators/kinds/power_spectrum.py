@@ -28,6 +28,7 @@ class PowerSpectrum(Estimator):
     kind: Literal["power_spectrum"] = "power_spectrum"
     label = "Power spectrum"
     sees_tiles = False
+    sees_spectra = True
     flop_per_second = 4e10
 
     n_ell: int = Field(8, ge=1, description="Number of bins in ℓ.")
