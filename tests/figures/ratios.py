@@ -25,6 +25,8 @@ def widths_table(labels: Mapping[str, str]) -> pd.DataFrame:
                         "prior_limited": metric == "area68" and i > 3,
                         "calibration": "calibrated",
                         "training_verdict": "trained",
+                        "verdict": "wider" if i else "reference",
+                        "same_as": None,
                     }
                 )  # fmt: skip
     return pd.DataFrame(rows)

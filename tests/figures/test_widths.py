@@ -120,6 +120,26 @@ def test_caveats_are_marked_and_what_has_both_shows_both():
     assert names[-2:] == ["Not fully trained", "Corrected"]
 
 
+def test_impossible_scores_have_a_cross():
+    table = widths_table(LABELS)
+    marked(table, "cnn", ["no_peaks"], verdict="impossible")
+    figure = drawn(table)
+    for ax, metric in zip(figure.axes, ("sigma_s8", "area68"), strict=True):
+        (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
+        found = list(zip(*cross.get_data(), strict=True))
+        assert found == [place(table, "no_peaks", "cnn", metric)]
+    names = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert names[-1] == "Impossible score"
+
+
+def test_what_is_not_trained_again_is_written():
+    table = widths_table(LABELS)
+    marked(table, "power_spectrum", ["shuffled"], same_as="reference", ratio=1.0)
+    for ax in drawn(table).axes:
+        (text,) = [text for text in ax.texts if "same inputs" in text.get_text()]
+        assert text.xy == (1, ROWS["shuffled"] + 0.15)
+
+
 def test_what_is_withheld_is_written():
     table = widths_table(LABELS)
     withheld(table, "cnn", ["reference", "no_peaks"])

@@ -130,6 +130,8 @@ def write_summaries(path, seed):
             group = file.create_group(name)
             group["summary"] = (split.summary + noise).astype(np.float32)
             group["theta"] = split.theta
+            group["sky"] = 10 + np.arange(len(split.theta))
+            group["cosmology"] = np.arange(len(split.theta))
             write_nuisance(group, nuisance_of(len(split.theta), name == "fiducial"))
         file.attrs["train_nll"], file.attrs["validation_nll"] = -1.0, -0.5 - seed
         file.attrs["validation_error"], file.attrs["final_drop"] = 0.01, 0.0
@@ -140,6 +142,7 @@ SPEC = {
     "degradation": "reference",
     "estimator_name": "cnn",
     "kind": "cnn",
+    "same_as": "",
     "prior": PRIOR,
     "posterior": {"grid_size": 32, "bootstraps": 5, "condition_on": ["h", "w_0"]},
     "study_seed": 1,
@@ -162,6 +165,10 @@ def test_stage(tmp_path, seeds):
         assert file["density"].shape == (len(rows), 32, 32)
         assert file["coverage"].shape == (len(rows), 99, len(CURVES))
         assert file["samples"].shape == (20_000, 2)
+        assert file["sky_score"].shape == (len(rows), 48)
+        np.testing.assert_allclose(file["sky_score"][:].mean(axis=1), file["score"])
+        np.testing.assert_array_equal(file["sky"], 10 + np.arange(48))
+        np.testing.assert_array_equal(file["cosmology"], np.arange(48))
         np.testing.assert_allclose(file["ranks"][:].mean(axis=1), 1)
         assert file.attrs["calibration"] in (
             Calibration.CALIBRATED,

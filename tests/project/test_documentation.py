@@ -42,6 +42,7 @@ def test_words_of_the_tables_are_explained() -> None:
         stopping.verdict(0, 1, 0),
         *Calibration,
         *(Verdict.WIDER, Verdict.NARROWER, Verdict.EQUIVALENT, Verdict.UNDECIDED),
+        *(Verdict.RESHAPED, Verdict.IMPOSSIBLE),
         *("training_verdict", "calibration", "verdict"),
     }
 

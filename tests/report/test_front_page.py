@@ -47,6 +47,9 @@ def widths(**changes: Any) -> pd.DataFrame:
             "ratio_error": 0.056, "p_value": 0.01, "verdict": verdict,
             "prior_fraction": 0.3, "prior_limited": False,
             "calibration": "calibrated", "training_verdict": "trained", "n_seeds": 2,
+            "score": 2.5, "score_error": 0.1, "score_difference": -0.2,
+            "score_difference_error": 0.03, "score_p_value": 0.9, "exceeds": None,
+            "cause": None, "counterfactual": False, "same_as": None,
         }
         for name, label, verdict in (
             ("reference", "reference", "reference"), ("hostile", HOSTILE, "wider"),
@@ -135,6 +138,8 @@ def test_study_without_claims_or_costs() -> None:
         ({"training_verdict": "overfit"}, "overfit"),
         ({"calibration": "corrected"}, "corrected"),
         ({"calibration": "withheld", "verdict": "withheld"}, "withheld"),
+        ({"counterfactual": True}, "counterfactual"),
+        ({"same_as": "reference"}, "same inputs"),
     ],
 )
 def test_caveats_name_the_widths(changes: dict[str, Any], word: str) -> None:
@@ -146,6 +151,23 @@ def test_caveats_name_the_widths(changes: dict[str, Any], word: str) -> None:
     assert not any(text.startswith(word) for text in lines(widths()))
     page = widths_page(widths(**changes))
     assert sum(word in row[7:8] for row in Read(page).rows) == 1
+
+
+def test_impossible_scores_are_the_first_caveat() -> None:
+    cause = "training: reference / power_spectrum is not at its limit (…)"
+    table = widths()
+    chosen = (table.degradation == "hostile") & (table.estimator == "power_spectrum")
+    columns = {"verdict": "impossible", "exceeds": "reference", "cause": cause}
+    table.loc[chosen, list(columns)] = list(columns.values())
+    first = caveats(spec(), table, PAIRS)[0]
+    assert first.word == "impossible"
+    assert f"(power_spectrum: {HOSTILE})" in first.text and cause in first.text
+    rows = Read(widths_page(table)).rows
+    score = ["2.50 ± 0.10", "−0.200 ± 0.030", "0.9", "reference", cause]
+    assert [HOSTILE, "power_spectrum", *score] in rows
+    assert [HOSTILE, "cnn", *score[:3], "", ""] in rows
+    reshaped = caveats(spec(), widths(verdict="reshaped"), PAIRS)[0]
+    assert reshaped.word == "reshaped" and f"{HOSTILE})" in reshaped.text
 
 
 def test_caveats_of_the_whole_study() -> None:

@@ -11,7 +11,14 @@ import pytest
 from jinja2 import UndefinedError
 
 from infoscope.report import rendering
-from infoscope.report.rendering import ENVIRONMENT, PRIOR_LIMITED, TONES, render
+from infoscope.report.rendering import (
+    COUNTERFACTUAL,
+    ENVIRONMENT,
+    PRIOR_LIMITED,
+    SAME_INPUTS,
+    TONES,
+    render,
+)
 from infoscope.report.rounding import p_value, rounded, with_error
 from infoscope.vocabulary import Agreement, Calibration, TrainingVerdict, Verdict
 
@@ -147,7 +154,8 @@ def test_verdicts_are_words_in_colours() -> None:
     assert 'class="word bad">differs<' in fill('{{ words(["differs"]) }}')
     assert 'class="word ">new<' in fill('{{ words(["new", "new"]) }}')
     plain = {Verdict.REFERENCE, Calibration.CALIBRATED, TrainingVerdict.TRAINED}
-    words = {*Verdict, *Agreement, *Calibration, *TrainingVerdict, PRIOR_LIMITED}
+    words = {*Verdict, *Agreement, *Calibration, *TrainingVerdict}
+    words |= {PRIOR_LIMITED, COUNTERFACTUAL, SAME_INPUTS}
     assert set(TONES) == words - plain
     style = render("style.css")
     assert all(f".infoscope .{tone} {{" in style for tone in TONES.values())

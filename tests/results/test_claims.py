@@ -13,6 +13,7 @@ from infoscope.errors import InfoscopeError
 from infoscope.results.claims import columns, judge, p_values
 from infoscope.results.comparison import Ratio
 from infoscope.results.config import Claim, ComparisonConfig
+from infoscope.results.data_processing import Bounds
 from infoscope.stages import measure_claims as stage
 from infoscope.study.config import parse_study
 from infoscope.vocabulary import METRICS, Metric
@@ -40,7 +41,7 @@ def study(scale: float, error: float = 0.01, **keys):
 
 
 def verdict(rows, *comparisons) -> str:
-    table = judge([claim(*comparisons)], rows, 0.05, NOTHING_TIMED)
+    table = judge([claim(*comparisons)], rows, 0.05, NOTHING_TIMED, {})
     assert len(table) == len(comparisons)
     (found,) = set(table.claim_verdict)
     return found
@@ -85,7 +86,7 @@ def test_verdicts(scale, comparison, expected):
 )
 def test_limits_enclose_what_is_expected(comparison, low, high):
     for scale in (0.5, 0.999, 1.001, 2.0):
-        table = judge([claim(comparison)], study(scale, 1e-4), 0.05, NOTHING_TIMED)
+        table = judge([claim(comparison)], study(scale, 1e-4), 0.05, NOTHING_TIMED, {})
         row = table.iloc[0]
         np.testing.assert_allclose([row.expected_low, row.expected_high], [low, high])
         outside = row.ratio < low or row.ratio > high
@@ -112,7 +113,11 @@ def test_other_degradations_and_estimators_are_compared():
     ]
     against = {"estimator": "power_spectrum"}
     table = judge(
-        [claim({"expect": "equivalent", "against": against})], rows, 0.05, NOTHING_TIMED
+        [claim({"expect": "equivalent", "against": against})],
+        rows,
+        0.05,
+        NOTHING_TIMED,
+        {},
     )
     row = table.iloc[0]
     assert row.claim_verdict == "supported" and row.ratio == pytest.approx(1)
@@ -123,14 +128,32 @@ def test_other_degradations_and_estimators_are_compared():
 
 def test_withheld_widths_decide_nothing():
     rows = [measurement("reference"), measurement("cut", 2.0, calibration="withheld")]
-    table = judge([claim({"expect": "wider"})], rows, 0.05, NOTHING_TIMED)
+    table = judge([claim({"expect": "wider"})], rows, 0.05, NOTHING_TIMED, {})
     assert list(table.claim_verdict) == ["undecided"]
     assert "cut / cnn: withheld" in table.note[0] and np.isnan(table.ratio[0])
 
 
+def test_impossible_scores_decide_nothing():
+    rows = [measurement("reference"), measurement("cut", 1.5)]
+    rows[1].score[:] += 0.1 + 0.001 * np.arange(64)
+    bounds = {"cnn": Bounds([("cut", "reference")])}
+    for expect in ("wider", "equivalent"):
+        table = judge([claim({"expect": expect})], rows, 0.05, NOTHING_TIMED, bounds)
+        assert list(table.claim_verdict) == ["undecided"]
+        assert table.ratio[0] == pytest.approx(1.5)
+        assert table.note[0].startswith("cut / cnn: impossible, scores above reference")
+
+
+def test_shared_training_runs_are_noted():
+    rows = [measurement("reference"), measurement("cut", same_as="reference")]
+    table = judge([claim({"expect": "equivalent"})], rows, 0.05, NOTHING_TIMED, {})
+    assert list(table.claim_verdict) == ["supported"] and table.ratio[0] == 1
+    assert table.note[0] == "the same inputs and training runs"
+
+
 def test_unfinished_training_runs_are_noted():
     rows = [measurement("reference"), measurement("cut", 2.0, final_drop=0.1)]
-    table = judge([claim({"expect": "wider"})], rows, 0.05, NOTHING_TIMED)
+    table = judge([claim({"expect": "wider"})], rows, 0.05, NOTHING_TIMED, {})
     assert table.note[0] == "cut / cnn: training falling"
 
 
@@ -163,16 +186,18 @@ def test_cost_is_a_share_of_all_seconds():
     )
     for train, expected in (([30.0, 40.0], "supported"), ([20.0], "contradicted")):
         seconds = {"train_estimator": train, "degrade_maps": [30.0]}
-        table = judge([costly], [], 0.05, seconds)
+        table = judge([costly], [], 0.05, seconds, {})
         assert list(table.claim_verdict) == [expected]
         assert table.ratio[0] == pytest.approx(sum(train) / (sum(train) + 30))
-    table = judge([costly], [], 0.05, {"train_estimator": [1.0], "degrade_maps": []})
+    table = judge(
+        [costly], [], 0.05, {"train_estimator": [1.0], "degrade_maps": []}, {}
+    )
     assert list(table.claim_verdict) == ["undecided"]
     assert "degrade_maps" in table.note[0]
 
 
 def test_columns_are_all_explained():
-    table = judge([claim({"expect": "wider"})], study(1.1), 0.05, NOTHING_TIMED)
+    table = judge([claim({"expect": "wider"})], study(1.1), 0.05, NOTHING_TIMED, {})
     assert list(columns().column) == list(table)
 
 
@@ -192,6 +217,7 @@ def test_stage_reads_posteriors_and_benchmarks(tmp_path):
         "claims": [one.model_dump(mode="json") for one in claims],
         "labels": {"reference": "Reference", "cut": "Cut"},
         "equivalence": 0.05,
+        "bounds": {},
     }
     stage.run(spec, paths, tmp_path / "benchmarks", tmp_path / "claims.csv")
     table = pd.read_csv(tmp_path / "claims.csv")

@@ -25,6 +25,8 @@ def measurement(
     sky_scatter=0.1,
     estimator="cnn",
     calibration=Calibration.CALIBRATED,
+    score=2.5,
+    same_as="",
     **training,
 ):
     rng = np.random.default_rng(3)  # shared skies: the same for all degradations
@@ -40,8 +42,13 @@ def measurement(
         bootstrap=width[:, None] * skies,
         ensemble=width.mean(axis=0),
         ensemble_bootstrap=width.mean(axis=0) * skies[0],
+        # 32 cosmologies of two skies
+        score=score + np.add.outer(np.array(seeds), rng.standard_normal(64)),
+        sky=np.arange(64),
+        cosmology=np.arange(64) // 2,
         calibration=calibration,
         training=Training(**(TRAINING | training)),
+        same_as=same_as,
     )
 
 
@@ -122,7 +129,11 @@ def test_freedom_is_that_of_the_larger_part():
     assert compared(*skies).dof == pytest.approx(199)
     seeds = [measurement(name, seed_scatter=0.1, sky_scatter=0.0) for name in "ab"]
     # two variances that are one number, known with two degrees of freedom
-    assert compared(*seeds).dof == pytest.approx(4)
+    assert compared(*seeds).dof == pytest.approx(2)
+    # the fourth variance, of another estimator, is another number
+    others = [measurement("a", seed_scatter=x, sky_scatter=0.0, estimator=name)
+              for name, x in (("cnn", 0.1), ("power_spectrum", 0.1))]  # fmt: skip
+    assert compared(*others).dof == pytest.approx(2)
 
 
 def ratio(value, error, metric="sigma_s8"):

@@ -56,6 +56,9 @@ def measurement(toy: Toy, name: str, study: int) -> Measurement:
         bootstrap=bootstrap,
         ensemble=width[0],
         ensemble_bootstrap=bootstrap[0],
+        score=np.zeros((2, 1)),
+        sky=np.arange(1),
+        cosmology=np.arange(1),
         calibration=Calibration.CALIBRATED,
         training=TRAINING,
     )

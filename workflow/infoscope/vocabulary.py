@@ -89,9 +89,14 @@ class Verdict(StrEnum):
 
     REFERENCE = "reference"
     WIDER = "wider"
+    # only where nothing forbids it: see `study.bounds`
     NARROWER = "narrower"
     EQUIVALENT = "equivalent"
     UNDECIDED = "undecided"
+    # more information than in the maps that were degraded
+    IMPOSSIBLE = "impossible"
+    # narrower in one metric, but without more information
+    RESHAPED = "reshaped"
     WITHHELD = "withheld"
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"

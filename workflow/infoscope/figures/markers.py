@@ -21,7 +21,7 @@ from matplotlib.ticker import (
 from infoscope.estimators import kinds
 from infoscope.estimators.estimator import Estimator
 from infoscope.figures.style import colorblind
-from infoscope.vocabulary import Calibration, Family, TrainingVerdict
+from infoscope.vocabulary import Calibration, Family, TrainingVerdict, Verdict
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -47,9 +47,13 @@ OF_FAMILY: dict[str, int | str] = {
     Family.OWN: 5,
     Family.COMBINED: "indigo",
 }
+CROSS: dict[str, Any] = {
+    "color": "black", "marker": "x", "ls": "none", "ms": 9, "mew": 1.2, "zorder": 4,
+}  # fmt: skip
 BEHIND_TEXT: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.5}
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10, 20, 50)
 MISSING = "withheld: miscalibrated"
+SAME_INPUTS = "same inputs, not trained again"
 PRIOR_LIMITED = "Limited by the prior: differences are understated"
 
 
@@ -100,7 +104,7 @@ def draw_points(
     ax
         Axes to draw in.
     table
-        Columns ratio_error, training_verdict and calibration.
+        Columns ratio_error, training_verdict, calibration and verdict.
     x, y
         Coordinates, with the index of the table; withheld ratios are nan.
     number
@@ -122,6 +126,9 @@ def draw_points(
                 ax.plot(
                     x[chosen], y[chosen], marker, **marker_style(shade, hollow, edged)
                 )
+    impossible = table["verdict"] == Verdict.IMPOSSIBLE
+    if impossible.any():
+        ax.plot(x[impossible], y[impossible], **CROSS)
 
 
 def write_withheld(
@@ -142,7 +149,13 @@ def write_withheld(
     text
         The label.
     """
-    for place in y[table["calibration"] == Calibration.WITHHELD]:
+    missing = table["calibration"] == Calibration.WITHHELD
+    write_beside(ax, y[missing], colour=colour, text=text)
+
+
+def write_beside(ax: Axes, y: pd.Series, *, colour: Colour, text: str) -> None:
+    """Write a text into rows, beside the ratio 1."""
+    for place in y:
         ax.annotate(
             text, (1, place), xytext=(4, 0), textcoords="offset points",
             color=colour, va="center", fontsize=6, bbox=BEHIND_TEXT, zorder=1.5,
@@ -183,7 +196,7 @@ def caveat_handles(table: pd.DataFrame) -> list[Line2D]:
         ),
         "Corrected": (False, True, table["calibration"] == Calibration.CORRECTED),
     }
-    return [
+    handles = [
         Line2D(
             [],
             [],
@@ -195,6 +208,9 @@ def caveat_handles(table: pd.DataFrame) -> list[Line2D]:
         for name, (hollow, edged, where) in caveats.items()
         if where.any()
     ]
+    if (table["verdict"] == Verdict.IMPOSSIBLE).any():
+        handles.append(Line2D([], [], label="Impossible score", **CROSS | {"ms": 6}))
+    return handles
 
 
 def estimators_of(table: pd.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ from infoscope.figures.markers import (
     GREY,
     MISSING,
     PRIOR_LIMITED,
+    SAME_INPUTS,
     caveat_handles,
     draw_points,
     estimator_colour,
@@ -25,6 +26,7 @@ from infoscope.figures.markers import (
     logarithmic_ratios,
     offsets,
     wrapped,
+    write_beside,
     write_withheld,
 )
 from infoscope.figures.style import styled
@@ -57,8 +59,9 @@ def draw(spec: Mapping[str, Any], table: pd.DataFrame, fisher: pd.DataFrame) -> 
         Two panels: σ(S₈) and the area of the 68 % region, divided by those of the
         reference of the same estimator. Rows are grouped by family. The axis is
         logarithmic where ratios exceed `FAR`. Hollow markers are estimators that are
-        not fully trained, black edges are corrected posteriors, and withheld widths
-        are labelled. Dotted lines are the Fisher forecast divided by the width of the
+        not fully trained, black edges are corrected posteriors, crosses are impossible
+        scores, and withheld widths are labelled, as are those of the reference's
+        training runs. Dotted lines are the Fisher forecast divided by the width of the
         reference of each estimator, whose marker is above the line.
     """
     family = spec["families"]
@@ -132,6 +135,8 @@ def _draw_ratios(
             colour = family_colour(group)
             draw_points(ax, part, part["ratio"], places, number=i, colour=colour)
             write_withheld(ax, part, places, colour=colour, text=MISSING)
+            same = part["same_as"].notna() & part["ratio"].notna()
+            write_beside(ax, places[same], colour=colour, text=SAME_INPUTS)
 
 
 def _draw_fisher(ax: Axes, table: pd.DataFrame, forecast: float) -> None:

@@ -226,6 +226,12 @@ class HeldOut:
     information: Float[NDArray, "n_sky n_tile"]
     score: Float[NDArray, "n_sky n_tile"]
 
+    @property
+    def score_of_sky(self) -> Float[NDArray, " n_sky"]:
+        """Mean score of the tiles of each sky, in bits."""
+        mean: NDArray = self.score.mean(axis=1)
+        return mean
+
     @classmethod
     def of(cls, inference: Inference) -> HeldOut:
         """Compute the posterior of every test tile and compare it with the truth."""

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from infoscope.report.rendering import (
+    COUNTERFACTUAL,
     PRIOR_LIMITED,
+    SAME_INPUTS,
     SYMBOLS,
     Row,
     groups,
@@ -38,7 +40,15 @@ REMARKS = {
     "been corrected",
     Calibration.WITHHELD: "these posteriors are not calibrated, and their widths are "
     "not shown",
+    COUNTERFACTUAL: "these maps are not made from those of the reference, and may hold "
+    "more information",
+    SAME_INPUTS: "these estimators see the same numbers as on the reference, whose "
+    "training runs are used",
 }
+RESHAPED = (
+    "these posteriors are narrower in this direction only: their score shows no more "
+    "information than that of the reference"
+)
 SOURCES = {"table": "tables", "fits": "a FITS file", "smail": "a formula"}
 
 
@@ -120,7 +130,17 @@ def caveats(
         As for `first_page`.
     """
     chosen = widths[widths.metric == METRIC]
-    found = []
+    found = [
+        Caveat(
+            f"these scores are above those of maps that hold everything in them "
+            f"({_named(rows)}): do not rely on their ratios. Cause: {cause}.",
+            Verdict.IMPOSSIBLE,
+        )
+        for cause, rows in chosen[chosen.cause.notna()].groupby("cause", sort=False)
+    ]
+    reshaped = chosen[chosen.verdict == Verdict.RESHAPED]
+    if not reshaped.empty:
+        found.append(Caveat(f"{RESHAPED} ({_named(reshaped)}).", Verdict.RESHAPED))
     for word, meaning in REMARKS.items():
         marked = chosen[[word in remarks(row) for row in records(chosen)]]
         if not marked.empty:

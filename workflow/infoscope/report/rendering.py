@@ -21,6 +21,8 @@ from infoscope.vocabulary import (
 Row = dict[Hashable, Any]
 
 PRIOR_LIMITED = "prior-limited"
+COUNTERFACTUAL = "counterfactual"
+SAME_INPUTS = "same inputs"
 # Names of the metrics in text
 SYMBOLS = {
     Metric.SIGMA_S8: "σ(S₈)",
@@ -39,6 +41,8 @@ TONES = {
     Verdict.SUPPORTED: "good",
     Verdict.CONTRADICTED: "bad",
     Verdict.UNDECIDED: "unknown",
+    Verdict.IMPOSSIBLE: "bad",
+    Verdict.RESHAPED: "other",
     Verdict.WITHHELD: "bad",
     Agreement.AGREES: "good",
     Agreement.DIFFERS: "bad",
@@ -46,6 +50,8 @@ TONES = {
     TrainingVerdict.FALLING: "warning",
     TrainingVerdict.OVERFIT: "warning",
     PRIOR_LIMITED: "warning",
+    COUNTERFACTUAL: "other",
+    SAME_INPUTS: "other",
 }
 
 
@@ -67,9 +73,11 @@ def groups(frame: pd.DataFrame, by: str | list[str]) -> list[list[Row]]:
 
 
 def remarks(row: Row) -> list[str]:
-    """Words for the reasons to doubt a row of widths.csv."""
+    """Words for the reasons to doubt a row of widths.csv, or to read it with care."""
     words = [*row["training_verdict"].split(" and "), row["calibration"]]
     words += [PRIOR_LIMITED] if row["prior_limited"] else []
+    words += [COUNTERFACTUAL] if row["counterfactual"] else []
+    words += [SAME_INPUTS] if isinstance(row["same_as"], str) else []
     unsuspicious = (TrainingVerdict.TRAINED, Calibration.CALIBRATED)
     return [word for word in words if word not in unsuspicious]
 

@@ -10,6 +10,7 @@ from scipy.stats import t as t_distribution
 
 from infoscope.results.comparison import SIGNIFICANCE, Ratio, SeedScatter, compare, holm
 from infoscope.results.config import Claim, ComparisonConfig, CostConfig
+from infoscope.results.data_processing import Bounds, Excess, excesses
 from infoscope.results.measurements import Measurement
 from infoscope.vocabulary import (
     GAINS,
@@ -27,6 +28,7 @@ def judge(
     measurements: Sequence[Measurement],
     margin: float,
     seconds: Mapping[str, Sequence[float]],
+    bounds: Mapping[str, Bounds],
 ) -> pd.DataFrame:
     """Tabulate the expectation, the measurement and the verdict of each claim.
 
@@ -41,19 +43,25 @@ def judge(
         Ratios between 1 / (1 + margin) and 1 + margin are equivalent.
     seconds
         Run times of the jobs of each rule.
+    bounds
+        Bounds on the scores of each estimator. A comparison with a measurement that
+        scores higher than is possible decides nothing.
 
     Returns
     -------
         One row per comparison or cost of each claim.
     """
     scatter = SeedScatter(measurements)
+    impossible = excesses(measurements, bounds)
     by_name = {(m.degradation, m.estimator): m for m in measurements}
     rows = []
     for claim in claims:
         if claim.cost is not None:
             tested = [_cost(claim.cost, seconds)]
         else:
-            tested = _comparisons(claim.comparisons, by_name, margin, scatter)
+            tested = _comparisons(
+                claim.comparisons, by_name, margin, scatter, impossible
+            )
         identity: Row = {
             "claim": claim.claim,
             "source": claim.source or "",
@@ -130,6 +138,7 @@ def _comparisons(
     by_name: Mapping[tuple[str, str], Measurement],
     margin: float,
     scatter: SeedScatter,
+    impossible: Mapping[Measurement, Sequence[Excess]],
 ) -> list[Row]:
     """Test all comparisons of a claim."""
     pairs = [tuple(by_name[key] for key in c.compared) for c in comparisons]
@@ -159,8 +168,12 @@ def _comparisons(
             "ratio_error": ratio.error,
             "p_support": support,
             "p_contradict": contradict,
-            "verdict": _verdict(support, contradict),
-            "note": "; ".join(_notes(pairs[i], scatter, support, contradict)),
+            "verdict": Verdict.UNDECIDED
+            if any(one in impossible for one in pairs[i])
+            else _verdict(support, contradict),
+            "note": "; ".join(
+                _notes(pairs[i], scatter, impossible, support, contradict)
+            ),
         }
         rows.append(row)
     return rows
@@ -194,7 +207,11 @@ def _verdict(support: float, contradict: float) -> str:
 
 
 def _notes(
-    pair: Sequence[Measurement], scatter: SeedScatter, support: float, contradict: float
+    pair: Sequence[Measurement],
+    scatter: SeedScatter,
+    impossible: Mapping[Measurement, Sequence[Excess]],
+    support: float,
+    contradict: float,
 ) -> list[str]:
     """List caveats of a verdict."""
     notes = []
@@ -204,10 +221,17 @@ def _notes(
             notes.append(
                 f"{name}: {Calibration.WITHHELD}, the posteriors are not calibrated"
             )
+        for excess in impossible.get(measurement, ()):
+            notes.append(
+                f"{name}: {Verdict.IMPOSSIBLE}, scores above "
+                f"{excess.exceeded.degradation}"
+            )
         if measurement.training.verdict != TrainingVerdict.TRAINED:
             notes.append(f"{name}: training {measurement.training.verdict}")
         if (scatter.of(measurement).dof == 0).any():
             notes.append(f"{name}: only one training run, scatter unknown")
+    if pair[0].shares_runs(pair[1]):
+        notes.append("the same inputs and training runs")
     if support < SIGNIFICANCE and contradict < SIGNIFICANCE:
         notes.append("the difference is within the margin of equivalence")
     return notes
@@ -265,7 +289,8 @@ MEANINGS = {
     "claim, because a single one can contradict it",
     "verdict": f"`supported` if p_support is below {SIGNIFICANCE:g}, else "
     f"`contradicted` if p_contradict is below {SIGNIFICANCE:g}, else "
-    f"`undecided`; for a cost, whether the share is above the expected one",
+    f"`undecided`, also if one of the widths is `impossible` in widths.csv; for a "
+    "cost, whether the share is above the expected one",
     "note": "Caveats of the verdict",
 }
 

@@ -1,8 +1,8 @@
-"""Comparison of two posterior widths: their ratio, its error and its verdict."""
+"""Comparison of two posteriors: the ratio of their widths, and of their scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
 
+from infoscope.errors import InfoscopeError
 from infoscope.results.measurements import Measurement
 from infoscope.vocabulary import GAINS, METRICS, Calibration, Verdict
 
@@ -23,36 +24,90 @@ OUTLIER_SIGNIFICANCE = 0.01
 
 @dataclass(frozen=True)
 class Variance:
-    """A variance for each metric, and the degrees of freedom of its estimate."""
+    """A variance for each quantity.
 
-    value: Float[NDArray, " n_metric"]
-    dof: Num[NDArray, " n_metric"]
+    Attributes
+    ----------
+    value
+        The variance.
+    dof
+        Degrees of freedom of its estimate.
+    pooled
+        Whether the estimate is that of all measurements of the estimator.
+    """
+
+    value: Float[NDArray, " n_quantity"]
+    dof: Num[NDArray, " n_quantity"]
+    pooled: Bool[NDArray, " n_quantity"]
+
+
+Quantities = Callable[[Measurement], "Float[NDArray, 'n_seed n_quantity']"]
+
+
+def log_widths(measurement: Measurement) -> Float[NDArray, "n_seed n_metric"]:
+    """Logarithm of the widths of each training run."""
+    return measurement.log_widths
+
+
+def scores(measurement: Measurement) -> Float[NDArray, "n_seed 1"]:
+    """Mean score of each training run in bits."""
+    return measurement.scores
 
 
 class SeedScatter:
-    """Scatter of the logarithm of a width between training runs.
+    """Scatter between training runs, of the logarithm of widths or of scores.
 
     Two or three seeds hardly constrain their scatter. It is assumed to be the same for
     all degradations of an estimator and is estimated from all of them (pooled). A
     degradation whose variance is significantly larger than that of the others (at 1 %,
-    see `_outliers`) is excluded from the pool and keeps its own variance.
+    see `_outliers`) is excluded from the pool and keeps its own variance. Training runs
+    that several degradations share count once.
 
     Parameters
     ----------
     measurements
         Measurements of the whole study.
+    quantities
+        The quantities of a measurement, for each training run: `log_widths` or
+        `scores`.
     """
 
-    def __init__(self, measurements: Sequence[Measurement]) -> None:
+    def __init__(
+        self, measurements: Sequence[Measurement], quantities: Quantities = log_widths
+    ) -> None:
+        self._quantities = quantities
         self._variances: dict[Measurement, Variance] = {}
         for estimator in dict.fromkeys(m.estimator for m in measurements):
             group = [m for m in measurements if m.estimator == estimator]
-            repeated = [m for m in group if m.n_seeds > 1]
-            self._pool(group, repeated)
+            distinct: list[Measurement] = []
+            for measurement in sorted(group, key=lambda m: bool(m.same_as)):
+                if not any(map(measurement.shares_runs, distinct)):
+                    distinct.append(measurement)
+            self._pool(distinct, [m for m in distinct if m.n_seeds > 1])
+            for measurement in group:
+                twin = next(filter(measurement.shares_runs, distinct))
+                self._variances[measurement] = self._variances[twin]
 
     def of(self, measurement: Measurement) -> Variance:
         """Variance of the mean over the seeds of a measurement."""
         return self._variances[measurement]
+
+    def of_both(
+        self, measurement: Measurement, other: Measurement, quantity: int
+    ) -> list[tuple[float, float]]:
+        """Variances of the means over the seeds of two measurements.
+
+        Returns
+        -------
+            Variances and degrees of freedom whose estimates are independent: their sum
+            if both are from the same pool.
+        """
+        one, two = self.of(measurement), self.of(other)
+        parts = [(float(v.value[quantity]), float(v.dof[quantity])) for v in (one, two)]
+        alike = measurement.estimator == other.estimator
+        if alike and one.pooled[quantity] and two.pooled[quantity]:
+            return [(parts[0][0] + parts[1][0], parts[0][1])]
+        return parts
 
     def _pool(
         self, group: Sequence[Measurement], repeated: Sequence[Measurement]
@@ -62,31 +117,35 @@ class SeedScatter:
         Parameters
         ----------
         group
-            All measurements of the estimator.
+            All measurements of the estimator with different training runs.
         repeated
             Those with several seeds.
         """
-        n_metric = group[0].width.shape[1]
+        n_quantity = self._quantities(group[0]).shape[1]
         dof = np.array([m.n_seeds - 1 for m in repeated])[:, None]
-        variances = np.array([m.seed_variance for m in repeated]).reshape(-1, n_metric)
+        variances = np.array(
+            [self._quantities(m).var(axis=0, ddof=1) for m in repeated]
+        ).reshape(-1, n_quantity)
         outliers = _outliers(variances, dof)
         pooled_dof = np.where(outliers, 0, dof)
         total_dof = pooled_dof.sum(axis=0)
         pooled = (variances * pooled_dof).sum(axis=0) / np.maximum(total_dof, 1)
         for measurement in group:
             variance, variance_dof = pooled, total_dof
+            from_pool = np.ones(n_quantity, bool)
             if measurement in repeated:
                 row = repeated.index(measurement)
                 variance = np.where(outliers[row], variances[row], pooled)
                 variance_dof = np.where(outliers[row], dof[row], total_dof)
+                from_pool = ~outliers[row]
             self._variances[measurement] = Variance(
-                variance / measurement.n_seeds, variance_dof
+                variance / measurement.n_seeds, variance_dof, from_pool
             )
 
 
 def _outliers(
-    variances: Float[NDArray, "n n_metric"], dof: Int[NDArray, "n 1"]
-) -> Bool[NDArray, "n n_metric"]:
+    variances: Float[NDArray, "n n_quantity"], dof: Int[NDArray, "n 1"]
+) -> Bool[NDArray, "n n_quantity"]:
     """Find variances that are significantly larger than the others.
 
     Several outliers would mask each other if each were tested against all others. As in
@@ -108,7 +167,7 @@ def _outliers(
     """
     outliers = np.zeros(variances.shape, dtype=bool)
     n = len(variances)
-    for metric, values in enumerate(variances.T):
+    for quantity, values in enumerate(variances.T):
         order = np.argsort(-values)
         for k in range(n // 2, 0, -1):
             candidate, others = order[k - 1], order[k:]
@@ -116,7 +175,7 @@ def _outliers(
             level = OUTLIER_SIGNIFICANCE / (n - k + 1)
             limit = f_distribution.isf(level, dof[candidate, 0], weights.sum())
             if values[candidate] > limit * np.average(values[others], weights=weights):
-                outliers[order[:k], metric] = True
+                outliers[order[:k], quantity] = True
                 break
     return outliers
 
@@ -173,8 +232,10 @@ class Ratio:
         quantile = t_distribution.isf(SIGNIFICANCE, self.dof)
         return bool(distance > quantile * self.log_error)
 
-    def verdict(self, margin: float, p_value: float | None = None) -> str:
-        """`wider`, `narrower`, `equivalent`, `undecided` or `withheld`.
+    def verdict(
+        self, margin: float, p_value: float | None = None, *, bounded: bool = False
+    ) -> str:
+        """`wider`, `narrower`, `reshaped`, `equivalent`, `undecided` or `withheld`.
 
         Parameters
         ----------
@@ -182,6 +243,9 @@ class Ratio:
             Margin of equivalence.
         p_value
             P value corrected for multiple tests; by default that of this ratio alone.
+        bounded
+            Whether the other posterior holds at least as much information, so that a
+            narrower one is `reshaped`.
 
         Examples
         --------
@@ -192,7 +256,9 @@ class Ratio:
             return Calibration.WITHHELD
         if (self.p_value if p_value is None else p_value) < SIGNIFICANCE:
             wider = (self.value > 1) != (self.metric in GAINS)
-            return Verdict.WIDER if wider else Verdict.NARROWER
+            if wider:
+                return Verdict.WIDER
+            return Verdict.RESHAPED if bounded else Verdict.NARROWER
         return Verdict.EQUIVALENT if self.within(margin) else Verdict.UNDECIDED
 
 
@@ -208,17 +274,109 @@ def compare(
     """
     i = METRICS.index(metric)
     log = measurement.log_width[i] - other.log_width[i]
-    if measurement is other:
+    if measurement.shares_runs(other):
         return Ratio(metric, float(np.exp(log)), 0.0, np.inf)
     resampled = measurement.log_bootstrap[:, i] - other.log_bootstrap[:, i]
-    parts = [(resampled.var(ddof=1), len(resampled) - 1)]
-    for term in (measurement, other):
-        variance = scatter.of(term)
-        parts.append((variance.value[i], variance.dof[i]))
+    skies = (float(resampled.var(ddof=1)), float(len(resampled) - 1))
+    parts = [skies, *scatter.of_both(measurement, other, i)]
+    return Ratio(metric, float(np.exp(log)), *_added(parts))
+
+
+def _added(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Add variances with degrees of freedom, as Welch and Satterthwaite.
+
+    Returns
+    -------
+    error, dof
+        Square root of the sum, and its degrees of freedom.
+    """
     total = sum(value for value, _ in parts)
     denominator = sum(value**2 / dof for value, dof in parts if dof > 0)
     dof = total**2 / denominator if denominator > 0 else np.inf
-    return Ratio(metric, float(np.exp(log)), float(np.sqrt(total)), float(dof))
+    return float(np.sqrt(total)), float(dof)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of two scores in bits.
+
+    Attributes
+    ----------
+    value
+        The difference; not finite if one of the scores is not.
+    error
+        Standard error.
+    dof
+        Degrees of freedom of this error.
+    """
+
+    value: float
+    error: float
+    dof: float
+
+    @property
+    def p_value(self) -> float:
+        """P value of Student's t-test that the difference is not above 0.
+
+        Examples
+        --------
+        >>> round(Difference(0.02, error=0.01, dof=1e9).p_value, 3)
+        0.023
+        """
+        if self.error == 0:
+            return float(self.value <= 0)
+        return float(t_distribution.sf(self.value / self.error, self.dof))
+
+
+def compare_scores(
+    measurement: Measurement, other: Measurement, scatter: SeedScatter
+) -> Difference:
+    """Score of a measurement minus that of another one, averaged over seeds.
+
+    The error adds the scatter between seeds, as for ratios, and the scatter of the
+    difference between test skies, which are the same for both.
+
+    Raises
+    ------
+    InfoscopeError
+        If the test skies differ.
+    """
+    if measurement.shares_runs(other):
+        return Difference(0.0, 0.0, np.inf)
+    if not np.array_equal(measurement.sky, other.sky):
+        names = " and ".join(
+            f"{m.degradation} / {m.estimator}" for m in (measurement, other)
+        )
+        raise InfoscopeError(f"{names} have different test skies; infer them again")
+    paired = measurement.score.mean(axis=0) - other.score.mean(axis=0)
+    skies = _of_mean(paired, measurement.cosmology)
+    parts = [skies, *scatter.of_both(measurement, other, 0)]
+    return Difference(float(paired.mean()), *_added(parts))
+
+
+def score_error(measurement: Measurement, scatter: SeedScatter) -> float:
+    """Return the standard error of the mean score over seeds and skies."""
+    skies, _ = _of_mean(measurement.score.mean(axis=0), measurement.cosmology)
+    return float(np.sqrt(skies + scatter.of(measurement).value[0]))
+
+
+def _of_mean(
+    values: Float[NDArray, " n_sky"], cosmology: Int[NDArray, " n_sky"]
+) -> tuple[float, float]:
+    """Variance of the mean over skies, and its degrees of freedom.
+
+    Only cosmologies are independent: skies of one cosmology are equally far from those
+    to which the density of their summaries is fitted.
+    """
+    residual = values - values.mean()
+    of_cosmology = np.bincount(
+        np.unique(cosmology, return_inverse=True)[1], weights=residual
+    )
+    n = len(of_cosmology)
+    if n < 2:
+        return np.nan, 0.0
+    variance = (of_cosmology**2).sum() / len(values) ** 2 * n / (n - 1)
+    return float(variance), float(n - 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -11,7 +11,7 @@ from infoscope.estimators.stopping import verdict
 from infoscope.vocabulary import Calibration
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
     from numpy.typing import NDArray
 
 
@@ -62,10 +62,16 @@ class Measurement:
         The same for bootstrap resamples of the skies, which all degradations share.
     ensemble, ensemble_bootstrap
         The same for the mean summary of all seeds.
+    score
+        Mean score of the tiles of each test sky in bits, for each seed.
+    sky, cosmology
+        Numbers of the test skies and of their cosmologies.
     calibration
         Verdict on the calibration of the posteriors.
     training
         Losses of the training runs.
+    same_as
+        Degradation with the same inputs whose training runs these are, or empty.
     """
 
     degradation: str
@@ -76,8 +82,12 @@ class Measurement:
     bootstrap: Float[NDArray, "n_seed n_boot n_metric"]
     ensemble: Float[NDArray, " n_metric"]
     ensemble_bootstrap: Float[NDArray, "n_boot n_metric"]
+    score: Float[NDArray, "n_seed n_sky"]
+    sky: Int[NDArray, " n_sky"]
+    cosmology: Int[NDArray, " n_sky"]
     calibration: str
     training: Training
+    same_as: str = ""
 
     @property
     def n_seeds(self) -> int:
@@ -100,6 +110,24 @@ class Measurement:
         return np.log(self.bootstrap.mean(axis=0))
 
     @property
-    def seed_variance(self) -> Float[NDArray, " n_metric"]:
-        """Variance of the logarithm of the width over at least two seeds."""
-        return np.log(self.width).var(axis=0, ddof=1)
+    def scores(self) -> Float[NDArray, "n_seed 1"]:
+        """Mean score over the skies in bits, for each seed."""
+        mean: NDArray = self.score.mean(axis=1, keepdims=True)
+        return mean
+
+    @property
+    def log_widths(self) -> Float[NDArray, "n_seed n_metric"]:
+        """Logarithm of the width for each seed."""
+        return np.log(self.width)
+
+    def shares_runs(self, other: Measurement) -> bool:
+        """Whether two measurements are of the same training runs."""
+        if self is other:
+            return True
+        return (
+            self.estimator == other.estimator
+            and bool(self.same_as or other.same_as)
+            and (self.same_as or self.degradation)
+            == (other.same_as or other.degradation)
+            and np.array_equal(self.width, other.width)
+        )

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from infoscope.errors import InfoscopeError
-from infoscope.results.comparison import SIGNIFICANCE, Ratio, SeedScatter, compare, holm
+from infoscope.results.comparison import (
+    SIGNIFICANCE,
+    Ratio,
+    SeedScatter,
+    compare,
+    compare_scores,
+    holm,
+    score_error,
+    scores,
+)
+from infoscope.results.data_processing import Bounds, Excess, excesses
 from infoscope.results.measurements import Measurement
-from infoscope.vocabulary import METRICS, REFERENCE
+from infoscope.vocabulary import METRICS, REFERENCE, Verdict
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -39,8 +49,10 @@ def measure(
     measurements: Sequence[Measurement],
     prior_metrics: Float[NDArray, " n_metric"],
     margin: float,
+    bounds: Mapping[str, Bounds],
+    counterfactuals: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Tabulate widths, their ratios to the reference, errors and verdicts.
+    """Tabulate widths and scores, compare them with the reference, and judge them.
 
     Parameters
     ----------
@@ -50,6 +62,10 @@ def measure(
         Metrics of the prior.
     margin
         Ratios between 1 / (1 + margin) and 1 + margin are equivalent.
+    bounds
+        Bounds on the scores of each estimator.
+    counterfactuals
+        Degradations whose maps are not made from those of the reference.
 
     Returns
     -------
@@ -68,14 +84,27 @@ def measure(
                 f"{measurement.estimator}: the posterior of the degradation "
                 f"{REFERENCE} is missing; infer it first"
             )
+    impossible = excesses(measurements, bounds)
+    bounded = [
+        m.estimator in bounds and bounds[m.estimator].by(m.degradation, REFERENCE)
+        for m in measurements
+    ]
     rows: list[Row] = []
     by_metric = {}
     for metric in METRICS:
         ratios = [
             compare(m, references[m.estimator], metric, scatter) for m in measurements
         ]
-        by_metric[metric] = ratios, _verdicts(measurements, ratios, margin)
+        verdicts = _verdicts(measurements, ratios, margin, bounded)
+        for i, measurement in enumerate(measurements):
+            if measurement in impossible and measurement.degradation != REFERENCE:
+                verdicts[i] = Verdict.IMPOSSIBLE
+        by_metric[metric] = ratios, verdicts
+    scatter_of_scores = SeedScatter(measurements, scores)
     for number, measurement in enumerate(measurements):
+        reference = references[measurement.estimator]
+        of_score = _score(measurement, reference, scatter_of_scores)
+        of_score |= _excess(impossible.get(measurement, []))
         for metric, (ratios, verdicts) in by_metric.items():
             ratio = ratios[number]
             rows.append(
@@ -88,12 +117,15 @@ def measure(
                     "p_value": ratio.p_value,
                     "verdict": verdicts[number],
                 }
+                | of_score
                 | _ensemble(measurement, metric)
                 | _prior(measurement, metric, prior_metrics)
                 | {
                     "calibration": measurement.calibration,
                     "training_verdict": measurement.training.verdict,
                     "n_seeds": measurement.n_seeds,
+                    "counterfactual": measurement.degradation in counterfactuals,
+                    "same_as": measurement.same_as,
                 }
             )
     return pd.DataFrame(rows)
@@ -117,7 +149,8 @@ def measure_curves(
     -------
         One row per measurement, in the same order, with errors as in `measure`.
     """
-    scatter = SeedScatter(list(dict.fromkeys(measurements)))
+    distinct = list(dict.fromkeys(measurements))
+    scatter, of_scores = SeedScatter(distinct), SeedScatter(distinct, scores)
     rows = []
     for measurement, (axis, number) in zip(measurements, trained_with, strict=True):
         row = names(measurement) | {"axis": axis, "number": number}
@@ -125,6 +158,8 @@ def measure_curves(
         for metric in METRICS:
             width = _width(measurement, metric, scatter)
             row |= {metric: width["value"], f"{metric}_error": width["error"]}
+        row["score"] = float(measurement.score.mean())
+        row["score_error"] = score_error(measurement, of_scores)
         row["calibration"] = measurement.calibration
         rows.append(row | measurement.training.columns)
     return pd.DataFrame(rows)
@@ -150,22 +185,51 @@ def _width(measurement: Measurement, metric: str, scatter: SeedScatter) -> Row:
     }
 
 
+def _score(
+    measurement: Measurement, reference: Measurement, scatter: SeedScatter
+) -> Row:
+    """Score, and its difference to the reference."""
+    difference = compare_scores(measurement, reference, scatter)
+    return {
+        "score": float(measurement.score.mean()),
+        "score_error": score_error(measurement, scatter),
+        "score_difference": difference.value,
+        "score_difference_error": difference.error,
+        "score_p_value": difference.p_value,
+    }
+
+
+def _excess(found: Sequence[Excess]) -> Row:
+    """Names of the degradations that a score exceeds, and the causes."""
+    return {
+        "exceeds": "; ".join(excess.exceeded.degradation for excess in found),
+        "cause": "; ".join(dict.fromkeys(excess.cause for excess in found)),
+    }
+
+
 def _verdicts(
-    measurements: Sequence[Measurement], ratios: Sequence[Ratio], margin: float
+    measurements: Sequence[Measurement],
+    ratios: Sequence[Ratio],
+    margin: float,
+    bounded: Sequence[bool],
 ) -> list[str]:
     """Verdicts for one metric, corrected for the number of degradations."""
-    verdicts = [REFERENCE] * len(ratios)
+    verdicts: list[str] = [REFERENCE] * len(ratios)
     for estimator in dict.fromkeys(m.estimator for m in measurements):
         tested = [
             i
             for i, m in enumerate(measurements)
             if m.estimator == estimator and m.degradation != REFERENCE
         ]
-        measured = [i for i in tested if not np.isnan(ratios[i].value)]
+        measured = [
+            i
+            for i in tested
+            if not np.isnan(ratios[i].value) and not measurements[i].same_as
+        ]
         adjusted = holm([ratios[i].p_value for i in measured])
         p_values = dict(zip(measured, adjusted, strict=True))
         for i in tested:
-            verdicts[i] = ratios[i].verdict(margin, p_values.get(i))
+            verdicts[i] = ratios[i].verdict(margin, p_values.get(i), bounded=bounded[i])
     return verdicts
 
 
@@ -249,9 +313,32 @@ def columns() -> pd.DataFrame:
             "p_value": "Two-sided p value of Welch's t-test that ln(ratio) is 0",
             "verdict": f"`wider` or `narrower`: this test, with Holm's correction "
             "for the degradations of the estimator and metric, rejects a ratio of 1 at "
-            f"{SIGNIFICANCE:.0%}; `equivalent`: it does not, and two one-sided tests "
-            "at the same level show that the ratio is within the margin "
-            f"posterior.equivalence; `undecided`: neither",
+            f"{SIGNIFICANCE:.0%}; `reshaped`: it does, and the posterior is narrower "
+            "in this metric, but the maps are made from those of the reference and the "
+            "score is not above that of the reference; `equivalent`: it does not, and "
+            "two one-sided tests at the same level show that the ratio is within the "
+            "margin posterior.equivalence; `undecided`: neither; `impossible`, in all "
+            "metrics: see `exceeds`",
+            "score": "Mean log₂ of posterior over prior density at the true parameters "
+            "of held-out test skies, in bits, averaged over seeds; at most the mutual "
+            "information",
+            "score_error": "Standard error of `score`, from the scatter between "
+            "training runs and between cosmologies",
+            "score_difference": f"`score` minus that of the degradation `{REFERENCE}`: "
+            "negative if information is lost",
+            "score_difference_error": "Standard error of `score_difference`; both "
+            "scores are of the same skies",
+            "score_p_value": "One-sided p value of Welch's t-test that "
+            "`score_difference` is not above 0",
+            "exceeds": "Degradations whose maps contain everything in these maps, and "
+            "whose score is nevertheless lower: one-sided t-tests at "
+            f"{SIGNIFICANCE:.0%}, with Holm's correction for all such pairs of the "
+            "estimator",
+            "cause": "What the evidence says about an impossible score. `training`: "
+            "the estimator is not at its limit on the maps that are exceeded, because "
+            "its training is `falling` or `overfit`, its posteriors are withheld, or "
+            "another estimator scores higher on the same maps; `operation`: there is "
+            "no such sign",
             "ensemble_ratio": "Width for the mean summary of all seeds over the mean "
             "width of single training runs",
             "ensemble_ratio_error": "Standard error of `ensemble_ratio`, from "
@@ -263,6 +350,11 @@ def columns() -> pd.DataFrame:
             "calibration": calibration,
             "training_verdict": training_verdict,
             "n_seeds": "Number of training runs",
+            "counterfactual": "Whether the maps are not made from those of the "
+            "reference (other noise, other effects, or noise after the operations), so "
+            "that they may contain more information",
+            "same_as": "Degradation with the same inputs whose training runs are used, "
+            "because the estimator sees only spectra and the operations preserve them",
         },
         "mocks.csv": identity
         | {

@@ -21,7 +21,9 @@ NAMES = {
     "degradation": "degradation",
     "estimator": "estimator_name",
     "kind": "kind",
+    "same_as": "same_as",
 }
+NUMBERS = ("sky", "cosmology")
 SAMPLES = 20_000
 BINS = 20
 
@@ -33,8 +35,9 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
     ----------
     spec
         `prior`, `posterior` (`grid_size`, `bootstraps`, `condition_on`) and
-        `study_seed`; `degradation`, `estimator_name` and `kind`, which are copied to
-        attributes.
+        `study_seed`; `degradation`, `estimator_name`, `kind` and `same_as` (the
+        degradation with the same inputs whose summaries these are, or empty), which are
+        copied to attributes.
     summaries
         Outputs of `train_estimator`, one per seed.
     output
@@ -44,8 +47,9 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         (n_boot, n_metric), the posterior of the mean mock observation, `density`
         (size, size), its `power`, and the calibration on test skies: `coverage` and its
         error (n_level, n_curve), `ranks` (n_bin, n_parameter), which is a histogram,
-        `score` and `information`. `samples` (n_sample, 2) are draws from the last
-        `density`.
+        `score` and `information`, and `sky_score` (n_sky,), the mean score of the tiles
+        of each test sky. `sky` and `cosmology` (n_sky,) are the numbers of these skies.
+        `samples` (n_sample, 2) are draws from the last `density`.
 
     Raises
     ------
@@ -63,6 +67,7 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
                 test = replace(test, nuisance=nuisance.offsets(fixed))
             splits = [test, _read(file, "fiducial", path)]
             losses.append([file.attrs[name] for name in LOSSES])
+            numbers = {name: file["test"][name][:] for name in NUMBERS}
         seeds.append(splits)
     names = [str(i) for i in range(len(seeds))]
     if len(seeds) > 1:
@@ -89,6 +94,8 @@ def run(spec: dict[str, Any], summaries: list[Path], output: Path) -> None:
         write(file, "coverage", np.moveaxis(coverage.curves, 1, 0))
         write(file, "coverage_error", np.moveaxis(coverage.errors, 1, 0))
         write(file, "level", LEVELS)
+        for name, values in numbers.items():
+            write(file, name, values)
         for name, axis in zip(("omega_m", "sigma_8"), grid.axes, strict=True):
             write(file, name, axis)
         write(file, "samples", draw(last[None], grid, SAMPLES, rng)[0])
@@ -131,5 +138,6 @@ def _arrays(inference: Inference) -> dict[str, Any]:
         "power": inference.power,
         "ranks": np.stack(histogram, axis=1),
         "score": held_out.score.mean(),
+        "sky_score": held_out.score_of_sky,
         "information": held_out.information.mean(),
     }

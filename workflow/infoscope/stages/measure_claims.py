@@ -9,7 +9,7 @@ from infoscope.files.atomic import atomic_path
 from infoscope.results.claims import columns, judge
 from infoscope.results.config import Claim
 from infoscope.run.benchmark_files import read_benchmark
-from infoscope.stages.measure_widths import read
+from infoscope.stages.measure_widths import bounds_of, read
 from infoscope.vocabulary import CostlyRule
 
 
@@ -21,7 +21,7 @@ def run(
     Parameters
     ----------
     spec
-        `claims`, `equivalence`, and `labels` by degradation.
+        `claims`, `equivalence`, `labels` by degradation, and `bounds` by estimator.
     posteriors
         Outputs of `infer_posterior` of the whole study.
     benchmarks
@@ -40,7 +40,9 @@ def run(
         for rule in CostlyRule
     }
     tables = {
-        output.name: judge(claims, measurements, spec["equivalence"], seconds),
+        output.name: judge(
+            claims, measurements, spec["equivalence"], seconds, bounds_of(spec)
+        ),
         "claims_columns.csv": columns(),
     }
     for name, table in tables.items():

@@ -13,6 +13,7 @@ from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.inference.calibration import CURVES, LEVELS
 from infoscope.inference.posterior import Grid, widths
+from infoscope.results.data_processing import Bounds
 from infoscope.results.measurements import Measurement, Training
 from infoscope.results.widths import columns, measure, names
 from infoscope.vocabulary import METRICS, Calibration
@@ -26,7 +27,8 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
     Parameters
     ----------
     spec
-        `prior`, `equivalence`, and `labels` by degradation.
+        `prior`, `equivalence`, `labels` by degradation, `bounds` by estimator, and the
+        degradations that are `counterfactuals`.
     posteriors
         Outputs of `infer_posterior`, in the order of the rows.
     output
@@ -39,7 +41,13 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
     of_prior = widths(np.full((1, grid.size**2), grid.size**-2.0), grid)[0]
     pairs = list(zip(posteriors, measurements, strict=True))
     tables = {
-        output.name: measure(measurements, of_prior, spec["equivalence"]),
+        output.name: measure(
+            measurements,
+            of_prior,
+            spec["equivalence"],
+            bounds_of(spec),
+            spec["counterfactuals"],
+        ),
         "mocks.csv": pd.concat([_mocks(*pair) for pair in pairs], ignore_index=True),
         "diagnostics.csv": pd.DataFrame([_diagnostics(*pair) for pair in pairs]),
         "columns.csv": columns(),
@@ -47,6 +55,11 @@ def run(spec: dict[str, Any], posteriors: list[Path], output: Path) -> None:
     for name, table in tables.items():
         with atomic_path(output.with_name(name)) as temporary:
             table.to_csv(temporary, index=False)
+
+
+def bounds_of(spec: dict[str, Any]) -> dict[str, Bounds]:
+    """Return the bounds on the scores of each estimator in a spec."""
+    return {name: Bounds(**bounds) for name, bounds in spec["bounds"].items()}
 
 
 def read(path: Path, labels: dict[str, str]) -> Measurement:
@@ -65,6 +78,7 @@ def read(path: Path, labels: dict[str, str]) -> Measurement:
         # with several seeds, the last row is their ensemble
         seeds = [name != "ensemble" for name in attributes["training"]]
         width, bootstrap = file["width"][:], file["bootstrap"][:]
+        score = file["sky_score"][:]
         return Measurement(
             degradation=degradation,
             label=labels[degradation],
@@ -74,10 +88,14 @@ def read(path: Path, labels: dict[str, str]) -> Measurement:
             bootstrap=bootstrap[seeds],
             ensemble=width[-1],
             ensemble_bootstrap=bootstrap[-1],
+            score=score[seeds],
+            sky=file["sky"][:],
+            cosmology=file["cosmology"][:],
             calibration=str(attributes["calibration"]),
             training=Training(
                 **{f.name: float(attributes[f.name]) for f in fields(Training)}
             ),
+            same_as=str(attributes["same_as"]),
         )
 
 

@@ -23,7 +23,7 @@ from infoscope.degradations.operation import Operation
 from infoscope.effects.config import dumped, effects_of, stored_effects
 from infoscope.effects.effect import EFFECTS, Effect
 from infoscope.models import Model, file_of
-from infoscope.study import digests
+from infoscope.study import bounds, digests
 from infoscope.study.config import Study
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import REFERENCE, Family, Split
@@ -246,6 +246,7 @@ def infer(study: Study, degradation: str, estimator: str) -> dict[str, Any]:
         "degradation": degradation,
         "estimator_name": estimator,
         "kind": study.estimators[estimator].kind,
+        "same_as": bounds.same_inputs(study, degradation, estimator) or "",
         "prior": study.cosmology.prior.model_dump(mode="json"),
         "posterior": study.posterior.model_dump(mode="json", exclude={"equivalence"}),
         "study_seed": study.seed,
@@ -273,6 +274,19 @@ def widths(study: Study) -> dict[str, Any]:
         "labels": labels(study),
         "prior": study.cosmology.prior.model_dump(mode="json"),
         "equivalence": study.posterior.equivalence,
+        "bounds": _bounds(study),
+        "counterfactuals": bounds.counterfactuals(study),
+    }
+
+
+def _bounds(study: Study) -> dict[str, Any]:
+    """Return the bounds on the scores of each estimator."""
+    return {
+        name: {
+            "pairs": bounds.bounds(study, name),
+            "sees_tiles": estimator.sees_tiles,
+        }
+        for name, estimator in study.estimators.items()
     }
 
 
@@ -282,6 +296,7 @@ def claims(study: Study) -> dict[str, Any]:
         "claims": [claim.model_dump(mode="json") for claim in study.claims],
         "labels": labels(study),
         "equivalence": study.posterior.equivalence,
+        "bounds": _bounds(study),
     }
 
 
