@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from infoscope.errors import InfoscopeError
-from infoscope.figures import calibration, learning_curves
+from infoscope.figures import calibration, history, learning_curves
 from infoscope.figures.calibration import plot_calibration
 from infoscope.figures.markers import family_colour
 from infoscope.figures.tiles import Example, plot_tiles
@@ -362,6 +362,16 @@ def test_run_history(tmp_path):
     output = tmp_path / "figures" / "history.png"
     plot.run(SPEC, "history", {"histories": paths}, output)
     assert written(output)
+
+
+def test_history_states_what_is_not_trained_again(tmp_path):
+    paths = [write_history(tmp_path, "reference", name, 0) for name in ESTIMATORS]
+    other = list(LABELS)[1]
+    paths.append(write_history(tmp_path, other, ESTIMATORS[0], 0))
+    figure = history.draw(SPEC, paths)
+    texts = [[text.get_text() for text in ax.texts] for ax in figure.axes]
+    assert texts[:3] == [[], [], []]
+    assert texts[3][0].replace("\n", " ") == "Same inputs, not trained again"
 
 
 def test_run_learning_curves(tmp_path):

@@ -18,7 +18,7 @@ for folder, forbidden in ((PACKAGE_ROOT, "{}" + os.pathsep), (os.getcwd(), "\\")
 from snakemake.logging import logger
 
 from infoscope.run import config_snapshot, progress
-from infoscope.study import specs
+from infoscope.study import bounds, specs
 from infoscope.study.checks import checked_study, refuse_templates, survey_of_reference
 from infoscope.vocabulary import Split
 from infoscope.run.costs import ON_GPU, Costs
@@ -214,10 +214,32 @@ def train_spec(wildcards):
     )
 
 
+def trained_on(wildcards):
+    """Degradation whose training runs are used."""
+    degradation, estimator = wildcards.degradation, wildcards.estimator
+    return bounds.same_inputs(STUDY, degradation, estimator) or degradation
+
+
+def of_training_runs(outputs, degradations=None):
+    """Outputs of all training runs, for degradations with different inputs."""
+    return [
+        file
+        for degradation, estimator in bounds.training_runs(STUDY, degradations)
+        for file in expand(
+            outputs,
+            degradation=degradation,
+            estimator=estimator,
+            budget=specs.budgets(STUDY),
+            seed=range(STUDY.training.seeds),
+        )
+    ]
+
+
 def summaries(wildcards):
     return expand(
-        f"{RESULTS}/training/{{w.degradation}}/{{w.estimator}}/seed_{{seed}}/summaries.h5",
+        f"{RESULTS}/training/{{degradation}}/{{w.estimator}}/seed_{{seed}}/summaries.h5",
         w=[wildcards],
+        degradation=trained_on(wildcards),
         seed=range(STUDY.training.seeds),
     )
 
@@ -236,8 +258,9 @@ def budget_spec(wildcards):
 
 def budget_summaries(wildcards):
     return expand(
-        f"{RESULTS}/learning_curves/{{w.degradation}}/{{w.estimator}}/{{w.budget}}/seed_{{seed}}/summaries.h5",
+        f"{RESULTS}/learning_curves/{{degradation}}/{{w.estimator}}/{{w.budget}}/seed_{{seed}}/summaries.h5",
         w=[wildcards],
+        degradation=trained_on(wildcards),
         seed=range(STUDY.training.seeds),
     )
 

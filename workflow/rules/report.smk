@@ -198,12 +198,7 @@ TARGETS += rules.plot_tiles.output
 
 use rule figure as plot_history with:
     input:
-        histories=expand(
-            rules.train_estimator.output.history,
-            degradation=STUDY.degradations,
-            estimator=STUDY.estimators,
-            seed=range(STUDY.training.seeds),
-        ),
+        histories=of_training_runs(rules.train_estimator.output.history),
     output:
         png=report(
             f"{RESULTS}/figures/history.png",

@@ -33,12 +33,7 @@ rule train_estimator:
         " > {log:q} 2>&1"
 
 
-TARGETS += expand(
-    rules.train_estimator.output,
-    degradation=STUDY.degradations,
-    estimator=STUDY.estimators,
-    seed=range(STUDY.training.seeds),
-)
+TARGETS += of_training_runs(rules.train_estimator.output)
 
 
 use rule train_estimator as train_reduced with:
@@ -55,10 +50,6 @@ use rule train_estimator as train_reduced with:
         code=train_code,
 
 
-TARGETS += expand(
-    rules.train_reduced.output,
-    degradation=STUDY.learning_curves.degradations,
-    estimator=STUDY.estimators,
-    budget=specs.budgets(STUDY),
-    seed=range(STUDY.training.seeds),
+TARGETS += of_training_runs(
+    rules.train_reduced.output, STUDY.learning_curves.degradations
 )

@@ -13,7 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from infoscope.figures.layout import Blocks
-from infoscope.figures.markers import estimator_label, family_colour, wrapped
+from infoscope.figures.markers import (
+    SAME_INPUTS,
+    estimator_label,
+    family_colour,
+    wrapped,
+)
 from infoscope.figures.style import colorblind, styled
 from infoscope.files.tables import read_table
 
@@ -98,6 +103,8 @@ def plot_history(histories: pd.DataFrame) -> Figure:
 def _draw_history(ax: Axes, part: pd.DataFrame, palette: Mapping[str, Any]) -> None:
     """Draw the training runs of one degradation and estimator."""
     if part.empty:
+        text = wrapped(f"{SAME_INPUTS.capitalize()}", 20)
+        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center")
         return
     first = part.iloc[0]
     title = f"{first['label']} · {estimator_label(first['estimator'])}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import PurePath
 
-from infoscope.study import specs
+from infoscope.study import bounds, specs
 from infoscope.study.config import Study
 
 RECORDS = 2  # log and benchmark
@@ -62,16 +62,20 @@ def jobs(study: Study) -> Iterator[Job]:
     seeds = [{"seed": str(seed)} for seed in range(study.training.seeds)]
     for degradation, estimator in product(study.degradations, study.estimators):
         pair = {"degradation": degradation, "estimator": estimator}
-        yield from (Job("train_estimator", pair | seed) for seed in seeds)
+        if not bounds.same_inputs(study, degradation, estimator):
+            yield from (Job("train_estimator", pair | seed) for seed in seeds)
         yield Job("infer_posterior", pair)
     for estimator in specs.attributed(study):
         yield Job("attribute_estimates", {"estimator": estimator})
-    for point in product(
-        study.learning_curves.degradations, study.estimators, specs.budgets(study)
+    names = ("degradation", "estimator", "budget")
+    with_curves = study.learning_curves.degradations
+    for trained, budget in product(
+        bounds.training_runs(study, with_curves), specs.budgets(study)
     ):
-        reduced = dict(zip(("degradation", "estimator", "budget"), point, strict=True))
+        reduced = dict(zip(names, (*trained, budget), strict=True))
         yield from (Job("train_reduced", reduced | seed) for seed in seeds)
-        yield Job("infer_reduced", reduced)
+    for point in product(with_curves, study.estimators, specs.budgets(study)):
+        yield Job("infer_reduced", dict(zip(names, point, strict=True)))
 
 
 def warning(study: Study) -> str | None:
