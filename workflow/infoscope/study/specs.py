@@ -472,7 +472,8 @@ def cuts(study: Study) -> list[dict[str, Any]]:
             continue
         last = spec["operations"].pop()
         maps = canonical(spec)
-        if last["operation"] == "keep_convergence":
+        # ranges of κ itself have no place among those of κ / σ
+        if last["operation"] == "keep_convergence" and last["by"] != "kappa":
             ranges = {key: last[key] for key in ("ranges", "by", "of")}
             cut_degradations.append((name, maps, ranges))
         elif last["operation"] == "random_mask" and last["area_of"]:
@@ -482,7 +483,8 @@ def cuts(study: Study) -> list[dict[str, Any]]:
             "degradation": name,
             "uncut": uncut.get(maps),
             "control": controls.get((maps, canonical(ranges))),
-            **ranges,
+            "ranges": ranges["ranges"],
+            "by": ranges["by"],
         }
         for name, maps, ranges in cut_degradations
     ]
