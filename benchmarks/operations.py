@@ -1,5 +1,6 @@
 """Time of each operation on the patches of a sky of four bins.
 
+    export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000
     OMP_NUM_THREADS=1 PYTHONPATH=workflow python benchmarks/operations.py [nside ...]
 
 Patches have 29.3° and nside / 2 pixels along a side, 48 per sky. Times are those of one
