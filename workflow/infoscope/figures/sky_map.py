@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from infoscope.figures.style import styled
 from infoscope.files.hdf5 import open_for_reading
-from infoscope.maps.tiles import nside_of
+from infoscope.maps.harmonics import nside_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float

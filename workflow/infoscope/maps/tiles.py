@@ -8,23 +8,11 @@ from typing import TYPE_CHECKING
 import ducc0
 import numpy as np
 
+from infoscope.maps.harmonics import nside_of
+
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, Shaped
     from numpy.typing import NDArray
-
-
-def pixel_side(nside: int) -> float:
-    """Return the side of a pixel in radians, the square root of its area."""
-    return float(np.sqrt(4 * np.pi / 12)) / nside
-
-
-def nside_of(n_pix: int) -> int:
-    """Return the nside of a HEALPix map of the full sphere.
-
-    >>> nside_of(49152)
-    64
-    """
-    return int(np.sqrt(n_pix // 12))
 
 
 @cache

@@ -12,8 +12,8 @@ from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.parameters import comoving_distance_mpc
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
+from infoscope.maps.harmonics import pixel_side
 from infoscope.maps.pixel_window import pixel_window
-from infoscope.maps.tiles import pixel_side
 from infoscope.survey.survey import read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
 from infoscope.theory.compare_skies import (

@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from infoscope.maps import harmonics
-from infoscope.maps.tiles import nside_of
+from infoscope.maps.harmonics import nside_of
 from infoscope.vocabulary import Agreement
 
 if TYPE_CHECKING:
