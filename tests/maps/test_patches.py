@@ -9,7 +9,6 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 from scipy.special import sph_harm_y
 
-from infoscope.maps import harmonics
 from infoscope.maps.patches import band_limit, centres, cut, directions
 
 from ..conftest import gaussian_alm
@@ -212,18 +211,17 @@ def test_power_beyond_the_band_limit_does_not_alias(side_deg, pixels, number) ->
     assert power[elsewhere].sum() < 1e-2 * power.sum()
 
 
+def test_constant_is_kept_everywhere() -> None:
+    """Also at the poles, however large it is beside the variations of the map."""
+    maps = np.random.default_rng(6).normal(0, 1e-3, (1, 12 * NSIDE**2))
+    patches = cut(maps, 29.3, 32, 48)
+    assert cut(maps + 1, 29.3, 32, 48) - 1 == pytest.approx(patches, abs=2e-7)
+    assert cut(np.ones_like(maps), 29.3, 32, 48) == pytest.approx(1, abs=1e-7)
+
+
 def test_maps_are_cut_independently() -> None:
     rng = np.random.default_rng(4)
     maps = rng.standard_normal((3, 12 * NSIDE**2)).astype(np.float32)
     together = cut(maps, 10, 12, 30)
     for index in range(3):
         assert np.array_equal(cut(maps[[index]], 10, 12, 30)[0], together[index])
-
-
-def test_analysis_up_to_a_limit_is_truncated() -> None:
-    maps = np.random.default_rng(5).standard_normal((1, 12 * 16**2))
-    short, whole = harmonics.analysis(maps, 20), harmonics.analysis(maps)
-    keep = harmonics.ell_of_alm(47) <= 20
-    orders = np.concatenate([np.full(48 - m, m) for m in range(48)])
-    assert short == pytest.approx(whole[:, keep & (orders <= 20)], abs=1e-12)
-    assert harmonics.analysis(maps.astype(np.float32)).dtype == np.complex64

@@ -1,1 +1,1 @@
-"""Spherical harmonic transforms, tiles and pixel windows of HEALPix maps."""
+"""Spherical harmonic transforms, patches and pixel windows of HEALPix maps."""

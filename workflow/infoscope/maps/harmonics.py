@@ -110,11 +110,3 @@ def spectra(
             power[lmax + 1 :] *= 2  # m < 0
             cl[i, j] = cl[j, i] = np.bincount(ell, power)
     return cl / (2 * np.arange(lmax + 1) + 1)
-
-
-def covariance(
-    alm: Complex[NDArray, "n_maps n_alm"], lmax: int
-) -> Float[NDArray, "n_maps n_maps"]:
-    """Compute the second moments over the sphere, Σ (2ℓ + 1) C_ℓ / 4π."""
-    zonal = alm[:, : lmax + 1].real
-    return (2 * (alm @ alm.conj().T).real - zonal @ zonal.T) / (4 * np.pi)

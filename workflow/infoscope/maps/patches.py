@@ -8,7 +8,9 @@ most 3 % in the corners of a square of 40°.
 
 Values are those of the spherical harmonic expansion of a map at the centres of pixels.
 The expansion ends where the pixels of a patch cannot resolve it, so there is neither
-interpolation nor aliasing. benchmarks/cutting.py measures how little is lost.
+interpolation nor aliasing. benchmarks/cutting.py measures how little is lost. The mean
+of a map is set aside, because the quadrature of the expansion would turn a constant
+into a spike at the poles.
 """
 
 from __future__ import annotations
@@ -80,19 +82,27 @@ def directions(
     >>> np.degrees(directions(30, 3, 1)[0, :, 1, 0]).round().tolist()
     [100.0, 90.0, 80.0]
     """
+    places = around(centres(number), side_deg, pixels)
+    places.flags.writeable = False
+    return places
+
+
+def around(
+    points: Float[NDArray, "number 2"], side_deg: float, pixels: int
+) -> Float[NDArray, "number pixels pixels 2"]:
+    """Compute colatitude and longitude of the pixels of patches around some points."""
     offset = np.radians(side_deg) * ((np.arange(pixels) + 0.5) / pixels - 0.5)
     north, east = np.meshgrid(offset, offset, indexing="ij")
     half_square = (north**2 + east**2) / 4  # sin²(ϑ / 2)
     outward = 1 - 2 * half_square  # cos ϑ
     scale = np.sqrt(1 - half_square)  # cos(ϑ / 2)
-    colatitude, longitude = centres(number).T[..., None, None]
+    colatitude, longitude = points.T[..., None, None]
     x = outward * np.sin(colatitude) - scale * north * np.cos(colatitude)
     y = scale * east
     z = outward * np.cos(colatitude) + scale * north * np.sin(colatitude)
-    places = np.empty((number, pixels, pixels, 2))
+    places = np.empty((*z.shape, 2))
     places[..., 0] = np.arctan2(np.hypot(x, y), z)
     places[..., 1] = (np.arctan2(y, x) + longitude) % (2 * np.pi)
-    places.flags.writeable = False
     return places
 
 
@@ -128,8 +138,10 @@ def cut(
     places = directions(side_deg, pixels, number).reshape(-1, 2)
     patches = np.empty((len(maps), number, pixels, pixels), np.float32)
     for values, cut_out in zip(maps, patches, strict=True):
+        mean = values.mean(dtype=np.float64)
+        centred = np.subtract(values, mean, dtype=np.float64).astype(np.float32)
         ducc0.sht.synthesis_general(
-            alm=analysis(values[None].astype(np.float32, copy=False), lmax),
+            alm=analysis(centred[None], lmax),
             map=cut_out.reshape(1, -1),
             spin=0,
             lmax=lmax,
@@ -137,4 +149,5 @@ def cut(
             epsilon=EPSILON,
             nthreads=1,
         )
+        cut_out += mean
     return patches
