@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from infoscope.errors import InfoscopeError
-from infoscope.files.atomic import atomic_path, atomic_symlink, check_writable
+from infoscope.files.atomic import atomic_path, check_writable
 from infoscope.run.config_snapshot import load, save
 
 WRITER = """
@@ -104,13 +104,6 @@ def test_what_another_machine_left_is_removed_after_a_day(tmp_path: Path) -> Non
     os.utime(left, times=(time.time() - 90_000,) * 2)
     write(tmp_path / "x.csv")
     assert names(tmp_path) == ["x.csv"]
-
-
-def test_links_are_replaced(tmp_path: Path) -> None:
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        atomic_symlink(tmp_path / "link", folder)
-        assert (tmp_path / "link").resolve() == folder
-    assert names(tmp_path) == ["link"]
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, mount: Callable[..., None]) -> None:

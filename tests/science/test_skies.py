@@ -166,7 +166,7 @@ def test_skies_of_another_sigma_8_differ(tmp_path: Path, caplog) -> None:
         drawn = Gaussian().skies(matter, NZ, nside, rngs)
         path = tmp_path / "0000.h5"
         with h5py.File(path, "w") as file:
-            file["kappa"] = [kappa for kappa, *_ in drawn]
+            file["full_sky"] = [kappa for kappa, *_ in drawn]
         caplog.clear()
         caplog.set_level("INFO", "infoscope")
         output = tmp_path / "skies.csv"

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import healpy
 import numpy as np
 import pytest
 import yaml
 
 from infoscope.cli import main
 from infoscope.errors import InfoscopeError
-from infoscope.files.atomic import atomic_symlink
 from infoscope.files.hdf5 import open_for_reading, read_nuisance
+from infoscope.files.precision import Maps
+from infoscope.maps.patches import cut
 from infoscope.skies.cosmogrid import NUISANCE, Member, assign, read_index
 from infoscope.skies.simulators.cosmogrid import CosmoGrid
 from infoscope.study import specs
@@ -33,6 +33,7 @@ NZ = ROOT / "resources/nz/des_like.txt"
 CI = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
 NAMES = cosmogrid.names(60)
 PERMS = {name: [0, 2, 5] for name in NAMES}
+PATCH = {"side_deg": 30, "pixels": 16, "per_sky": 20}
 SIZES = {"train": 8, "validation": 4, "test": 16}
 ONE = {"train": 1, "validation": 1, "test": 1}
 
@@ -109,6 +110,7 @@ def test_all_cosmologies_can_be_used() -> None:
 def config(root: Path, **changes: Any) -> dict[str, Any]:
     study = copy.deepcopy(CI) | {"cosmology": cosmogrid.COSMOLOGY}
     study["simulator"] = {"name": "cosmogrid", "root": str(root)}
+    study["survey"] = {"nside": 32, "patch": PATCH}
     return study | changes
 
 
@@ -139,28 +141,36 @@ def index(tmp_path: Path) -> Callable[[Study], tuple[int, Path]]:
     return run
 
 
-def skies(study: Study, index: Path, split: str, shard: int = 0) -> Path:
-    output = index.parent / f"skies/{split}/{shard:04d}.h5"
-    spec = specs.canonical(specs.simulate(study, split, shard))
+def read(study: Study, index: Path, split: str) -> tuple[int, Path]:
+    assert isinstance(study.simulator, CosmoGrid)
+    output = index.parent / f"skies/{split}/0000.h5"
+    spec = specs.canonical(specs.simulate(study, split, 0))
     files = ["--nz-file", str(NZ), "--index", str(index), "--output", str(output)]
-    assert main(["read-cosmogrid", "--spec", spec, *files]) == 0
+    root = ["--root", study.simulator.root]
+    return main(["read-cosmogrid", "--spec", spec, *files, *root]), output
+
+
+def skies(study: Study, index: Path, split: str) -> Path:
+    code, output = read(study, index, split)
+    assert code == 0
     return output
 
 
 def degrade(study: Study, skies: Path) -> tuple[int, Path]:
     output = skies.parents[2] / f"datasets/reference/{skies.parent.name}/{skies.name}"
     spec = specs.canonical(specs.degrade(study, "reference", skies.parent.name))
-    files = ["--skies", str(skies), "--operation-files", "--output", str(output)]
+    files = ["--skies", str(skies), "--output", str(output)]
     return main(["degrade-maps", "--spec", spec, *files]), output
 
 
 def at(nside: int, root: Path, **changes: Any) -> Study:
-    survey = {"nside": nside, "tile_nside": 1, "noise": "none"}
+    survey = {"nside": nside, "patch": PATCH, "noise": "none"}
+    survey |= changes.pop("survey", {})
     return parse_study(config(root, survey=survey, **changes))
 
 
-def test_skies_are_the_maps_on_disk(copied: Path, index) -> None:
-    """At the nside of the files, maps are not copied; all parameters are recorded."""
+def test_skies_are_cut_from_the_maps_on_disk(copied: Path, index) -> None:
+    """All parameters are recorded; alignment is stored only where it is used."""
     study = at(32, copied)
     code, table = index(study)
     assert code == 0
@@ -171,10 +181,10 @@ def test_skies_are_the_maps_on_disk(copied: Path, index) -> None:
             row["path_par"].decode().split("/")[-2]: row
             for row in file["parameters/grid"]
         }
-    path = skies(study, table, "train")
-    assert path.stat().st_size < 100_000
-    with open_for_reading(path) as file:
-        assert file["kappa"].is_virtual and file["kappa_ia"].is_virtual
+    with open_for_reading(skies(study, table, "train")) as file:
+        assert "kappa_ia" not in file and "full_sky" not in file
+        assert file["kappa"].shape == (8, 4, 20, 16, 16)
+        assert file["kappa"].dtype == np.float32 and file["kappa"].fletcher32
         nuisance = read_nuisance(file)
         assert nuisance.names == study.simulator.nuisance == NUISANCE
         assert nuisance.fiducial == pytest.approx([0.6736, 0.0493, 0.9649, -1])
@@ -189,51 +199,48 @@ def test_skies_are_the_maps_on_disk(copied: Path, index) -> None:
             assert file["source"][i].decode() == f"{member.name}/perm_0000"
             with open_for_reading(path_of(copied, member.name, 0)) as maps:
                 for b in range(4):
-                    name = f"stage3_lensing{b + 1}"
-                    assert np.array_equal(file["kappa"][i, b], maps["kg"][name])
-                    assert np.array_equal(file["kappa_ia"][i, 0, b], maps["ia"][name])
+                    values = maps[f"kg/stage3_lensing{b + 1}"][:]
+                    patches = cut(values[None], 30, 16, 20)[0]
+                    assert np.array_equal(file["kappa"][i, b], patches)
+                    assert patches.mean() == pytest.approx(values.mean(), rel=0.02)
+
+
+def test_fiducial_skies_are_kept_whole_and_alignment_is_cut_where_it_is_used(
+    copied: Path, index
+) -> None:
+    aligned = {"intrinsic_alignment": {"a_ia": 1.0, "eta_ia": 2.0}}
+    study = at(32, copied, survey=aligned)
+    _, table = index(study)
+    with open_for_reading(skies(study, table, "fiducial")) as file:
+        # perm_0000 of the fiducial is missing
+        assert [name.decode()[-1] for name in file["source"]] == ["1", "2"]
+        assert file["kappa_ia"].shape == (2, 1, 4, 20, 16, 16)
+        terms = Maps.of(file, "kappa_ia")
+        with open_for_reading(path_of(copied, "cosmo_fiducial", 2)) as maps:
+            for b in range(4):
+                name = f"stage3_lensing{b + 1}"
+                assert np.array_equal(file["full_sky"][1, b], maps["kg"][name])
+                patches = cut(maps["ia"][name][:][None], 30, 16, 20)[0]
+                found = terms[1, 0, b]
+                assert found == pytest.approx(patches, rel=2**-10, abs=1e-6)
 
 
 def test_degraded_skies_have_no_mean_and_alignment_with_its_sign(
     copied: Path, index
 ) -> None:
-    _, table = index(at(32, copied))
-    sky = skies(at(32, copied), table, "fiducial")
     tiles = {}
-    survey = {"nside": 32, "tile_nside": 1, "noise": "none"}
-    high = [{"operation": "keep_convergence", "ranges": [[1, None]]}]
-    for name, a_ia, operations in (
-        ("plain", 0, []), ("aligned", 2, []), ("high", 0, high),
-    ):  # fmt: skip
-        degradation = {"reference": {"operations": operations}}
+    for name, a_ia in (("plain", 0), ("aligned", 2)):
         aligned = {"intrinsic_alignment": {"a_ia": a_ia}}
-        study = parse_study(
-            config(copied, survey=survey | aligned, degradations=degradation)
-        )
-        code, output = degrade(study, sky)
+        degradation = {"reference": {"operations": []}}
+        study = at(32, copied, survey=aligned, degradations=degradation)
+        _, table = index(study)
+        code, output = degrade(study, skies(study, table, "fiducial"))
         assert code == 0
         with open_for_reading(output) as file:
             tiles[name] = file["tiles"][:]
+    assert tiles["plain"].mean(axis=(2, 3)) == pytest.approx(0, abs=1e-7)
     # the maps of alignment are -κ / 10
-    assert tiles["aligned"] == pytest.approx(0.8 * tiles["plain"], abs=1e-6)
-    # σ_κ is relative to the mean of the sky; the mean is 25 σ_κ
-    kept = np.abs(tiles["high"] - tiles["high"].min(axis=(2, 3), keepdims=True)) > 1e-6
-    assert 0.1 < kept.mean() < 0.25
-
-
-def test_smaller_maps_are_means_of_pixels(copied: Path, index) -> None:
-    study = at(16, copied)
-    _, table = index(study)
-    path = skies(study, table, "fiducial")
-    # perm_0000 of the fiducial is missing
-    with open_for_reading(path) as file:
-        assert [name.decode()[-1] for name in file["source"]] == ["1", "2"]
-        assert not file["kappa"].is_virtual
-        with open_for_reading(path_of(copied, "cosmo_fiducial", 2)) as maps:
-            for b in range(4):
-                fine = maps[f"kg/stage3_lensing{b + 1}"][:].astype(float)
-                expected = healpy.ud_grade(fine, 16)
-                np.testing.assert_allclose(file["kappa"][1, b], expected, rtol=1e-6)
+    assert tiles["aligned"] == pytest.approx(0.8 * tiles["plain"], abs=2e-5)
 
 
 def test_root_is_in_no_spec(copied: Path) -> None:
@@ -267,16 +274,15 @@ def test_index_stays_until_the_study_asks_for_more(own_copy: Path, index) -> Non
     assert len(rows - set(table.read_text().splitlines())) > 10
 
 
-def test_moved_root_is_found_through_the_link(own_copy: Path, index) -> None:
+def test_skies_need_the_maps_only_once(own_copy: Path, index) -> None:
+    """A moved root is given again, and finished skies can do without it."""
     study = at(32, own_copy)
     _, table = index(study)
-    sky = skies(study, table, "fiducial")
     moved = own_copy.rename(own_copy.with_name("moved"))
-    code, _ = degrade(study, sky)
-    assert code == 2
-    atomic_symlink(table.with_suffix(""), moved)
-    code, _ = degrade(study, sky)
-    assert code == 0
+    assert read(study, table, "fiducial")[0] == 2
+    sky = skies(at(32, moved), table, "fiducial")
+    shutil.rmtree(moved)
+    assert degrade(study, sky)[0] == 0
 
 
 def damaged(root: Path, how: str, name: str = "cosmo_fiducial", perm: int = 1) -> Path:
@@ -305,19 +311,14 @@ def test_damaged_file_is_named(own_copy: Path, index, capsys, how: str) -> None:
     assert not table.exists()
 
 
-@pytest.mark.parametrize("how", ["missing", "truncated"])
+@pytest.mark.parametrize("how", ["missing", "truncated", "not HEALPix"])
 def test_file_that_is_lost_later_is_named(
     own_copy: Path, index, capsys, how: str
 ) -> None:
-    """HDF5 itself would read fill values instead of a missing file."""
     study = at(32, own_copy)
     _, table = index(study)
-    sky = skies(study, table, "fiducial")
     path = damaged(own_copy, how)
-    if how == "missing":
-        with h5py.File(sky) as file:
-            assert np.isnan(file["kappa"][0]).all()
-    code, output = degrade(study, sky)
+    code, output = read(study, table, "fiducial")
     error = capsys.readouterr().err
     assert code == 2 and error.count("\n") == 1 and str(path) in error
     assert not output.exists()
@@ -326,6 +327,16 @@ def test_file_that_is_lost_later_is_named(
     grid["train"]["cosmologies"] = 9
     assert index(at(32, own_copy, grid=grid))[0] == 2
     assert str(path) in capsys.readouterr().err
+
+
+def test_maps_of_another_nside_are_named(own_copy: Path, index, capsys) -> None:
+    study = at(32, own_copy)
+    _, table = index(study)
+    _, fiducial = cosmogrid.write_metainfo(own_copy, 30)
+    cosmogrid.write_sky(own_copy, "cosmo_fiducial", 2, fiducial, nside=16, seed=1)
+    assert read(study, table, "fiducial")[0] == 2
+    error = capsys.readouterr().err
+    assert "has nside 16, but survey.nside is 32; copy it again" in error
 
 
 def test_cosmologies_outside_the_prior_are_left_out(copied: Path, index) -> None:
@@ -360,8 +371,12 @@ def test_cosmologies_outside_the_prior_are_left_out(copied: Path, index) -> None
             "available for grid.train (3 skies each",
         ),
         (
-            {"survey": {"nside": 64, "tile_nside": 1}},
-            "survey.nside: is 64, but the maps have 32; lower it",
+            {"survey": {"nside": 64}},
+            "survey.nside: is 64, but the maps have 32; set survey.nside: 32",
+        ),
+        (
+            {"survey": {"nside": 16, "patch": PATCH}},
+            "survey.nside: is 16, but the maps have 32; set survey.nside: 32",
         ),
         ({"simulator": "baryonified"}, "0 cosmologies inside cosmology.prior have"),
     ],
@@ -372,8 +387,7 @@ def test_impossible_study_is_one_line(
     if "simulator" in changes:
         own = {"name": "cosmogrid", "root": str(copied), "baryons": "baryonified"}
         changes = {"simulator": own}
-    survey = {"survey": {"nside": 32, "tile_nside": 1}}
-    code, _ = index(parse_study(config(copied, **survey | changes)))
+    code, _ = index(parse_study(config(copied, **changes)))
     error = capsys.readouterr().err
     assert code == 2 and error.count("\n") == 1 and message in error
 

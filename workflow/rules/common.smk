@@ -23,7 +23,7 @@ from infoscope.study.checks import checked_study, refuse_templates, survey_of_re
 from infoscope.vocabulary import Split
 from infoscope.run.costs import ON_GPU, Costs
 from infoscope.errors import InfoscopeError
-from infoscope.files.atomic import atomic_symlink, check_writable
+from infoscope.files.atomic import check_writable
 from infoscope.run.jobs import jobs, warning
 
 if workflow.is_main_process:
@@ -84,7 +84,6 @@ if workflow.is_main_process:
 onstart:
     try:
         check_writable(Path(RESULTS))
-        STUDY.simulator.prepare(Path(RESULTS))
     except InfoscopeError as error:
         raise WorkflowError(str(error))
 

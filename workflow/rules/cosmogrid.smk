@@ -21,7 +21,6 @@ rule simulate_skies:
         "../../envs/analyse.yaml"
     threads: 1
     resources:
-        # the maps on disk may have a higher nside than the study
         mem_mb=mem_mb("simulate_skies"),
         runtime=runtime("simulate_skies"),
     params:
@@ -41,5 +40,6 @@ rule simulate_skies:
         " --code {params.code}"
         " --nz-file {input.nz:q}"
         " --index {INDEX:q}"
+        " --root {ROOT:q}"
         " --output {output:q}"
         " >> {log:q} 2>&1"

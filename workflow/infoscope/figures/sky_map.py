@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from infoscope.figures.style import styled
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.maps.harmonics import nside_of
+from infoscope.skies.cut_skies import FULL_SKY
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -30,10 +31,10 @@ def draw(spec: Mapping[str, Any], skies: Path) -> Figure:
     spec
         Not used.
     skies
-        A shard of skies.
+        A shard of the fiducial skies, which have full-sky maps.
     """
     with open_for_reading(skies) as file:
-        kappa = np.asarray(file["kappa"][0, -1], dtype=float)
+        kappa = np.asarray(file[FULL_SKY][0, -1], dtype=float)
         mean_z = file["mean_z"][:]
     label = f"Convergence κ of bin {len(mean_z)}, ⟨z⟩ = {mean_z[-1]:.2f}"
     return plot_sky_map(kappa, label)

@@ -60,15 +60,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
         ) from None
 
 
-def atomic_symlink(link: Path, folder: Path) -> None:
-    """Create or replace a symbolic link to a folder.
-
-    Parallel jobs may create the same link.
-    """
-    with atomic_path(link) as temporary:
-        temporary.symlink_to(folder.resolve(), target_is_directory=True)
-
-
 def check_writable(folder: Path) -> None:
     """Check that files can be written to a folder of results.
 

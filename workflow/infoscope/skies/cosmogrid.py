@@ -23,7 +23,7 @@ from infoscope.files.atomic import atomic_path
 from infoscope.seeds import seed_of
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Float32
     from numpy.typing import NDArray
 
 METAINFO = "CosmoGridV1_metainfo.h5"
@@ -321,6 +321,37 @@ def check_maps(path: Path) -> int:
             f"{path}: the maps are not HEALPix maps of the same nside; copy it again"
         )
     return nside
+
+
+def read_maps(path: Path, data: str, nside: int) -> Float32[NDArray, "n_bins n_pix"]:
+    """Read the maps of all bins.
+
+    Parameters
+    ----------
+    path
+        A file of maps.
+    data
+        A key of `GROUPS`.
+    nside
+        HEALPix nside that the maps must have.
+
+    Raises
+    ------
+    InfoscopeError
+        If the file is missing or damaged, or has maps of another nside.
+    """
+    if (found := check_maps(path)) != nside:
+        raise InfoscopeError(
+            f"{path}: has nside {found}, but survey.nside is {nside}; copy it again"
+        )
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            maps = [file[name_of(data, index)][:] for index in range(N_BINS)]
+    except OSError as error:
+        raise InfoscopeError(
+            f"{path}: cannot be read ({' '.join(str(error).split())}); copy it again"
+        ) from None
+    return np.stack(maps).astype(np.float32, copy=False)
 
 
 def write_index(

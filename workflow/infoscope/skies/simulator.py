@@ -9,7 +9,6 @@ because every job reads the config.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -77,15 +76,6 @@ class Simulator(Choice):
             If they are impossible: one line that names the key.
         """
 
-    def prepare(self, results: Path) -> None:
-        """Prepare a run, before its first job.
-
-        Parameters
-        ----------
-        results
-            Folder of the results of the study.
-        """
-
     def skies(
         self,
         matter: Matter,
@@ -132,20 +122,8 @@ class Simulator(Choice):
         """Memory of a job in 10⁶ bytes, without its maps."""
         return 250.0
 
-    def maps_on_disk(self, nside: int, n_terms: int) -> int:
-        """Count the maps per bin and sky on disk, without the convergence.
-
-        Parameters
-        ----------
-        nside
-            HEALPix nside of the maps.
-        n_terms
-            Number of stored terms of all effects.
-
-        Returns
-        -------
-            The number; −1 if not even the convergence is on disk.
-        """
+    def terms_on_disk(self, n_terms: int) -> int:
+        """Count the terms of effects on disk, of `n_terms` that a study uses."""
         return n_terms
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.errors import InfoscopeError
-from infoscope.files.atomic import atomic_symlink
 from infoscope.skies.cosmogrid import (
     FIDUCIAL,
     GRID_SPLITS,
@@ -35,15 +34,13 @@ def run(spec: dict[str, Any], root: Path, output: Path) -> None:
         Folder with a copy of CosmoGridV1.
     output
         CSV file with a row for each sky. Rows of an existing file are kept, unless the
-        seed, the prior or the baryons have changed. A symbolic link to `root`, named
-        like the file without its suffix, is written beside it.
+        seed, the prior or the baryons have changed.
 
     Raises
     ------
     InfoscopeError
         If there are too few skies on disk, or their files do not fit the study.
     """
-    atomic_symlink(output.with_suffix(""), root)
     baryons = spec["simulator"]["baryons"]
     settings = {"spec": spec, "root": str(root.resolve())}
     old_settings: dict[str, Any] = {}
@@ -101,10 +98,10 @@ def run(spec: dict[str, Any], root: Path, output: Path) -> None:
             )
         place = (split, cosmology, realisation, name, perm)
         members.append(Member(*place, parameters[name]))
-    if nside < spec["nside"]:
+    if nside != spec["nside"]:
         raise InfoscopeError(
             f"config: survey.nside: is {spec['nside']}, but the maps have {nside}; "
-            "lower it"
+            f"set survey.nside: {nside}"
         )
     write_index(output, settings, members)
 

@@ -13,10 +13,10 @@ from infoscope.cosmology.matter import MatterTable
 from infoscope.effects.config import stored_effects
 from infoscope.eta import log_progress
 from infoscope.files.hdf5 import create, describe_skies, open_for_reading
-from infoscope.files.precision import ALIGNMENT, CONVERGENCE, Maps
 from infoscope.run.devices import check_gpus
 from infoscope.seeds import seed_of
 from infoscope.skies.config import parse_simulator
+from infoscope.skies.cut_skies import CutSkies
 from infoscope.skies.grid import grid
 from infoscope.survey.survey import read_nz
 
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 
 
 def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None:
-    """Simulate the skies of the cosmologies `start` … `stop` of a split.
+    """Simulate skies of the cosmologies `start` … `stop`, and cut them into patches.
 
     Parameters
     ----------
     spec
-        `simulator`, `cosmology`, `nside`, `seed`, `split`, `start`, `stop`, and
-        `skies`, the number per cosmology. In the split `fiducial`, `start` and `stop`
-        count skies.
+        `simulator`, `cosmology`, `nside`, `side_deg`, `pixels` and `n_patch` of the
+        patches, `effects` (keys of those whose terms are stored), `seed`, `split`,
+        `start`, `stop`, and `skies`, the number per cosmology. In the split `fiducial`,
+        `start` and `stop` count skies.
     nz_file
         Table of n(z).
     matter
         Output of `tabulate_matter`.
     output
-        HDF5 file with the `Maps` kappa (n_sky, n_bins, n_pix) and, for each effect with
-        stored terms, its data set (n_sky, n_term, n_bins, n_pix).
+        HDF5 file with the `Maps` of `CutSkies`.
 
     Raises
     ------
@@ -64,23 +64,13 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
             for index in range(start, stop)
         ]
     n_sky = sum(len(members) for _, members in jobs)
-    sky_shape = (len(nz.density), 12 * spec["nside"] ** 2)
+    effects = stored_effects()
+    n_terms = {e.data_set: e.n_terms for e in effects if e.key in spec["effects"]}
+    # maps of a simulator: the convergence, then the terms of all effects
+    ends = np.cumsum([1, *(effect.n_terms for effect in effects)])[:-1]
+    names = [effect.data_set for effect in effects]
     with create(output, spec) as file:
-        kappa = Maps.create(
-            file, "kappa", CONVERGENCE, (n_sky, *sky_shape), (1, *sky_shape)
-        )
-        effects = stored_effects()
-        terms = [
-            Maps.create(
-                file,
-                effect.data_set,
-                ALIGNMENT,
-                (n_sky, effect.n_terms, *sky_shape),
-                (1, 1, *sky_shape),
-                leading=2,
-            )
-            for effect in effects
-        ]
+        written = CutSkies.create(file, spec, n_sky, len(nz.density), n_terms)
         rows: list[tuple[float, ...]] = []
         for values, members in log_progress(jobs, len(jobs), "cosmologies", log):
             generators = [
@@ -90,12 +80,8 @@ def run(spec: dict[str, Any], nz_file: Path, matter: Path, output: Path) -> None
             matter_of_cosmology = matter_table.at(values)
             drawn = simulator.skies(matter_of_cosmology, nz, spec["nside"], generators)
             for (index, sky), sky_maps in zip(members, drawn, strict=True):
-                kappa[len(rows)] = sky_maps[0]
-                term_maps = iter(sky_maps[1:])
-                for effect, stored in zip(effects, terms, strict=True):
-                    for number in range(effect.n_terms):
-                        stored[len(rows), number] = next(term_maps)
-                file.flush()
+                kappa, *terms = np.split(sky_maps, ends)
+                written.write(len(rows), kappa[0], dict(zip(names, terms, strict=True)))
                 rows.append((*values, index, sky))
         table = np.array(rows)
         describe_skies(file, table[:, :2], table[:, 2], table[:, 3], nz.mean)

@@ -14,6 +14,7 @@ from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
 from infoscope.maps.harmonics import pixel_side
 from infoscope.maps.pixel_window import pixel_window
+from infoscope.skies.cut_skies import FULL_SKY
 from infoscope.survey.survey import read_nz
 from infoscope.theory.camb_spectra import lensing_spectra
 from infoscope.theory.compare_skies import (
@@ -39,7 +40,7 @@ def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) ->
         `cosmology`, `nside`, and `pixel_averaged`, whether the maps contain averages
         over pixels.
     skies
-        Shards of the fiducial skies.
+        Shards of the fiducial skies, which have full-sky maps.
     nz_file
         Table of n(z).
     output
@@ -59,8 +60,8 @@ def run(spec: dict[str, Any], skies: list[Path], nz_file: Path, output: Path) ->
     measured = []
     for path in skies:
         with open_for_reading(path) as file:
-            for i in range(len(file["kappa"])):
-                kappa = np.asarray(file["kappa"][i], dtype=float)
+            for i in range(len(file[FULL_SKY])):
+                kappa = np.asarray(file[FULL_SKY][i], dtype=float)
                 measured.append(measure(kappa, edges, scale / chi))
     bands, pairs = compare(np.array([sky.spectra for sky in measured]), theory, edges)
     scales = [0.0, scale]

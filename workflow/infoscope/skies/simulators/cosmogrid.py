@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import Field
 
 from infoscope.errors import InfoscopeError
-from infoscope.files.atomic import atomic_symlink
 from infoscope.models import InputFile
 from infoscope.skies.simulator import Simulator
 
@@ -43,7 +42,7 @@ class CosmoGrid(Simulator):
         if nside > NSIDE:
             raise InfoscopeError(
                 f"config: survey.nside: the maps of CosmoGridV1 have nside {NSIDE}; "
-                "choose at most that"
+                f"set survey.nside: {NSIDE}"
             )
         if n_bins != N_BINS:
             raise InfoscopeError(
@@ -56,23 +55,10 @@ class CosmoGrid(Simulator):
                 "of your copy of CosmoGridV1 (docs/cosmogrid.md)"
             )
 
-    def prepare(self, results: Path) -> None:
-        """Create a symbolic link to the folder of maps, through which skies refer."""
-        atomic_symlink(results / "cosmogrid", Path(self.root))
-
     def seconds(self, nside: int, n_shells: int, h: float) -> tuple[float, float]:
-        """Return the time per cosmology, and per sky, whose maps may be averaged."""
-        return 0.0, 0.05 if nside == NSIDE else 1.0
+        """Return the time per cosmology, and per sky, whose maps are read."""
+        return 0.0, 2e-6 * nside**2
 
-    @property
-    def memory_mb(self) -> float:
-        """Memory of a job in 10⁶ bytes, including maps at the nside of the files."""
-        return 600.0
-
-    def maps_on_disk(self, nside: int, n_terms: int) -> int:
-        """Count the maps per bin and sky on disk, without the convergence.
-
-        At the nside of the files there are none, because skies refer to the files.
-        Otherwise there is one term of alignment.
-        """
-        return -1 if nside == NSIDE else 1
+    def terms_on_disk(self, n_terms: int) -> int:
+        """Count the terms on disk: the maps have at most one of alignment."""
+        return min(n_terms, 1)
