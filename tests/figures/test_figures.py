@@ -25,7 +25,7 @@ from infoscope.figures.triangle import (
 )
 from infoscope.inference import getdist_chains as chains
 from infoscope.maps import harmonics
-from infoscope.maps.tiles import to_tiles
+from infoscope.maps.patches import cut
 from infoscope.stages import plot
 from infoscope.vocabulary import Family
 
@@ -292,7 +292,7 @@ def test_learning_curves_without_skies_have_two_panels():
 def test_tiles_share_one_colour_scale_in_units_of_sigma():
     rng = np.random.default_rng(1)
     examples = [
-        Example(label, FAMILIES[name], rng.normal(0, 0.01 * (1 + i), (3, 16, 16)))
+        Example(label, FAMILIES[name], rng.normal(0, 0.01 * (1 + i), (3, 16, 16)), 5)
         for i, (name, label) in enumerate(LABELS.items())
     ]
     figure = plot_tiles(examples)
@@ -310,13 +310,13 @@ def test_spectrum_beside_a_tile_has_the_multipoles_of_the_sphere():
     alm = np.zeros((1, len(harmonics.ell_of_alm(lmax))), complex)
     inside = harmonics.ell_of_alm(lmax) == ell
     alm[0, inside] = np.random.default_rng(1).standard_normal(inside.sum())
-    tiles = to_tiles(harmonics.synthesis(alm, nside), 2)[0]
-    found, power = Example("", "reference", tiles).spectrum()
+    tiles = cut(harmonics.synthesis(alm, nside), 29.3, 32, 48)[0]
+    found, power = Example("", "reference", tiles, 29.3).spectrum()
     assert found[power.argmax()] == pytest.approx(ell, rel=0.15)
     # white noise: C_ℓ = σ² A_pix at every ℓ
     white = np.random.default_rng(2).standard_normal((48, 32, 32))
-    _, power = Example("", "reference", white).spectrum()
-    np.testing.assert_allclose(power, 4 * np.pi / white.size, rtol=0.1)
+    _, power = Example("", "reference", white, 5).spectrum()
+    np.testing.assert_allclose(power, np.radians(5 / 32) ** 2, rtol=0.1)
 
 
 def test_tiles_of_nothing():
@@ -348,7 +348,7 @@ def test_run_triangle_gives_the_same_bytes_again(tmp_path):
 def test_run_tiles(tmp_path):
     paths = [write_example(tmp_path, name, i) for i, name in enumerate(LABELS)]
     output = tmp_path / "figures" / "tiles.png"
-    plot.run(SPEC, "tiles", {"examples": paths}, output)
+    plot.run(SPEC | {"side_deg": 5}, "tiles", {"examples": paths}, output)
     assert written(output)
 
 

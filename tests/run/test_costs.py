@@ -10,7 +10,14 @@ import pytest
 
 from infoscope.estimators import batches, training
 from infoscope.estimators.kinds.cnn import CNN
-from infoscope.run.costs import DEFAULT, POOL_BYTES, START_BATCH, SUMMARISED, Costs
+from infoscope.run.costs import (
+    DEFAULT,
+    POOL_BYTES,
+    START_BATCH,
+    SUMMARISED,
+    Costs,
+    cut_seconds,
+)
 from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.stages import train_estimator
 from infoscope.study import specs
@@ -19,6 +26,7 @@ from infoscope.survey.redshifts import redshift_distribution
 
 RULES = Path(__file__).parents[2] / "workflow/rules"
 SHARD = {"split": "train", "shard": "0000"}
+FINE = {"nside": 512, "patch": {"pixels": 256}}
 TRAINING = {"degradation": "reference", "estimator": "cnn", "seed": "0"}
 
 
@@ -67,16 +75,37 @@ def test_fine_skies_cost_more_than_their_pixels() -> None:
     """Transforms take a time ∝ nside³, everything else, and memory, ∝ nside²."""
     lowpass = {"operation": "lowpass", "scale_mpc_h": 100}
     coarse, fine = (
-        degraded(lowpass, survey={"nside": nside}) for nside in (1024, 2048)
+        degraded(lowpass, survey={"nside": nside, "patch": {"pixels": nside // 2}})
+        for nside in (1024, 2048)
     )
     for rule, wildcards in {
         "simulate_skies": SHARD,
         "degrade_maps": {"degradation": "reference"} | SHARD,
     }.items():
         low, high = (study.job(rule, wildcards) for study in (coarse, fine))
-        assert 4 < high.seconds / low.seconds < 8
+        assert 3.9 < high.seconds / low.seconds < 8
         assert high.size == 4 * low.size
         assert 3 < high.memory_mb / low.memory_mb <= 4
+
+
+def test_skies_are_as_large_as_their_patches() -> None:
+    """Terms of effects are stored where they are used, full skies in the fiducial."""
+    fiducial = {"split": "fiducial", "shard": "0000"}
+    aligned = {"intrinsic_alignment": {"a_ia": 1.0}}
+    pixels = 4 * 48 * 32**2
+    for survey, value in (({}, 4), (aligned, 4 + 3 * 2)):
+        study = costs(survey=survey)
+        job = study.job("simulate_skies", SHARD)
+        assert job.size == 64 * 4 * pixels * value
+        skies = study.job("simulate_skies", fiducial).size / 8
+        assert skies == pixels * value + 4 * 4 * 12 * 64**2
+    more = job.seconds - costs().job("simulate_skies", SHARD).seconds
+    assert more > 256 * 12 * cut_seconds(64, 191, 48 * 32**2)
+    # fewer patches cost less than all of them, but not nothing
+    few = costs(survey={"patch": {"per_sky": 4}}).job("simulate_skies", SHARD)
+    whole = costs().job("simulate_skies", SHARD)
+    assert few.size == whole.size / 12
+    assert 0.5 < few.seconds / whole.seconds < 1
 
 
 def test_a_shard_costs_what_is_in_it() -> None:
@@ -106,18 +135,19 @@ def test_particles_cost_more_than_fields_whatever_the_resolution() -> None:
     assert particles > 1000
 
 
-def test_filters_in_a_row_share_their_transforms() -> None:
+def test_operations_cost_the_pixels_of_the_patches_in_the_mask() -> None:
     low = {"operation": "lowpass", "scale_mpc_h": 30}
-    high = {"operation": "highpass", "scale_mpc_h": 60}
-    mask = {"operation": "keep_convergence", "ranges": [[1, None]]}
     job = ("degrade_maps", {"degradation": "reference"} | SHARD)
 
     def seconds(*operations: dict[str, Any]) -> float:
-        return degraded(*operations, survey={"nside": 512}).job(*job).seconds
+        return degraded(*operations, survey=FINE).job(*job).seconds
 
     none, one = seconds(), seconds(low)
-    assert seconds(low, high) - one < 0.3 * (one - none)
-    assert seconds(low, mask, high) - none > 2 * (one - none)
+    assert seconds(low, low) - none == pytest.approx(2 * (one - none))
+    study = degraded(low, survey=FINE)
+    nz = redshift_distribution(specs.nz(study.study), study.study.survey.nz.paths)
+    few = Costs.of(study.study, nz, list(range(12))).job(*job)
+    assert few.size == study.job(*job).size / 4
 
 
 def test_summed_bins_are_smaller() -> None:
@@ -153,7 +183,7 @@ def test_training_runs_cost_their_steps() -> None:
 
 def test_a_gpu_is_for_large_networks() -> None:
     study = costs(
-        survey={"nside": 512},
+        survey=FINE,
         estimators={
             "cnn": CNN(stem=8).model_dump(),
             "large": {"kind": "deeplss"},

@@ -260,7 +260,7 @@ def test_what_only_people_read_runs_nothing(finished, edited) -> None:
         ("estimators/kinds/cnn.py", ", others + means", ", 2 * others + means"),
         ("degradations/operations/positions.py", "Permutes", "Shuffles"),
         ("degradations/operation.py", "no such file", "does not exist"),
-        ("maps/tiles.py", ", tile_nside: int)", ", tile_nside: int | float)"),
+        ("maps/patches.py", "(number: int)", "(number: int | float)"),
         ("eta.py", "LOG_INTERVAL = 10.0", "LOG_INTERVAL = 20.0"),
     ):
         edited(f"{PACKAGE}/{name}", replaced(old, new))

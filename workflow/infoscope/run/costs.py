@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
-from infoscope.effects.config import stored_effects
 from infoscope.files.precision import (
     ALIGNMENT,
     CONVERGENCE,
     NOISELESS_TILES,
     NOISY_TILES,
 )
+from infoscope.maps.patches import band_limit
 from infoscope.study import specs
 from infoscope.study.checks import depth_mpc, survey_of
 from infoscope.study.config import Study
@@ -93,6 +93,12 @@ def transform_seconds(nside: int) -> float:
     return 1.35e-7 * nside**2 + 8.5e-10 * nside**3
 
 
+def cut_seconds(nside: int, lmax: int, n_points: int) -> float:
+    """Cut one map into patches with `n_points` pixels (benchmarks/cutting.py)."""
+    legendre = 7e-11 * (nside + lmax) * lmax**2
+    return 1.2e-7 * nside**2 + legendre + 5e-8 * n_points
+
+
 @dataclass(frozen=True)
 class _Training:
     """Work of a training run: steps, operations, bytes of inputs, and spectra."""
@@ -156,13 +162,18 @@ class Costs:
 
     @property
     def _values(self) -> int:
-        """Number of pixels of the maps of all bins."""
+        """Number of pixels of the patches of all bins."""
         return self.survey.n_bins * self._pixels
 
     @property
     def _sky_mb(self) -> float:
-        """Memory of the maps of all bins in double precision."""
+        """Memory of the patches of all bins in double precision."""
         return 8 * self._values / MB
+
+    @property
+    def _full_sky(self) -> int:
+        """Number of pixels of the full-sky maps of all bins."""
+        return int(self.survey.n_bins) * 12 * self.study.survey.nside**2
 
     def _skies_each(self, split: str) -> int:
         """Skies per cosmology; each fiducial sky counts as a cosmology."""
@@ -187,17 +198,20 @@ class Costs:
 
     # skies
 
-    @property
-    def _sky_bytes(self) -> int:
-        """Bytes of the maps of a sky: convergence and terms of effects."""
-        n_terms = sum(effect.n_terms for effect in stored_effects())
-        n_terms = self.study.simulator.maps_on_disk(self.study.survey.nside, n_terms)
-        if n_terms < 0:
-            return 0
-        return self._values * (CONVERGENCE.itemsize + n_terms * ALIGNMENT.itemsize)
+    @cached_property
+    def _n_terms(self) -> int:
+        """Number of terms of effects in the files of skies."""
+        n_terms = sum(effect.n_terms for effect in specs.used_effects(self.study))
+        return self.study.simulator.terms_on_disk(n_terms)
+
+    def _sky_bytes(self, split: str) -> int:
+        """Bytes of a sky: patches, and full-sky maps of the fiducial."""
+        terms = self._n_terms * ALIGNMENT.itemsize
+        full_sky = CONVERGENCE.itemsize * self._full_sky if split == "fiducial" else 0
+        return self._values * (CONVERGENCE.itemsize + terms) + full_sky
 
     def simulate_skies(self, split: str, shard: str) -> Cost:
-        """Compute spectra of cosmologies and draw their skies."""
+        """Compute spectra of cosmologies, and draw and cut their skies."""
         start, stop = specs.shards(self.study, split)[int(shard)]
         n_sky = (stop - start) * self._skies_each(split)
         n_cosmology = 1 if split == "fiducial" else stop - start
@@ -205,17 +219,22 @@ class Costs:
         of_cosmology, of_sky = simulator.seconds(
             self.study.survey.nside, self.n_shells, self.study.cosmology.h
         )
+        nside, patch = self.study.survey.nside, self.study.survey.patch
+        lmax = band_limit(nside, patch.side_deg, patch.pixels)
+        of_map = cut_seconds(nside, lmax, self._pixels)
+        of_sky += self.survey.n_bins * (1 + self._n_terms) * of_map
         seconds = 2 + n_cosmology * of_cosmology + n_sky * of_sky
-        size = n_sky * self._sky_bytes
-        memory_mb = simulator.memory_mb + 5 * self._sky_mb
-        return Cost(seconds + 5e-9 * size, memory_mb, size)
+        size = n_sky * self._sky_bytes(split)
+        # the directions of pixels have two numbers in double precision
+        memory_mb = simulator.memory_mb + (40 * self._full_sky + 32 * self._pixels) / MB
+        return Cost(seconds + 5e-9 * size, memory_mb + self._sky_mb, size)
 
     def validate_skies(self) -> Cost:
         """Measure the fiducial skies."""
         nside, n_bins = self.study.survey.nside, self.survey.n_bins
-        of_sky = 2 * n_bins * transform_seconds(nside) + 1e-7 * self._values
+        of_sky = 2 * n_bins * transform_seconds(nside) + 1e-7 * self._full_sky
         seconds = 6 + self._skies("fiducial") * of_sky
-        return Cost(seconds, 300 + 5 * self._sky_mb, files=4)
+        return Cost(seconds, 300 + 40 * self._full_sky / MB, files=4)
 
     # data sets
 
@@ -379,4 +398,5 @@ class Costs:
 
     def plot_sky_map(self) -> Cost:
         """Draw one map."""
-        return Cost(4 + 1e-7 * self._pixels, 400 + 2 * self._sky_mb)
+        pixels = self._full_sky / self.survey.n_bins
+        return Cost(4 + 1e-7 * pixels, 400 + 64 * pixels / MB)
