@@ -214,17 +214,19 @@ def test_no_baryons_are_missing_where_there_are_some() -> None:
 
 def test_facts_of_the_study() -> None:
     found = facts(spec())
-    assert found["area"] == "3,438 deg² per tile, 12 of 12 tiles per sky"
+    assert found["area"] == "1,600 deg² per patch, 12 of 12 patches per sky"
     assert found["bins"] == "2, mean redshifts 0.312, 0.5"
-    assert found["resolution"].startswith("nside 16, pixels of 220 arcmin, tiles of 16")
+    assert found["resolution"] == (
+        "skies of nside 16, flat patches of 16 × 16 pixels of 150 arcmin"
+    )
     assert "24 mock observations on 2 skies" in found["observed"]
     assert "train 8 × 1" in found["grid"] and found["alignment"] == "none"
     assert "cnn (up to 20 steps)" in found["estimators"]
     other = facts(
         spec(
             survey={
-                "preset": "kids_1000_like", "nside": 16, "tile_nside": 1,
-                "noise": "none",
+                "preset": "kids_1000_like", "nside": 16,
+                "patch": {"side_deg": 40, "pixels": 16}, "noise": "none",
                 "intrinsic_alignment": {"a_ia": {"prior": [-2, 2], "fiducial": 0}},
             },
             estimators={"net": {"kind": "cnn", "steps": 7}},
