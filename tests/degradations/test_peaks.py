@@ -9,6 +9,8 @@ import pytest
 
 from infoscope.errors import InfoscopeError
 
+from ..conftest import parsed
+
 
 def around(row: int, column: int, side: int, rings: int) -> list[tuple[int, int]]:
     """Return the pixels within some rings of a pixel, that are on the patch."""
@@ -67,6 +69,21 @@ def test_threshold_is_that_of_the_fiducial(patches, apply) -> None:
     ]
     assert found[1].sum() > 1.2 * found[0].sum()
     assert not (found[0] & ~found[1]).any()
+
+
+def test_threshold_is_in_units_of_the_scatter_of_all_fiducial_pixels(patches) -> None:
+    """Also of the means of patches, which operations before may have changed."""
+    shifted = replace(
+        patches, kappa=patches.kappa + 0.02 * (np.arange(6) - 2.5)[:, None, None]
+    )
+    sigma = shifted.kappa.std(axis=(1, 2, 3))
+    for name, key, value in (
+        ("select_peaks", "above", 0.5),
+        ("select_voids", "below", -0.5),
+    ):
+        operation = parsed(operation=name, **{key: value})
+        constants = operation.fit(shifted)
+        assert constants == {"threshold": pytest.approx(value * sigma)}
 
 
 def test_no_extremum_is_one_line_that_names_the_bin(patches, apply) -> None:

@@ -55,6 +55,14 @@ def test_ranges_of_kappa_itself(patches, apply) -> None:
     )
 
 
+def test_ranges_include_their_lower_edge(patches, apply) -> None:
+    integers = replace(patches, kappa=np.rint(patches.kappa / 0.005))
+    kept = apply(
+        integers, operation="keep_convergence", by="kappa", ranges=[[-1, 1]], fill=9.0
+    ).kappa
+    assert set(np.unique(kept)) == {-1, 0, 9}
+
+
 def test_edges_are_fitted_and_recorded(patches) -> None:
     sigma = patches.kappa.std(axis=(1, 2, 3))
     assert parsed(**KEEP).fit(patches) == {
@@ -201,11 +209,16 @@ def test_gaussianize_makes_each_patch_gaussian_and_keeps_ranks(patches, apply) -
         assert stats.kstest(stats.zscore(values), "norm").statistic < 0.01
 
 
-def test_gaussianize_keeps_equal_values_equal(patches, apply) -> None:
+def test_gaussianize_gives_equal_values_their_mean_rank(patches, apply) -> None:
     masked = apply(patches, **KEEP)
     out = apply(masked, operation="gaussianize_pixels").kappa
     for b, p in np.ndindex(2, N_PATCH):
-        assert len(np.unique(out[b, p][masked.kappa[b, p] == 0])) == 1
+        before = masked.kappa[b, p]
+        ranks = stats.rankdata(before).reshape(before.shape)
+        expected = stats.norm.ppf((ranks - 0.5) / PIXELS**2)
+        expected = before.mean() + before.std() * expected
+        assert np.allclose(out[b, p], expected, rtol=0, atol=1e-12)
+        assert len(np.unique(out[b, p][before == 0])) == 1
 
 
 @pytest.mark.parametrize("across_bins", ["shared", "independent"])
@@ -214,6 +227,9 @@ def test_shuffle_keeps_one_point_distributions(patches, apply, across_bins) -> N
     flat, before = (x.reshape(2, N_PATCH, -1) for x in (out, patches.kappa))
     assert np.array_equal(np.sort(flat, axis=2), np.sort(before, axis=2))
     assert not (flat == before).all(axis=2).any()
+    same = replace(patches, kappa=np.repeat(patches.kappa[:, :1], N_PATCH, axis=1))
+    other = apply(same, operation="shuffle_pixels", across_bins=across_bins).kappa
+    assert len(np.unique(other.reshape(2, N_PATCH, -1), axis=1)[0]) == N_PATCH
     joint = [np.sort(x[0] + 1j * x[1], axis=1) for x in (flat, before)]
     assert np.array_equal(*joint) == (across_bins == "shared")
 
