@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +16,12 @@ import pytest
 import yaml
 
 from infoscope.cli import figure_names, files_of, function_of, main, stage_names
-from infoscope.cosmology.nuisance import Nuisance
-from infoscope.files.hdf5 import create, open_for_reading, read_nuisance, write_nuisance
+from infoscope.files.hdf5 import (
+    create,
+    describe_skies,
+    open_for_reading,
+    read_nuisance,
+)
 from infoscope.files.precision import Maps
 from infoscope.study import specs
 from infoscope.study.config import parse_study
@@ -42,9 +47,22 @@ def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+def write_skies(path: Path, n_sky: int, n_patch: int, pixels: int) -> Path:
+    """Write skies of white noise."""
+    shape = (n_sky, 4, n_patch, pixels, pixels)
+    with create(path, {}) as file:
+        maps = np.random.default_rng(1).standard_normal(shape)
+        file["kappa"] = maps.astype(np.float32)
+        mean_z = np.array([0.3, 0.5, 0.75, 0.95])
+        index = np.arange(n_sky)
+        describe_skies(file, np.zeros((n_sky, 2)), index, index, mean_z)
+    return path
+
+
 def degraded(skies: Path, output: Path, read: bool = True, **changes) -> np.ndarray:
     spec = specs.degrade(STUDY, "reference", "fiducial") | changes
-    files = ["--skies", str(skies), "--operation-files", "--output", str(output)]
+    files = ["--skies", str(skies), "--constants", "--operation-files"]
+    files += ["--output", str(output)]
     assert main(["degrade-maps", "--spec", specs.canonical(spec), *files]) == 0
     with open_for_reading(output) as file:
         return Maps.of(file, "tiles")[:] if read else np.empty(0)
@@ -67,6 +85,7 @@ def test_arguments_are_those_of_the_function() -> None:
     assert files_of(run) == {"one": None, "many": "+", "other": "?"}
     assert files_of(function_of("degrade-maps")) == {
         "skies": None,
+        "constants": "*",
         "operation_files": "*",
     }
     assert files_of(function_of("summarise-study"))["claims"] == "?"
@@ -100,13 +119,14 @@ def test_unknown_commands_are_refused(
 
 def test_skies_hold_convergence_and_alignment(skies: Path) -> None:
     with open_for_reading(skies) as file:
-        assert file["kappa"].shape == (2, 4, 3072)
-        assert file["kappa_ia"].shape == (2, 3, 4, 3072)
+        assert file["kappa"].shape == (2, 4, 12, 16, 16)
+        assert file["kappa_ia"].shape == (2, 3, 4, 12, 16, 16)
+        assert file["full_sky"].shape == (2, 4, 3072)
         kappa, alignment = file["kappa"][0], Maps.of(file, "kappa_ia")[0, 0]
         assert not np.array_equal(file["kappa"][0], file["kappa"][1])
         assert read_nuisance(file).names == ()
     # NLA: alignment anti-correlates with the lensing of sources behind it
-    assert np.corrcoef(kappa[3], alignment[1])[0, 1] < -0.2
+    assert np.corrcoef(kappa[3].ravel(), alignment[1].ravel())[0, 1] < -0.2
 
 
 def test_alignment_is_switched_on_without_simulating_again(
@@ -135,37 +155,28 @@ def test_noise_is_that_of_each_bin(skies: Path, tmp_path: Path) -> None:
         )
         for noise in ("before", "none")
     ]  # fmt: skip
-    # 148,510,660 arcmin² have 3072 pixels
-    expected = np.array(sigma_e) / np.sqrt(np.array(n_gal) * 148_510_660 / 3072)
+    area_arcmin2 = (60 * STUDY.survey.patch.side_deg / 16) ** 2
+    expected = np.array(sigma_e) / np.sqrt(np.array(n_gal) * area_arcmin2)
     # 6144 pixels of both skies, and the mean of 256 is subtracted
     measured = (tiles[0] - tiles[1]).std(axis=(0, 1, 2, 3))
     assert measured == pytest.approx(expected, rel=0.04)
 
 
-def test_selected_tiles_are_those_of_the_whole_sky(skies: Path, tmp_path: Path) -> None:
-    whole = degraded(skies, tmp_path / "whole.h5")
-    assert np.array_equal(
-        degraded(skies, tmp_path / "some.h5", tiles=[2, 3, 11]), whole[:, [2, 3, 11]]
-    )
+def test_selected_patches_are_those_of_the_sky(skies: Path, tmp_path: Path) -> None:
+    whole = degraded(skies, tmp_path / "whole.h5", **CLEAN)
+    some = degraded(skies, tmp_path / "some.h5", patches=[2, 3, 11], **CLEAN)
+    assert np.array_equal(some, whole[:, [2, 3, 11]])
 
 
-@pytest.mark.parametrize(("nside", "n_tile"), [(16, 48), (128, 24)])
+@pytest.mark.parametrize(("pixels", "n_tile"), [(8, 48), (64, 24)])
 def test_a_chunk_has_tiles_of_one_sky_and_about_a_mebibyte(
-    tmp_path: Path, nside: int, n_tile: int
+    tmp_path: Path, pixels: int, n_tile: int
 ) -> None:
-    skies = tmp_path / "skies.h5"
-    with create(skies, {}) as file:
-        maps = np.random.default_rng(1).standard_normal((2, 4, 12 * nside**2))
-        file["kappa"] = maps.astype(np.float32)
-        file["theta"] = np.zeros((2, 2))
-        file["cosmology"] = file["realisation"] = np.arange(2)
-        file["mean_z"] = np.array([0.3, 0.5, 0.75, 0.95])
-        write_nuisance(file, Nuisance.none(2))
-    degraded(skies, tmp_path / "tiles.h5", read=False, **UNALIGNED, tile_nside=2)
+    skies = write_skies(tmp_path / "skies.h5", 2, 48, pixels)
+    degraded(skies, tmp_path / "tiles.h5", read=False, **UNALIGNED)
     with open_for_reading(tmp_path / "tiles.h5") as file:
-        side = nside // 2
-        assert file["tiles"].shape == (2, 48, side, side, 4)
-        assert file["tiles"].chunks == (1, n_tile, side, side, 4)
+        assert file["tiles"].shape == (2, 48, pixels, pixels, 4)
+        assert file["tiles"].chunks == (1, n_tile, pixels, pixels, 4)
         assert 2 * np.prod(file["tiles"].chunks) <= 2**20
 
 
@@ -178,18 +189,10 @@ def test_results_do_not_depend_on_when_they_are_computed(
 
 def test_memory_does_not_grow_with_the_number_of_skies(tmp_path: Path) -> None:
     spec = specs.degrade(STUDY, "reference", "fiducial")
-    spec |= {"operations": [{"operation": "highpass", "ell": 20}], **UNALIGNED}
+    spec |= {"operations": [{"operation": "highpass", "ell": 60}], **UNALIGNED}
     peaks = []
     for n_sky in (2, 16):
-        skies = tmp_path / f"{n_sky}.h5"
-        with create(skies, {}) as file:
-            maps = np.random.default_rng(1).standard_normal((n_sky, 4, 12 * 64**2))
-            file["kappa"] = maps.astype(np.float32)
-            file["theta"] = np.zeros((n_sky, 2))
-            file["cosmology"] = file["realisation"] = np.arange(n_sky)
-            file["mean_z"] = np.array([0.3, 0.5, 0.75, 0.95])
-            write_nuisance(file, Nuisance.none(n_sky))
-        del maps
+        skies = write_skies(tmp_path / f"{n_sky}.h5", n_sky, 48, 32)
         degraded(skies, tmp_path / "warm.h5", **spec)
         tried = []
         # threads of other tests may allocate or free memory in the meantime
@@ -199,7 +202,7 @@ def test_memory_does_not_grow_with_the_number_of_skies(tmp_path: Path) -> None:
             tried.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
         peaks.append(min(tried))
-    # a sky of four bins at nside 64 is 1.6 MB in double precision
+    # a sky of 48 patches and four bins is 1.6 MB in double precision
     assert peaks[0] > 2e6
     assert peaks[1] == pytest.approx(peaks[0], rel=0.05)
 
@@ -210,14 +213,14 @@ def test_values_that_are_not_finite_name_the_file(
     broken = tmp_path / "broken.h5"
     broken.write_bytes(skies.read_bytes())
     with h5py.File(broken, "r+") as file:
-        file["kappa"][1, 2, 7] = np.nan
+        file["kappa"][1, 2, 7, 3, 4] = np.nan
     spec = specs.canonical(specs.degrade(STUDY, "reference", "fiducial"))
-    files = ["--skies", str(broken), "--operation-files"]
+    files = ["--skies", str(broken), "--constants", "--operation-files"]
     files += ["--output", str(tmp_path / "o.h5")]
     assert main(["degrade-maps", "--spec", spec, *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert f"{broken}: sky 1 has values that are not finite" in error
+    assert f"{broken}: sky 1: has values that are not finite" in error
     assert not (tmp_path / "o.h5").exists()
 
 
@@ -237,24 +240,44 @@ def test_damaged_tables_of_matter_are_named(
     assert error.startswith(f"infoscope simulate-skies: {matter}: cannot be read (")
 
 
-def test_ranges_that_keep_nothing_name_the_sky(
+def test_ranges_that_keep_nothing_cannot_be_fitted(
     skies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep = {"operation": "keep_convergence", "ranges": [[99, None]]}
     spec = specs.degrade(STUDY, "reference", "fiducial") | {"operations": [keep]}
     files = ["--skies", str(skies), "--operation-files"]
-    files += ["--output", str(tmp_path / "o.h5")]
-    assert main(["degrade-maps", "--spec", specs.canonical(spec), *files]) == 2
+    files += ["--output", str(tmp_path / "o.json")]
+    assert main(["fit-constants", "--spec", specs.canonical(spec), *files]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert f"{skies}: sky 0: keep_convergence: ranges [(99.0, None)]" in error
+    assert "fit-constants: keep_convergence: ranges: [(99.0, None)] (sigma)" in error
+    assert not (tmp_path / "o.json").exists()
+
+
+def test_constants_are_read_and_recorded(skies: Path, tmp_path: Path) -> None:
+    keep = {"operation": "keep_convergence", "ranges": [[1, None]]}
+    spec = specs.degrade(STUDY, "reference", "fiducial") | {"operations": [keep]}
+    text, constants = specs.canonical(spec), tmp_path / "constants.json"
+    files = ["--skies", str(skies), "--operation-files"]
+    assert (
+        main(["fit-constants", "--spec", text, *files, "--output", str(constants)]) == 0
+    )
+    fitted = json.loads(constants.read_text())
+    assert list(fitted[0]) == ["low_0"] and len(fitted[0]["low_0"]) == 4
+    files += ["--constants", str(constants), "--output", str(tmp_path / "tiles.h5")]
+    assert main(["degrade-maps", "--spec", text, *files]) == 0
+    with open_for_reading(tmp_path / "tiles.h5") as file:
+        assert json.loads(file.attrs["constants"]) == fitted
+        kept = Maps.of(file, "tiles")[:] != 0
+    assert kept.mean() == pytest.approx(0.16, abs=0.04)
 
 
 def test_bad_input_is_one_line_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = specs.canonical(specs.degrade(STUDY, "reference", "fiducial"))
-    files = ["--skies", str(tmp_path / "absent.h5"), "--operation-files"]
+    files = ["--skies", str(tmp_path / "absent.h5"), "--constants"]
+    files += ["--operation-files"]
     files += ["--output", str(tmp_path / "o")]
     assert main(["degrade-maps", "--spec", spec, *files]) == 2
     error = capsys.readouterr().err

@@ -14,6 +14,7 @@ from infoscope.degradations.degrade import fit
 from infoscope.degradations.operation import load
 from infoscope.degradations.patches import Patches
 from infoscope.degradations.sky_files import SkyFile, parse_operations
+from infoscope.errors import InfoscopeError
 from infoscope.files.atomic import atomic_path
 from infoscope.files.hdf5 import open_for_reading
 
@@ -55,7 +56,12 @@ def run(
     with open_for_reading(skies) as source:
         sky_file = SkyFile(source, spec)
         n_sky = min(SKIES, len(sky_file.members))
-        kappa = [sky_file.patches(i).kappa for i in range(n_sky)]
+        kappa = []
+        for i in range(n_sky):
+            try:
+                kappa.append(sky_file.patches(i).kappa)
+            except InfoscopeError as error:
+                raise InfoscopeError(f"{skies}: sky {i}: {error}") from None
         patches = Patches(np.concatenate(kappa, axis=1), sky_file.survey)
         constants = fit(
             patches,
