@@ -40,6 +40,11 @@ def check(survey: Survey, operations: Sequence[Operation], noise: NoiseOrder) ->
             degraded = operation.check(survey)
         except ValueError as error:
             raise InfoscopeError(f"{i}.{error}") from None
+        if noise == "before" and operation.invertible:
+            raise InfoscopeError(
+                f"{i}.floor: without a floor, noisy maps can be divided by a Gaussian "
+                "filter, which removes nothing; choose floor > 0 or profile: tophat"
+            )
         if noise == "none" and degraded.noise_factor != survey.noise_factor:
             raise InfoscopeError(
                 f"{i}: there is no noise to scale (noise: none); remove the operation"

@@ -95,6 +95,11 @@ class Operation(Choice):
         return survey
 
     @property
+    def invertible(self) -> bool:
+        """Whether a Gaussian filter without a floor, which can be divided out again."""
+        return False
+
+    @property
     def needs_fit(self) -> bool:
         """Whether the operation has constants that are fitted to fiducial patches."""
         return type(self).fit is not Operation.fit

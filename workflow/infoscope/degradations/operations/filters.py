@@ -1,21 +1,27 @@
-r"""Filters: operations that remove scales.
+r"""Filters: operations that remove scales, and add a floor of white noise.
 
 A comoving length R corresponds to the angle R / χ(⟨z⟩) in each bin, which is the full
 width at half maximum (FWHM) of a Gaussian beam. A multipole ℓ corresponds to the angle
 π / ℓ.
+
+Patches are filtered in the basis of a cosine transform, which continues them beyond
+their edges as in a mirror. A hard cut then removes a subspace of the pixels, and the
+jump between opposite edges does not leak into small scales (benchmarks/edges.py
+compares other treatments of the edges). Without the floor, a network could divide
+noisy maps by the transfer function of a filter, and nothing would be removed.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from scipy.fft import dctn, idctn
 
 from infoscope.degradations.operation import Operation, Response
-from infoscope.degradations.patches import Constants, Patches, per_bin
+from infoscope.degradations.patches import Constants, Patches
 from infoscope.models import Interval, increasing
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import Family
@@ -24,167 +30,170 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy.typing import NDArray
 
-Profile = Literal["gaussian", "tophat"]
-PROFILE = (
-    "Shape of the filter: a Gaussian beam exp(−ℓ(ℓ+1)σ²/2), or a sharp cut at "
-    "ℓ = π / FWHM."
-)
+PIXELS_AT_ONCE = 2**16  # in single precision, they stay in the cache of a core
 
 
-def fwhm(
-    scale_mpc_h: float | None, ell: float | None, survey: Survey
-) -> Float[NDArray, " n_bins"]:
-    """Convert a comoving length in Mpc/h or a multipole to the FWHM in radians."""
-    if scale_mpc_h is not None:
-        return scale_mpc_h / survey.chi_mpc_h
-    assert ell is not None
-    return np.full(survey.n_bins, np.pi / ell)
+def _positive(band: Interval) -> Interval:
+    if increasing(band)[0] <= 0:
+        raise ValueError(f"must be positive, got {list(band)}")
+    return band
 
 
-def _check_resolved(
-    scale_mpc_h: float | None, ell: float | None, survey: Survey
-) -> None:
-    """Raise ValueError if a scale is smaller than a pixel in every bin."""
-    if fwhm(scale_mpc_h, ell, survey).max() >= survey.pixel:
-        return
-    if scale_mpc_h is not None:
-        smallest = survey.pixel * survey.chi_mpc_h.min()
-        raise ValueError(
-            f"scale_mpc_h: {scale_mpc_h:g} Mpc/h is smaller than a pixel in every bin "
-            f"; choose at least "
-            f"{np.ceil(10 * smallest) / 10:g}"
-        )
-    raise ValueError(
-        f"ell: {ell:g} is not resolved by the pixels ; choose "
-        f"at most {np.floor(np.pi / survey.pixel):g}"
+Scale = Annotated[float, Field(gt=0)]
+Band = Annotated[Interval, AfterValidator(_positive)]
+ScaleOrBand = TypeVar("ScaleOrBand", Scale, Band)
+
+
+def ell_of_modes(survey: Survey) -> Float[NDArray, "side side"]:
+    """Return the multipole π √(i² + j²) / side of each mode of the cosine transform."""
+    ell = np.pi / survey.side * np.arange(survey.pixels)
+    return np.hypot(ell[:, None], ell)
+
+
+def filtered(
+    kappa: Float[NDArray, "n_bins n_patch side side"],
+    transfer: Float[NDArray, "n_bins side side"],
+    floor: Float[NDArray, " n_bins"],
+    rng: np.random.Generator,
+) -> Float[NDArray, "n_bins n_patch side side"]:
+    """Multiply the modes of patches by a transfer function, and add white noise.
+
+    Transforms are in single precision, like degraded patches in files.
+
+    Parameters
+    ----------
+    kappa
+        Convergence.
+    transfer
+        Transfer function at the modes of the cosine transform.
+    floor
+        Standard deviation of the noise in each pixel.
+    rng
+        Random number generator.
+    """
+    _, n_patch, side, _ = kappa.shape
+    out = np.empty(kappa.shape)
+    step = max(1, PIXELS_AT_ONCE // side**2)
+    factors = transfer.astype(np.float32)
+    for maps, factor, sigma, result in zip(kappa, factors, floor, out, strict=True):
+        for part in (slice(i, i + step) for i in range(0, n_patch, step)):
+            modes = dctn(maps[part].astype(np.float32), axes=(1, 2), norm="ortho")
+            modes *= factor
+            result[part] = idctn(modes, axes=(1, 2), norm="ortho", overwrite_x=True)
+            if sigma:
+                noise = rng.standard_normal(modes.shape, np.float32)
+                noise *= np.float32(sigma)
+                result[part] += noise
+    return out
+
+
+class _Filter(Operation, Generic[ScaleOrBand]):
+    """A low-pass or a band-pass, or the map minus that."""
+
+    scale_mpc_h: ScaleOrBand | None = Field(
+        None,
+        description="Comoving scale R in Mpc/h (of a band: the smallest and the "
+        "largest); the FWHM is R / χ(⟨z⟩) in each bin.",
     )
-
-
-def _lowpass(
-    fwhm: Float[NDArray, " n_bins"], profile: Profile, ell: Float[NDArray, " n_ell"]
-) -> Float[NDArray, "n_bins n_ell"]:
-    """Compute the transfer function of a low-pass."""
-    if profile == "tophat":
-        return np.where(ell * fwhm[:, None] <= np.pi, 1.0, 0.0)
-    sigma = fwhm[:, None] / np.sqrt(8 * np.log(2))
-    return np.exp(-ell * (ell + 1) * sigma**2 / 2)
-
-
-class _Filter(Operation):
-    """Filter with a floor of white noise."""
-
-    family = Family.SCALES
-    nanoseconds_per_pixel = 60
-    profile: Profile = Field("gaussian", description=PROFILE)
+    ell: ScaleOrBand | None = Field(
+        None,
+        description="Multipole ℓ (of a band: the smallest and the largest); the FWHM "
+        "is π / ℓ in all bins.",
+    )
+    profile: Literal["gaussian", "tophat"] = Field(
+        "gaussian",
+        description="Shape of the filter: a Gaussian beam exp(−ℓ(ℓ+1)σ²/2), or a sharp "
+        "cut at ℓ = π / FWHM.",
+    )
     floor: float = Field(
         0.01,
         ge=0,
-        description="White noise that is added after the filter, in units of the shape "
-        "noise of a pixel: modes far below it are lost.",
+        description="Standard deviation of the white noise that is added after the "
+        "filter, in units of the shape noise of a pixel. Modes below it are lost.",
     )
 
-    def transfer(
-        self, survey: Survey, ell: Float[NDArray, " n_ell"]
-    ) -> Float[NDArray, "n_bins n_ell"]:
-        """Compute the transfer function."""
-        raise NotImplementedError
-
-    def apply(
-        self, patches: Patches, constants: Constants, rng: np.random.Generator
-    ) -> Patches:
-        """Multiply the modes of patches by the transfer function, and add the floor."""
-        survey, side = patches.survey, patches.survey.pixels
-        number = np.arange(side)
-        ell = np.pi / survey.side * np.hypot(number[:, None], number)
-        transfer = self.transfer(survey, ell.ravel()).reshape(-1, 1, side, side)
-        modes = dctn(patches.kappa, axes=(2, 3), norm="ortho") * transfer
-        kappa = idctn(modes, axes=(2, 3), norm="ortho")
-        floor = self.floor * survey.shape_noise
-        kappa += per_bin(floor) * rng.standard_normal(kappa.shape)
-        return replace(patches, kappa=kappa)
-
-    def response(self, survey: Survey, ell: Float[NDArray, " n_ell"]) -> Response:
-        """Return the transfer function and the floor."""
-        weights = self.transfer(survey, ell).T[:, :, None] * np.eye(survey.n_bins)
-        return Response(weights, (self.floor * survey.shape_noise * survey.pixel) ** 2)
-
-
-class _Scale(_Filter):
-    """Filter at one scale: a comoving length or a multipole."""
-
-    scale_mpc_h: float | None = Field(
-        None,
-        gt=0,
-        description="Comoving scale R in Mpc/h; the FWHM is R / χ(⟨z⟩) in each bin.",
-    )
-    ell: float | None = Field(
-        None, gt=0, description="Multipole ℓ; the FWHM is π / ℓ in all bins."
-    )
+    family = Family.SCALES
+    nanoseconds_per_pixel = 13
+    complement: ClassVar[bool] = False  # whether the low-pass or band-pass is removed
 
     @model_validator(mode="after")
-    def _one_scale(self) -> _Scale:
+    def _one_scale(self) -> _Filter[ScaleOrBand]:
         if (self.scale_mpc_h is None) == (self.ell is None):
             raise ValueError("give either scale_mpc_h or ell")
         return self
 
-    def check(self, survey: Survey) -> Survey:
-        """Check that the pixels resolve the scale."""
-        _check_resolved(self.scale_mpc_h, self.ell, survey)
-        return survey
+    @property
+    def invertible(self) -> bool:
+        """Whether no mode is lost: Gaussian, without a floor."""
+        return self.profile == "gaussian" and self.floor == 0
 
-    def lowpass(
-        self, survey: Survey, ell: Float[NDArray, " n_ell"]
-    ) -> Float[NDArray, "n_bins n_ell"]:
-        """Compute the transfer function of the low-pass."""
-        width = fwhm(self.scale_mpc_h, self.ell, survey)
-        return _lowpass(width, self.profile, ell)
-
-
-class _Band(_Filter):
-    """Filter between two scales: comoving lengths or multipoles."""
-
-    scale_mpc_h: Interval | None = Field(
-        None, description="Smallest and largest comoving scale in Mpc/h."
-    )
-    ell: Interval | None = Field(None, description="Smallest and largest multipole ℓ.")
-
-    @model_validator(mode="after")
-    def _one_band(self) -> _Band:
-        band = self.ell if self.scale_mpc_h is None else self.scale_mpc_h
-        if band is None or None not in (self.scale_mpc_h, self.ell):
-            raise ValueError("give either scale_mpc_h or ell")
-        if increasing(band)[0] <= 0:
-            raise ValueError(f"scales must be positive, got {list(band)}")
-        return self
-
-    def check(self, survey: Survey) -> Survey:
-        """Check that the pixels resolve both scales."""
-        small, large = self._edges()
-        _check_resolved(*small, survey)
-        _check_resolved(*large, survey)
-        return survey
-
-    def _edges(
-        self,
-    ) -> tuple[tuple[float | None, float | None], tuple[float | None, float | None]]:
-        """Return the smaller and the larger scale, each as (scale_mpc_h, ell)."""
+    def fwhm(self, survey: Survey) -> Float[NDArray, "n_scales n_bins"]:
+        """Convert the scale, or the smaller and the larger one, to radians."""
         if self.scale_mpc_h is not None:
-            small, large = self.scale_mpc_h
-            return (small, None), (large, None)
+            return np.atleast_1d(self.scale_mpc_h)[:, None] / survey.chi_mpc_h
         assert self.ell is not None
-        return (None, self.ell[1]), (None, self.ell[0])
+        return np.pi / np.atleast_1d(self.ell)[::-1, None] * np.ones(survey.n_bins)
 
-    def bandpass(
+    def check(self, survey: Survey) -> Survey:
+        """Check that patches have the scales, and modes between them."""
+        patches = f"patches of {survey.side_deg:g}°"
+        chi = survey.chi_mpc_h
+        key = "ell" if self.scale_mpc_h is None else "scale_mpc_h"
+        for fwhm in self.fwhm(survey):
+            if fwhm.max() < survey.pixel:
+                problem = "is not resolved by the pixels in any bin"
+                in_mpc_h = f"least {np.ceil(10 * survey.pixel * chi.min()) / 10:g}"
+                in_ell = f"most {np.floor(np.pi / survey.pixel):g}"
+            elif fwhm.min() > survey.side:
+                problem = f"does not fit into {patches} in any bin"
+                in_mpc_h = f"most {np.floor(10 * survey.side * chi.max()) / 10:g}"
+                in_ell = f"least {np.ceil(np.pi / survey.side):g}"
+            else:
+                continue
+            if key == "ell":
+                value, choice = f"{np.pi / fwhm[0]:g}", in_ell
+            else:
+                value, choice = f"{fwhm[0] * chi[0]:g} Mpc/h", in_mpc_h
+            raise ValueError(f"{key}: {value} {problem}; choose at {choice}")
+        if not self._passed(survey, ell_of_modes(survey).ravel()[1:]).any():
+            raise ValueError(f"{key}: {patches} have no mode in this band; widen it")
+        return survey
+
+    def _passed(
         self, survey: Survey, ell: Float[NDArray, " n_ell"]
     ) -> Float[NDArray, "n_bins n_ell"]:
-        """Compute the transfer function of the band-pass."""
-        small, large = (
-            _lowpass(fwhm(*edge, survey), self.profile, ell) for edge in self._edges()
-        )
-        return small - large
+        """Transfer function of the low-pass or of the band-pass."""
+        fwhm = self.fwhm(survey)[..., None]
+        if self.profile == "tophat":
+            passes = (ell * fwhm <= np.pi).astype(float)
+        else:
+            passes = np.exp(-ell * (ell + 1) * fwhm**2 / (16 * np.log(2)))
+        return passes[0] - passes[1:].sum(axis=0)
+
+    def transfer(
+        self, survey: Survey, ell: Float[NDArray, " n_ell"]
+    ) -> Float[NDArray, "n_bins n_ell"]:
+        """Return the factor by which modes at multipoles ℓ are multiplied."""
+        passed = self._passed(survey, ell)
+        return 1 - passed if self.complement else passed
+
+    def apply(
+        self, patches: Patches, constants: Constants, rng: np.random.Generator
+    ) -> Patches:
+        """Multiply modes by the transfer function, and add the floor."""
+        survey = patches.survey
+        ell = ell_of_modes(survey)
+        transfer = self.transfer(survey, ell.ravel()).reshape(-1, *ell.shape)
+        floor = self.floor * survey.shape_noise
+        return replace(patches, kappa=filtered(patches.kappa, transfer, floor, rng))
+
+    def response(self, survey: Survey, ell: Float[NDArray, " n_ell"]) -> Response:
+        """Return the transfer function, and the spectrum of the floor."""
+        weights = self.transfer(survey, ell).T[..., None] * np.eye(survey.n_bins)
+        return Response(weights, (self.floor * survey.shape_noise * survey.pixel) ** 2)
 
 
-class LowPass(_Scale):
+class LowPass(_Filter[Scale]):
     """Removes scales below a given scale.
 
     Does not commute with noise.
@@ -192,29 +201,18 @@ class LowPass(_Scale):
 
     operation: Literal["lowpass"] = "lowpass"
 
-    def transfer(
-        self, survey: Survey, ell: Float[NDArray, " n_ell"]
-    ) -> Float[NDArray, "n_bins n_ell"]:
-        """Compute the transfer function."""
-        return self.lowpass(survey, ell)
 
-
-class HighPass(_Scale):
+class HighPass(_Filter[Scale]):
     """Removes scales above a given scale: the map minus its low-pass.
 
     Does not commute with noise.
     """
 
     operation: Literal["highpass"] = "highpass"
-
-    def transfer(
-        self, survey: Survey, ell: Float[NDArray, " n_ell"]
-    ) -> Float[NDArray, "n_bins n_ell"]:
-        """Compute the transfer function."""
-        return 1 - self.lowpass(survey, ell)
+    complement = True
 
 
-class BandPass(_Band):
+class BandPass(_Filter[Band]):
     """Keeps a range of scales: the difference of two low-passes.
 
     Does not commute with noise.
@@ -222,23 +220,12 @@ class BandPass(_Band):
 
     operation: Literal["bandpass"] = "bandpass"
 
-    def transfer(
-        self, survey: Survey, ell: Float[NDArray, " n_ell"]
-    ) -> Float[NDArray, "n_bins n_ell"]:
-        """Compute the transfer function."""
-        return self.bandpass(survey, ell)
 
-
-class BandStop(_Band):
+class BandStop(_Filter[Band]):
     """Removes a range of scales: the map minus its band-pass.
 
     Does not commute with noise.
     """
 
     operation: Literal["bandstop"] = "bandstop"
-
-    def transfer(
-        self, survey: Survey, ell: Float[NDArray, " n_ell"]
-    ) -> Float[NDArray, "n_bins n_ell"]:
-        """Compute the transfer function."""
-        return 1 - self.bandpass(survey, ell)
+    complement = True
