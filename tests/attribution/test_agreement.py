@@ -24,7 +24,7 @@ HIGH = {"operation": "keep_convergence", "ranges": [[1, None]]}
 @pytest.fixture
 def tiles(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     """Return tiles of two bins, and gradients of some estimate."""
-    side = survey.nside // survey.tile_nside
+    side = survey.pixels
     rng = np.random.default_rng(1)
     maps = rng.standard_normal((2, 5, side, side, 2)).astype(np.float32)
     maps -= maps.mean(axis=(2, 3), keepdims=True)
@@ -36,8 +36,7 @@ def profiles(survey: Survey, tiles: tuple[np.ndarray, np.ndarray]) -> Profiles:
     x, gradient = tiles
     annuli = Annuli.of(x.shape[1], survey.pixel)
     smooth = [
-        decompositions.smoothed(x, s, survey, annuli)
-        for s in decompositions.SMOOTHING_MPC_H
+        decompositions.smoothed(x, s, survey) for s in decompositions.SMOOTHING_MPC_H
     ]
     values = [decompositions.by_value(maps, gradient) for maps in smooth]
     return Profiles(
@@ -83,7 +82,7 @@ def test_mask_keeps_its_pixels(
 ) -> None:
     x, gradient = tiles
     annuli = Annuli.of(x.shape[1], survey.pixel)
-    seen = decompositions.smoothed(x, 8 if smoothed else 0, survey, annuli)
+    seen = decompositions.smoothed(x, 8 if smoothed else 0, survey)
     first = [LOW] if smoothed else []
     kept = profiles.kept(operations(*first, HIGH), survey)
     high = decompositions.in_sigma(seen) >= 1

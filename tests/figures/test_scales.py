@@ -84,8 +84,8 @@ def test_caveats_and_what_is_withheld_are_marked():
 def test_filters_are_those_of_the_survey_as_it_is():
     study = yaml.safe_load((ROOT / "config/studies/claims.yaml").read_text())
     found = specs.filters(parse_study(study))
-    assert list(found) == ["bandpass_8_12", "bandstop_8_12", "lowpass_8"]
-    assert found["lowpass_8"]["scale_mpc_h"] == [8]
+    assert list(found) == ["bandpass_8_12", "bandstop_8_12", "smoothed_8"]
+    assert found["smoothed_8"]["scale_mpc_h"] == [8]
     ci = yaml.safe_load((ROOT / "config/studies/ci.yaml").read_text())
     assert not specs.shows_scales(parse_study(ci))
 

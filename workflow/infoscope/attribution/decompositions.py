@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoscope.degradations.operations.filters import LowPass
+from infoscope.degradations.patches import Patches
 from infoscope.survey.survey import Survey
 
 if TYPE_CHECKING:
@@ -108,19 +109,15 @@ def smoothed(
     tiles: Float[NDArray, "n side side n_bins"],
     scale_mpc_h: float,
     survey: Survey,
-    annuli: Annuli,
 ) -> Float[NDArray, "n side side n_bins"]:
-    """Smooth tiles with the transfer function of the operation `lowpass`.
-
-    Unlike the operation, which acts on the sphere, this treats tiles as periodic.
-    """
+    """Smooth tiles as the operation `lowpass` does, without its floor."""
     if scale_mpc_h == 0:
         return tiles
-    transfer = LowPass(scale_mpc_h=scale_mpc_h).lowpass(survey)
-    ell = np.minimum(np.rint(annuli.ell).astype(int), transfer.shape[1] - 1)
-    factor = np.moveaxis(transfer[:, ell][:, annuli.index], 0, -1)
-    modes = np.fft.fft2(tiles, axes=(1, 2)) * factor
-    return np.fft.ifft2(modes, axes=(1, 2)).real.astype(np.float32)
+    lowpass = LowPass(scale_mpc_h=scale_mpc_h, floor=0)
+    patches = Patches(np.moveaxis(tiles, -1, 0), survey)
+    # without a floor, there are no random numbers
+    smooth = lowpass.apply(patches, {}, np.random.default_rng(0))
+    return np.moveaxis(smooth.kappa, 0, -1).astype(np.float32)
 
 
 def in_sigma(

@@ -88,6 +88,11 @@ class Profiles:
         parts, area = self.by_value[:, :, smoothing], self.area[:, smoothing]
         if not isinstance(operation, KeepConvergence | RandomMask) or operation.fill:
             return None
+        ranges = (
+            operation if isinstance(operation, KeepConvergence) else operation.area_of
+        )
+        if ranges is not None and ranges.by == "kappa":
+            return None
         if isinstance(operation, KeepConvergence):
             return parts @ coverage(operation, area.mean(axis=0))
         fraction: float | Float[NDArray, " n"] = operation.fraction or 0.0
@@ -100,22 +105,12 @@ def transfer_of(
     operation: Operation, survey: Survey, ell: Float[NDArray, " n_ell"]
 ) -> Float[NDArray, "n_bins n_ell"] | None:
     """Transfer function of an operation; None if it is not a filter."""
-    match operation:
-        case LowPass():
-            transfer = operation.lowpass(survey)
-        case HighPass():
-            transfer = 1 - operation.lowpass(survey)
-        case BandPass():
-            transfer = operation.bandpass(survey)
-        case BandStop():
-            transfer = 1 - operation.bandpass(survey)
-        case SelectBins():
-            selected = np.isin(np.arange(1, survey.n_bins + 1), operation.bins)
-            return np.repeat(selected[:, None].astype(float), len(ell), axis=1)
-        case _:
-            return None
-    index = np.minimum(np.rint(ell).astype(int), transfer.shape[1] - 1)
-    return transfer[:, index]
+    if isinstance(operation, LowPass | HighPass | BandPass | BandStop):
+        return operation.transfer(survey, ell)
+    if isinstance(operation, SelectBins):
+        selected = np.isin(np.arange(1, survey.n_bins + 1), operation.bins)
+        return np.repeat(selected[:, None].astype(float), len(ell), axis=1)
+    return None
 
 
 def smoothing_of(operations: Sequence[Operation]) -> int | None:
@@ -144,7 +139,8 @@ def coverage(
     Parameters
     ----------
     ranges
-        Ranges of values, in standard deviations or quantiles.
+        Ranges of values, in standard deviations or quantiles, which are taken to be
+        those of each tile.
     area
         Fraction of the pixels in each interval, which defines the quantiles.
     """

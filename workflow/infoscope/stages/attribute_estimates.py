@@ -124,8 +124,7 @@ def _parts(
     """Compute the parts of the estimates from gradients averaged along the paths."""
     gradient = integrated_gradients.without_mean(path_gradient)
     smooth = [
-        decompositions.smoothed(tiles, scale, survey, annuli)
-        for scale in SMOOTHING_MPC_H
+        decompositions.smoothed(tiles, scale, survey) for scale in SMOOTHING_MPC_H
     ]
     values = [decompositions.by_value(x, gradient) for x in smooth]
     rings = decompositions.rings_of(tiles.shape[1])
