@@ -91,8 +91,8 @@ def test_constants_are_those_of_fiducial_skies(tmp_path: Path) -> None:
         Patches(kappa, survey), {}, np.random.default_rng(0)
     )
     sigma = smooth.kappa.std(axis=(1, 2, 3))
-    # up to the floor, whose random numbers are others
-    assert constants == [{}, {"low_0": pytest.approx(sigma, rel=1e-4)}]
+    # up to the floor, a per cent of the noise whose random numbers are others
+    assert constants == [{}, {"low_0": pytest.approx(sigma, rel=1e-3)}]
 
 
 @pytest.mark.parametrize("noise", ["before", "after", "none"])
