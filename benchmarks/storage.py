@@ -2,17 +2,19 @@
 
     OMP_NUM_THREADS=1 NPROC=1 PYTHONPATH=workflow python benchmarks/storage.py [NSIDE …]
 
-Maps of one lognormal sky are written in several ways, with checksums where HDF5 allows
-them: the convergence, the alignment terms, tiles with shape noise, and tiles of which
-three quarters are masked. For each way, the table lists the size, as a fraction of that
+Patches of one lognormal sky, 48 of 29.3° with nside / 2 pixels along a side, are
+written in several ways, with checksums where HDF5 allows them: the convergence, the
+alignment terms, tiles with shape noise, and tiles of which three quarters are masked.
+For each way, the table lists the size, as a fraction of that
 in single precision, and the speed of writing, of reading everything, and of reading
 tiles in random pieces as a training run does. Speeds are in MB of single precision per
 CPU second, read from the system's cache (the disk adds to this, but has less to read).
 Filters of the package hdf5plugin are measured if it is installed.
 
-A second table lists the largest error of half precision at ℓ ≤ 2 nside: as a fraction
-of the power of any combination of the bins (the largest eigenvalue of C⁻¹E), of shape
-noise, and of the cosmic scatter of the spectra, √(2 / (2ℓ + 1)) C_ℓ.
+A second table lists the largest error of half precision in annuli of the Fourier plane
+at ℓ ≤ 2 nside: as a fraction of the power of any combination of the bins (the largest
+eigenvalue of C⁻¹E), of shape noise, and of the scatter of the spectra of a patch, √(2 /
+n_modes) C_ℓ.
 
     … benchmarks/storage.py --training
 
@@ -23,7 +25,6 @@ the same seeds, and prints the validation losses in nat.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import tempfile
 import time
@@ -39,24 +40,26 @@ import numpy as np
 from infoscope.cosmology.boltzmann import matter_of, tabulate
 from infoscope.cosmology.config import CosmologyConfig
 from infoscope.cosmology.parameters import omega_m_s8
-from infoscope.degradations.degrade import degrade
-from infoscope.degradations.operation import Sky, Survey
+from infoscope.degradations.degrade import degrade, fit
+from infoscope.degradations.patches import Constants, Patches
 from infoscope.estimators.batches import Inputs
 from infoscope.estimators.config import TrainingConfig
 from infoscope.estimators.kinds.cnn import CNN
 from infoscope.estimators.kinds.power_spectrum import PowerSpectrum
 from infoscope.estimators.training import Bounds, train
 from infoscope.files.precision import HALF, power_of_two, tiles_in_piece
-from infoscope.maps import harmonics
+from infoscope.maps.patches import cut
 from infoscope.skies.grid import grid
 from infoscope.skies.simulators.lognormal import Lognormal
 from infoscope.study.config import parse_study
-from infoscope.survey.survey import read_nz
+from infoscope.survey.survey import Survey, read_nz
 
 COSMOLOGY = CosmologyConfig()
 THETA = np.array([COSMOLOGY.fiducial.omega_m, COSMOLOGY.fiducial.sigma_8])
 NZ = read_nz(Path(__file__).parents[1] / "resources/nz/des_like.txt")
 N_GAL, SIGMA_E = 2.5, 0.4
+SIDE_DEG, NUMBER = 29.3, 48
+WIDTH = 1.5  # of annuli, in fundamental modes
 PIECES = 100
 REPEATS = 2
 
@@ -120,33 +123,36 @@ def best(function: Callable[[], object]) -> float:
 
 
 def lognormal_sky(nside: int) -> np.ndarray:
-    """Convergence and alignment terms, shape (4, n_bins, n_pix)."""
+    """Patches of convergence and alignment terms, (4, n_bins, n_patch, side, side)."""
     rngs = [np.random.default_rng(3)]
     matter = matter_of(THETA, COSMOLOGY)
     (maps,) = Lognormal().skies(matter, NZ, nside, rngs)
-    return np.asarray(maps, np.float32)
+    return np.stack([cut(each, SIDE_DEG, nside // 2, NUMBER) for each in maps])
 
 
-def survey_of(nside: int) -> Survey:
-    """DES-like bins; tiles have 128 pixels along a side."""
+def survey_of(pixels: int) -> Survey:
+    """DES-like bins."""
     n_bins = len(NZ.density)
     return Survey(
-        nside, max(1, nside // 128), *THETA[:1], COSMOLOGY.h, NZ.mean,
-        np.full(n_bins, N_GAL), np.full(n_bins, SIGMA_E),
+        SIDE_DEG, pixels, *THETA[:1], COSMOLOGY.h, NZ.mean, np.full(n_bins, N_GAL),
+        np.full(n_bins, SIGMA_E),
     )  # fmt: skip
 
 
 def tiles_of(
     kappa: np.ndarray, operations: list[dict[str, Any]], noise: str, seed: int = 1
 ) -> np.ndarray:
-    """Degrade a sky."""
+    """Degrade the patches of a sky."""
     study = parse_study(
         {"study": "x", "degradations": {"reference": {"operations": operations}}}
     )
     chosen = study.degradations["reference"].operations
-    rngs = [np.random.default_rng([seed, i]) for i in range(2)]
-    sky = Sky(kappa.astype(float), survey_of(math.isqrt(kappa.shape[1] // 12)))
-    return degrade(sky, chosen, noise, *rngs)
+    rngs = [np.random.default_rng([seed, i]) for i in range(4)]
+    patches = Patches(kappa.astype(float), survey_of(kappa.shape[-1]))
+    constants: list[Constants] = [{} for _ in chosen]
+    if any(operation.needs_fit for operation in chosen):
+        constants = fit(patches, chosen, noise, *rngs[2:])
+    return degrade(patches, chosen, noise, constants, *rngs[:2])
 
 
 def measure(way: Way, maps: np.ndarray, chunk: tuple[int, ...]) -> str:
@@ -189,8 +195,8 @@ def sizes_and_speeds(nside: int) -> None:
     masked = tiles_of(sky[0], [high], "before")[None]
     # the mean of a tile is subtracted: masked pixels are constant in a bin
     for name, maps, chunk in (
-        ("convergence", sky[None, 0], (1, *sky.shape[1:])),
-        ("alignment", sky[None, 1:], (1, 1, *sky.shape[1:])),
+        ("convergence", sky[None, 0], (1, 1, *sky.shape[2:])),
+        ("alignment", sky[None, 1:], (1, 1, 1, *sky.shape[2:])),
         ("tiles, noise", noisy, ()),
         ("tiles, a quarter kept", masked, ()),
     ):
@@ -207,29 +213,31 @@ def sizes_and_speeds(nside: int) -> None:
 def errors(nside: int) -> str:
     """Measure what half precision does to the convergence, without noise."""
     kappa = lognormal_sky(nside)[0].astype(float)
+    kappa -= kappa.mean(axis=(-2, -1), keepdims=True)
     scale = power_of_two(kappa)
     error = half(kappa) * np.float64(scale) - kappa
-    lmax = harmonics.lmax_of(nside)
-    of_error, signal = (
-        np.moveaxis(harmonics.spectra(harmonics.analysis(maps), lmax), -1, 0)[
-            8 : 2 * nside + 1
-        ]
-        for maps in (error, kappa)
-    )
-    worst = np.linalg.eigvals(np.linalg.solve(signal, of_error)).real.max()
-    ell = np.arange(8, 2 * nside + 1)
-    noise = SIGMA_E**2 / (N_GAL * (180 * 60 / np.pi) ** 2)
-    autos = np.diagonal(of_error, axis1=1, axis2=2)
-    scatter = np.sqrt(2 / (2 * ell + 1))[:, None] * np.diagonal(
-        signal, axis1=1, axis2=2
-    )
-    return (
-        f"{nside:5d} {worst:12.1e} {autos.max() / noise:12.1e} "
-        f"{(autos / scatter).max():12.1e}"
-    )
+    pixels = kappa.shape[-1]
+    number = np.hypot(*np.meshgrid(*2 * [np.fft.fftfreq(pixels, 1 / pixels)]))
+    annulus = np.where(number > 0, number // WIDTH, -1)
+    last = 2 * nside * np.radians(SIDE_DEG) / (2 * np.pi)
+    worst = []
+    modes = [np.fft.fft2(maps) for maps in (error, kappa)]
+    for index in range(int(last / WIDTH)):
+        inside = annulus == index
+        of_error, signal = (
+            (chosen @ chosen.conj().T).real / chosen.shape[1]
+            for chosen in (each[..., inside].reshape(len(kappa), -1) for each in modes)
+        )
+        combination = np.linalg.eigvals(np.linalg.solve(signal, of_error)).real.max()
+        # power of white noise of a pixel
+        noise = survey_of(pixels).shape_noise ** 2 * pixels**2
+        scatter = np.sqrt(2 / inside.sum()) * np.diag(signal)
+        auto = np.diag(of_error)
+        worst.append([combination, (auto / noise).max(), (auto / scatter).max()])
+    return f"{nside:5d} " + " ".join(f"{x:12.1e}" for x in np.max(worst, axis=0))
 
 
-LOWPASS = {"operation": "lowpass", "scale_mpc_h": 100}
+LOWPASS = {"operation": "lowpass", "scale_mpc_h": 100, "profile": "tophat"}
 DEGRADATIONS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "reference": ([], "before"),
     "low-pass 100 Mpc/h": ([LOWPASS], "before"),
@@ -250,16 +258,11 @@ def training(nside: int = 64) -> None:
     for split, number in SKIES.items():
         theta = grid(COSMOLOGY, split, 0, number, 1)
         targets[split] = bounds.scale(omega_m_s8(theta))
-        skies[split] = [
-            next(
-                iter(
-                    Lognormal().skies(table.at(row), NZ, nside,
-                        [np.random.default_rng([i, len(split)])],
-                    )
-                )
-            )[0]
-            for i, row in enumerate(theta)
-        ]  # fmt: skip
+        skies[split] = []
+        for i, row in enumerate(theta):
+            rngs = [np.random.default_rng([i, len(split)])]
+            (maps,) = Lognormal().skies(table.at(row), NZ, nside, rngs)
+            skies[split].append(cut(maps[0], SIDE_DEG, nside // 2, NUMBER))
     estimators = {
         "power_spectrum": PowerSpectrum(steps=1000),
         "cnn": CNN(steps=300),

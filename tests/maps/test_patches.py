@@ -11,8 +11,6 @@ from scipy.special import sph_harm_y
 
 from infoscope.maps.patches import band_limit, centres, cut, directions
 
-from ..conftest import gaussian_alm
-
 GEOMETRIES = [(2, 24, 9), (5, 64, 3), (29.3, 32, 48), (40, 16, 25)]
 NSIDE = 64
 
@@ -83,6 +81,15 @@ def test_centres_are_spread_evenly(number: int) -> None:
         assert nearest.min() > 0.75 * np.sqrt(4 * np.pi / number)
 
 
+def gaussian_alm(cl: np.ndarray, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    lmax = len(cl) - 1
+    ell, m = healpy.Alm.getlm(lmax)
+    draws = rng.standard_normal((2, len(ell)))
+    alm = np.where(m, (draws[0] + 1j * draws[1]) / np.sqrt(2), draws[0])
+    return alm * np.sqrt(cl[ell])
+
+
 def check(patches: np.ndarray, expected: np.ndarray, colatitude: np.ndarray) -> None:
     """Check values, which the quadrature of HEALPix makes less exact at the poles."""
     error = np.abs(patches - expected) / expected.std()
@@ -124,7 +131,7 @@ def test_cut_of_all_modes_is_the_exact_synthesis(precision) -> None:
     nside, geometry = 32, (29.3, 16, 48)
     lmax = 2 * nside
     ell = np.arange(lmax + 1)
-    alm = gaussian_alm(1 / (ell + 20.0) ** 2, 1, np.random.default_rng(1))[0]
+    alm = gaussian_alm(1 / (ell + 20.0) ** 2, seed=1)
     kappa = healpy.alm2map(alm, nside, pol=False).astype(precision)
     patches = cut(kappa[None], *geometry)[0, ::8]
     places = directions(*geometry)[::8].reshape(-1, 2)
@@ -162,8 +169,7 @@ def spectra_2d(patches: np.ndarray, side_deg: float) -> np.ndarray:
 
 
 def drawn(cl: np.ndarray, nside: int, seed: int = 2) -> np.ndarray:
-    alm = gaussian_alm(cl, 1, np.random.default_rng(seed))[0]
-    return healpy.alm2map(alm, nside, pol=False)[None]
+    return healpy.alm2map(gaussian_alm(cl, seed), nside, pol=False)[None]
 
 
 @pytest.mark.parametrize(

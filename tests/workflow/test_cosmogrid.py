@@ -138,23 +138,29 @@ def test_more_fiducial_skies_run_their_shard(finished: Checkout) -> None:
     assert finished.would_run(config) == expected
 
 
-def test_moved_root_runs_nothing_and_is_used(finished: Checkout, root: Path) -> None:
+def test_moved_root_runs_nothing_and_is_used(
+    finished: Checkout, root: Path, tmp_path: Path
+) -> None:
+    """Finished skies need no maps, and new ones are read from where they are now."""
     moved = root.with_name("elsewhere")
     root.rename(moved)
     try:
+        assert finished.would_run() == {}
         simulator = finished.config["simulator"] | {"root": str(moved)}
         config = changed(finished, simulator=simulator)
         assert finished.would_run(config) == {}
         config["degradations"]["new"] = NEW
-        target = "results/ci/datasets/new.h5"
-        text = finished.snakemake("--cores", "2", target, config=config)
-        assert finished.returncode == 0, text
+        config["grid"]["validation"]["cosmologies"] = 5
+        target = "results/ci/datasets/new/validation/0000.h5"
+        study = finished.copied(tmp_path / "info scope")
+        text = study.snakemake("--cores", "2", target, config=config)
+        assert study.returncode == 0, text
     finally:
         moved.rename(root)
 
 
 @pytest.mark.parametrize("truncated", [True, False])
-def test_file_that_is_lost_later_is_named(
+def test_file_that_is_lost_is_named(
     finished: Checkout, root: Path, truncated: bool
 ) -> None:
     path = cosmogrid.maps_path(root, "cosmo_fiducial", 1)
@@ -163,13 +169,13 @@ def test_file_that_is_lost_later_is_named(
     if truncated:
         path.write_bytes(content[:-100])
     try:
-        config = changed(finished, "degradations", lost=NEW)
-        target = "results/ci/datasets/lost/fiducial/0000.h5"
+        config = changed(finished, "grid", "fiducial", skies=3)
+        target = "results/ci/skies/fiducial/0000.h5"
         text = finished.snakemake("--cores", "1", target, config=config)
     finally:
         path.write_bytes(content)
     assert finished.returncode != 0
-    lines = [line for line in text.splitlines() if f"{path}: cannot be read" in line]
+    lines = [line for line in text.splitlines() if f"{path}: is " in line]
     assert len(lines) == 1, text
     assert "Traceback" not in text
 
