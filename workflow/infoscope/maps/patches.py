@@ -83,7 +83,7 @@ def directions(
     [100.0, 90.0, 80.0]
     """
     places = around(centres(number), side_deg, pixels)
-    places.flags.writeable = False
+    places.setflags(write=False)
     return places
 
 
