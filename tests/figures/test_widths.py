@@ -35,8 +35,10 @@ ROWS = {"reference": 0, "lowpass_10": 2, "lowpass_30": 3, "no_peaks": 5, "shuffl
 
 
 def fisher_table() -> pd.DataFrame:
-    widths = {"sigma_s8": [0.1, 0.04], "area68": [0.1, 0.03]}
-    return pd.DataFrame({"prior": ["none", "box"], **widths})
+    """Forecasts of the reference and of a filter."""
+    widths = {"sigma_s8": [0.1, 0.04, 0.2, 0.05], "area68": [0.1, 0.03, 0.2, 0.06]}
+    names = {"degradation": ["reference"] * 2 + ["lowpass_30"] * 2}
+    return pd.DataFrame(names | {"prior": ["none", "box"] * 2} | widths)
 
 
 def drawn(table: pd.DataFrame) -> Figure:
@@ -54,6 +56,18 @@ def points(ax: Axes) -> dict[tuple[float, float], dict[str, object]]:
                 if not np.isnan(x):
                     found[float(x), float(y)] = look
     return found
+
+
+def forecasts(ax: Axes) -> list[tuple[float, float]]:
+    """Places of all ticks."""
+    return [
+        (x, y)
+        for line in ax.lines
+        # caps of error bars have the colours of families
+        if line.get_marker() == "|" and line.get_color() == "black"
+        for x, y in zip(*line.get_data(), strict=True)
+        if not np.isnan(x)
+    ]
 
 
 def place(table: pd.DataFrame, name: str, estimator: str, metric: str) -> tuple:
@@ -148,24 +162,29 @@ def test_what_is_withheld_is_written():
         texts = [text for text in ax.texts if "withheld" in text.get_text()]
         assert [text.xy[1] for text in texts] == [0 - 0.15, 5 - 0.15]
         # without a reference there is nothing to compare with
-        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
-        assert len(dotted) == 1
+        assert len(forecasts(ax)) == 2
         assert len(points(ax)) == 2 * len(LABELS) - 2
     figure.draw_without_rendering()
 
 
-def test_fisher_is_a_line_for_each_reference_with_the_prior():
-    for ax, forecast in zip(
-        drawn(widths_table(LABELS)).axes, (0.04, 0.03), strict=True
-    ):
-        dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+def test_fisher_is_a_tick_on_the_row_of_each_forecast():
+    figure = drawn(widths_table(LABELS))
+    for ax, widths in zip(figure.axes, ((0.04, 0.05), (0.03, 0.06)), strict=True):
         # the references of the two estimators are 0.05 and 0.025
-        places = [line.get_xdata()[0] for line in dotted]
-        assert places == pytest.approx([forecast / 0.05, forecast / 0.025])
-        tops = [line for line in ax.lines if not line.get_clip_on()]
-        assert [line.get_marker() for line in tops] == ["o", "s"]
-        assert [line.get_xdata()[0] for line in tops] == pytest.approx(places)
-        assert all(ax.get_xlim()[0] < x < ax.get_xlim()[1] for x in places)
+        expected = [
+            (width / reference, ROWS[name] + offset)
+            for reference, offset in ((0.05, -0.15), (0.025, 0.15))
+            for name, width in zip(("reference", "lowpass_30"), widths, strict=True)
+        ]
+        assert np.array(forecasts(ax)) == pytest.approx(np.array(expected))
+        assert all(ax.get_xlim()[0] < x < ax.get_xlim()[1] for x, _ in forecasts(ax))
+
+
+def test_no_degradation_has_a_forecast():
+    figure = draw({"families": FAMILIES}, widths_table(LABELS), fisher_table()[:0])
+    assert not any(forecasts(ax) for ax in figure.axes)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["CNN", "Power spectrum"]
 
 
 def test_an_axis_is_logarithmic_where_ratios_are_far_apart():

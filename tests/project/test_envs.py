@@ -35,7 +35,7 @@ MODELS: dict[str, list[type[Model]]] = {
     "stages.degrade_maps": [*OPERATIONS, *EFFECTS.values()],
     "stages.train_estimator": ESTIMATORS,
     "stages.attribute_estimates": ESTIMATORS,
-    "stages.forecast_fisher": list(EFFECTS.values()),
+    "stages.forecast_fisher": [*OPERATIONS, *EFFECTS.values()],
 }
 ENVS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
 # packages that conda-forge splits: the part that is needed

@@ -82,15 +82,16 @@ CLAIMS = pd.DataFrame(
 )
 FISHER = pd.DataFrame(
     {
-        "prior": ["none", "box"],
-        "sigma_s8": [0.0312, 0.0254],
-        "sigma_omega_m": [0.06, 0.05],
-        "fisher_omega_m_omega_m": 381.9,
-        "fisher_omega_m_s8": -201.5,
-        "fisher_s8_s8": 365.5,
-        "ell_min": 4,
+        "degradation": ["hostile"] * 2 + ["reference"] * 2,
+        "prior": ["none", "box"] * 2,
+        "sigma_s8": [0.0412, 0.0354, 0.0312, 0.0254],
+        "sigma_omega_m": [0.07, 0.06, 0.06, 0.05],
+        "fisher_omega_m_omega_m": [381.9] * 2 + [481.9] * 2,
+        "fisher_omega_m_s8": [-201.5] * 2 + [-301.5] * 2,
+        "fisher_s8_s8": [365.5] * 2 + [465.5] * 2,
+        "ell_min": 6.14,
         "ell_max": 32,
-        "f_sky": 1 / 12,
+        "modes": 35,
     }
 )
 PAIRS = pd.DataFrame(
@@ -250,10 +251,16 @@ def test_pages_of_tables() -> None:
     ]
     skies = Read(skies_page(PAIRS))
     assert skies.rows[2][:2] == ["1 × 2", "−7.13 ± 0.30"]
-    fisher = Read(fisher_page(FISHER))
-    assert fisher.rows[2][1] == "0.0254"
-    assert ["S₈", "−202", "366"] in fisher.rows
-    assert "Multipoles 4 to 32 on 8.33 % of the sky" in fisher.data
+    labels = {"hostile": HOSTILE, "reference": "reference"}
+    fisher = Read(fisher_page(FISHER, labels))
+    assert fisher.tags.count("script") == 1
+    prior = "uniform, as in the study"
+    assert [HOSTILE, prior, "0.0354", "0.06"] in fisher.rows
+    assert ["reference", prior, "0.0254", "0.05"] in fisher.rows
+    assert ["reference", "482", "−302", "466"] in fisher.rows
+    assert "35 modes of one patch, with multipoles from 6 to 32." in fisher.data
+    empty = Read(fisher_page(FISHER[:0], labels))
+    assert any("No degradation has a forecast" in text for text in empty.data)
 
 
 def test_diagnostics_have_nuisance_parameters_if_there_are_any() -> None:

@@ -33,6 +33,8 @@ if specs.shows_scales(STUDY):
 rule forecast_fisher:
     input:
         nz=rules.tabulate_nz.output,
+        # `code` contains their digest, which comments do not change
+        operation_files=ancient(specs.forecast_files(STUDY)),
     output:
         report(
             f"{RESULTS}/fisher.csv",
@@ -58,6 +60,7 @@ rule forecast_fisher:
         " --spec {params.spec:q}"
         " --code {params.code}"
         " --nz-file {input.nz:q}"
+        " --operation-files {input.operation_files:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,9 +17,7 @@ from infoscope.figures.markers import (
     SAME_INPUTS,
     caveat_handles,
     draw_points,
-    estimator_colour,
     estimator_handles,
-    estimator_marker,
     estimators_of,
     family_colour,
     logarithmic_ratios,
@@ -32,7 +29,9 @@ from infoscope.figures.markers import (
 from infoscope.figures.style import styled
 from infoscope.vocabulary import REFERENCE, Family
 
-FISHER_LINE: dict[str, Any] = {"ls": ":", "lw": 1.2, "zorder": 1}
+FISHER: dict[str, Any] = {
+    "ls": "none", "marker": "|", "ms": 9, "mew": 1.5, "color": "black", "zorder": 2,
+}  # fmt: skip
 FAR = 4  # the axis is logarithmic if a ratio exceeds this
 ROW = 0.25  # inches, for up to two estimators
 PANELS = {
@@ -52,7 +51,7 @@ def draw(spec: Mapping[str, Any], table: pd.DataFrame, fisher: pd.DataFrame) -> 
     table
         Rows of widths.csv, one per degradation, estimator and metric.
     fisher
-        Rows of fisher.csv. The row that includes the prior is drawn.
+        Rows of fisher.csv. Those that include the prior are drawn.
 
     Returns
     -------
@@ -61,11 +60,11 @@ def draw(spec: Mapping[str, Any], table: pd.DataFrame, fisher: pd.DataFrame) -> 
         logarithmic where ratios exceed `FAR`. Hollow markers are estimators that are
         not fully trained, black edges are corrected posteriors, crosses are impossible
         scores, and withheld widths are labelled, as are those of the reference's
-        training runs. Dotted lines are the Fisher forecast divided by the width of the
-        reference of each estimator, whose marker is above the line.
+        training runs. Vertical ticks behind the markers are the Fisher forecasts of the
+        same degradations, divided by the width of the same reference.
     """
     family = spec["families"]
-    forecast = fisher[fisher["prior"] == "box"].iloc[0]
+    forecasts = fisher[fisher["prior"] == "box"].set_index("degradation")
     names = dict(zip(table["degradation"], table["label"], strict=True))
     rows, headings = _places(list(names), family)
     n_rows = len(rows) + len(headings)
@@ -79,7 +78,7 @@ def draw(spec: Mapping[str, Any], table: pd.DataFrame, fisher: pd.DataFrame) -> 
         ax.axvline(1, color=GREY, lw=0.9, ls="--", zorder=1)
         shown = table[table["metric"] == metric]
         _draw_ratios(ax, shown, rows, family)
-        _draw_fisher(ax, shown, float(forecast[metric]))
+        _draw_fisher(ax, shown, forecasts[metric], rows)
         ax.set_xlabel(xlabel)
         far = shown["ratio"] + shown["ratio_error"].fillna(0)
         if far.max() > FAR:
@@ -98,7 +97,8 @@ def draw(spec: Mapping[str, Any], table: pd.DataFrame, fisher: pd.DataFrame) -> 
         labels[place].set(color=family_colour(name), weight="bold")
     axes[0].set_ylim(n_rows - 0.5, -0.5)
     handles = estimator_handles(estimators_of(table))
-    handles.append(Line2D([], [], color=GREY, label="Gaussian Fisher", **FISHER_LINE))
+    if len(forecasts):
+        handles.append(Line2D([], [], label="Gaussian Fisher", **FISHER))
     handles += caveat_handles(table)
     figure.legend(
         handles=handles, loc="outside upper center", ncols=min(len(handles), 5)
@@ -139,17 +139,14 @@ def _draw_ratios(
             write_beside(ax, places[same], colour=colour, text=SAME_INPUTS)
 
 
-def _draw_fisher(ax: Axes, table: pd.DataFrame, forecast: float) -> None:
-    """Draw the forecast divided by the reference of each estimator."""
+def _draw_fisher(
+    ax: Axes, table: pd.DataFrame, forecasts: pd.Series, rows: Mapping[str, int]
+) -> None:
+    """Draw the forecasts of a metric divided by the reference of each estimator."""
     references = table[table["degradation"] == REFERENCE]
     widths = dict(zip(references["estimator"], references["value"], strict=True))
-    for i, estimator in enumerate(estimators_of(table)):
-        line = forecast / widths[estimator]
-        if np.isnan(line):
-            continue
-        colour = estimator_colour(GREY, i)
-        ax.axvline(line, color=colour, **FISHER_LINE)
-        ax.plot(
-            line, 1, estimator_marker(i), color=colour, ms=3.5, clip_on=False,
-            transform=ax.get_xaxis_transform(),
-        )  # fmt: skip
+    estimators = estimators_of(table)
+    shown = [name for name in forecasts.index if name in rows]
+    for estimator, distance in zip(estimators, offsets(len(estimators)), strict=True):
+        places = [rows[name] + distance for name in shown]
+        ax.plot(forecasts[shown] / widths[estimator], places, **FISHER)

@@ -20,6 +20,7 @@ from infoscope.report.rendering import (
 )
 from infoscope.report.rounding import rounded
 from infoscope.vocabulary import (
+    REFERENCE,
     Agreement,
     Calibration,
     Metric,
@@ -93,7 +94,7 @@ def first_page(
         area=_area(spec),
         estimators=list(chosen.estimator.unique()),
         widths=groups(chosen, "degradation"),
-        forecast=fisher.loc[fisher.prior == "box", METRIC].iloc[0],
+        forecast=_forecast(fisher),
         claims=groups(claims, ["claim", "claim_verdict"]),
         caveats=caveats(spec, widths, pairs),
         facts=facts(spec),
@@ -117,6 +118,12 @@ def _costs(costs: pd.DataFrame) -> list[Row]:
         "memory_mb": costs.memory_mb.max(),
     }
     return [total, *records(costs.sort_values("seconds", ascending=False))]
+
+
+def _forecast(fisher: pd.DataFrame) -> float | None:
+    """Width of the reference by the Fisher forecast, if it has one."""
+    found = fisher[(fisher.degradation == REFERENCE) & (fisher.prior == "box")]
+    return None if found.empty else float(found[METRIC].iloc[0])
 
 
 def caveats(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from infoscope.report.rendering import SYMBOLS, groups, records, render
@@ -31,10 +33,20 @@ def claims_page(claims: pd.DataFrame) -> str:
     return render("claims.html.jinja", claims=each, meanings=CLAIM_MEANINGS)
 
 
-def fisher_page(fisher: pd.DataFrame) -> str:
-    """Write the page of fisher.csv: forecasts without and with prior, and matrix."""
+def fisher_page(fisher: pd.DataFrame, labels: Mapping[str, str]) -> str:
+    """Write the page of fisher.csv: forecasts without and with prior, and matrices.
+
+    Parameters
+    ----------
+    fisher
+        Rows of fisher.csv.
+    labels
+        Names of the degradations.
+    """
     metrics = [name for name in SYMBOLS if name in fisher]
-    return render("fisher.html.jinja", rows=records(fisher), metrics=metrics)
+    return render(
+        "fisher.html.jinja", rows=records(fisher), metrics=metrics, labels=labels
+    )
 
 
 def skies_page(pairs: pd.DataFrame) -> str:

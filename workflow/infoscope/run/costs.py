@@ -193,8 +193,14 @@ class Costs:
         return Cost(9, 200, 1e6)
 
     def forecast_fisher(self) -> Cost:
-        """Run CAMB around the fiducial cosmology."""
-        return Cost(6 + 0.01 * self.study.survey.nside, 200)
+        """Run CAMB around the fiducial cosmology, for each set of effects."""
+        degradations = specs.forecast(self.study)
+        effects = {str(self.study.effects(name)) for name in degradations}
+        n_column = 3 * self.survey.n_bins**2
+        pixels, lmax = self.survey.pixels, 2 * self.study.survey.nside
+        camb = 4 + 5e-3 * lmax + 5e-10 * n_column * lmax * pixels**2
+        seconds = 2 + len(effects) * camb + 2 * len(degradations)
+        return Cost(seconds, 200 + 16 * n_column * pixels**2 / MB)
 
     # skies
 

@@ -57,7 +57,7 @@ def run(
         "widths.html": widths_page(of_widths),
         "diagnostics.html": diagnostics_page(read_table(diagnostics)),
         "claims.html": claims_page(of_claims),
-        "fisher.html": fisher_page(of_fisher),
+        "fisher.html": fisher_page(of_fisher, spec["labels"]),
         "skies_pairs.html": skies_page(of_pairs),
     }
     for name, page in pages.items():

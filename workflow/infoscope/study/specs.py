@@ -400,19 +400,51 @@ def survey_fields(survey: Survey) -> dict[str, Any]:
     }
 
 
+def forecast(study: Study) -> list[str]:
+    """Return the degradations with a Gaussian forecast: those of linear operations.
+
+    User-defined operations that define a response may turn out not to be linear.
+    """
+    return [
+        name
+        for name in study.degradations
+        if all(
+            type(operation).response is not Operation.response
+            for operation in operations(study, name)
+        )
+    ]
+
+
+def forecast_files(study: Study) -> list[str]:
+    """Return the files outside the package with operations in the forecast."""
+    used = {file for name in forecast(study) for file in operation_files(study, name)}
+    return sorted(map(str, used))
+
+
 def fisher(study: Study) -> dict[str, Any]:
     """Return the spec of `forecast_fisher`."""
     survey = study.survey
     return {
         "cosmology": study.cosmology.model_dump(mode="json"),
         "shell_width_mpc": study.simulator.shell_width,
-        "nside": survey.nside,
+        # skies end at ℓ = 2 nside, and patches where their pixels do
+        "lmax": min(2 * survey.nside, int(180 * 60 / survey.patch.pixel_arcmin)),
         "side_deg": survey.patch.side_deg,
         "pixels": survey.patch.pixels,
-        "effects": dumped(effects_of(survey)),
-        # the matrix does not depend on the order of noise and operations
-        "sigma_e": 0.0 if survey.noise == "none" else survey.sigma_e,
+        "sigma_e": survey.sigma_e,
         "n_gal_arcmin2": survey.n_gal_arcmin2,
+        # a list, because the keys of a spec are sorted
+        "degradations": [
+            {
+                "degradation": name,
+                "operations": [
+                    item.model_dump(mode="json") for item in operations(study, name)
+                ],
+                "noise": study.degradations[name].noise or survey.noise,
+                "effects": dumped(study.effects(name)),
+            }
+            for name in forecast(study)
+        ],
     }
 
 
@@ -585,8 +617,13 @@ def figure_code(figure: str) -> str:
 
 
 def fisher_code(study: Study) -> str:
-    """Return the digest of the code of the forecast: the stage and the effects."""
-    return _code_with("forecast_fisher", map(type, active_effects(study)))
+    """Return the digest of the code of the forecast: stage, operations and effects."""
+    used = [
+        model
+        for name in forecast(study)
+        for model in (*operations(study, name), *active_effects(study, name))
+    ]
+    return _code_with("forecast_fisher", map(type, used))
 
 
 def active_effects(study: Study, degradation: str = REFERENCE) -> list[Effect]:
