@@ -34,7 +34,6 @@ def tiles(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def profiles(survey: Survey, tiles: tuple[np.ndarray, np.ndarray]) -> Profiles:
     x, gradient = tiles
-    annuli = Annuli.of(x.shape[1], survey.pixel)
     smooth = [
         decompositions.smoothed(x, s, survey) for s in decompositions.SMOOTHING_MPC_H
     ]
@@ -81,7 +80,6 @@ def test_mask_keeps_its_pixels(
     smoothed: bool,
 ) -> None:
     x, gradient = tiles
-    annuli = Annuli.of(x.shape[1], survey.pixel)
     seen = decompositions.smoothed(x, 8 if smoothed else 0, survey)
     first = [LOW] if smoothed else []
     kept = profiles.kept(operations(*first, HIGH), survey)
