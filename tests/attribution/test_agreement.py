@@ -9,7 +9,7 @@ import pytest
 
 from infoscope.attribution import decompositions
 from infoscope.attribution.agreement import Agreement, information_left
-from infoscope.attribution.decompositions import VALUE_EDGES, Annuli
+from infoscope.attribution.decompositions import VALUE_EDGES
 from infoscope.attribution.kept import Profiles, coverage
 from infoscope.degradations.operation import Operation
 from infoscope.survey.survey import Survey
