@@ -9,7 +9,7 @@ import pytest
 
 from infoscope.attribution import decompositions
 from infoscope.attribution.agreement import Agreement, information_left
-from infoscope.attribution.decompositions import VALUE_EDGES
+from infoscope.attribution.decompositions import VALUE_EDGES, Annuli
 from infoscope.attribution.kept import Profiles, coverage
 from infoscope.degradations.operation import Operation
 from infoscope.survey.survey import Survey
@@ -34,6 +34,7 @@ def tiles(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def profiles(survey: Survey, tiles: tuple[np.ndarray, np.ndarray]) -> Profiles:
     x, gradient = tiles
+    annuli = Annuli.of(x.shape[1], survey.pixel)
     smooth = [
         decompositions.smoothed(x, s, survey) for s in decompositions.SMOOTHING_MPC_H
     ]
