@@ -81,7 +81,8 @@ class Modes:
     @property
     def ell(self) -> Float[NDArray, " n_mode"]:
         """Multipole of each mode."""
-        return pi / self.side * np.hypot(*self.numbers.T)
+        # rounded as by filters, so that hard cuts are the same
+        return np.hypot(*(pi / self.side * self.numbers.T))
 
     def spectra(
         self, spectra: Float[NDArray, "*shape n_ell n_bins n_bins"]
