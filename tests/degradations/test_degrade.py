@@ -138,7 +138,7 @@ def test_operations_are_pure(patches: Patches, example: dict[str, Any]) -> None:
 def test_no_operation_writes_into_its_input(patches: Patches, example) -> None:
     operation = parsed(**example)
     locked = patches.read_only()
-    assert not locked.kappa.flags.writeable and patches.kappa.flags.writeable
+    assert not locked.kappa.flags["W"] and patches.kappa.flags["W"]
     before = patches.kappa.copy()
     constants = operation.fit(locked) if operation.needs_fit else {}
     stored = json.dumps(constants)

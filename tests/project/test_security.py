@@ -24,7 +24,8 @@ from infoscope.files.hdf5 import create, open_for_reading, write_nuisance
 from infoscope.skies import cosmogrid
 from infoscope.study.checks import refuse_templates
 from infoscope.study.config import parse_study
-from infoscope.survey.footprint import selected_tiles
+from infoscope.survey.config import PatchConfig
+from infoscope.survey.footprint import selected_patches
 from infoscope.survey.redshifts import read_fits
 from infoscope.survey.survey import read_nz
 
@@ -161,7 +162,7 @@ def read_checkpoint(path: Path) -> None:
         ("nz.txt", read_nz),
         ("nz.npy", read_nz),
         ("nz.fits", lambda path: read_fits(path, "NZ_SOURCE")),
-        ("mask.fits", lambda path: selected_tiles(path, 16, 1, 1.0)),
+        ("mask.fits", lambda path: selected_patches(path, PatchConfig(), 1.0)),
         (cosmogrid.METAINFO, lambda path: cosmogrid.read_metainfo(path.parent)),
         ("maps.h5", cosmogrid.check_maps),
         ("cosmogrid.csv", cosmogrid.read_index),

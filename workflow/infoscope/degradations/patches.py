@@ -56,7 +56,7 @@ class Patches:
     def read_only(self) -> Patches:
         """Return the same patches, whose values cannot be changed."""
         kappa = self.kappa.view()
-        kappa.flags.writeable = False
+        kappa.setflags(write=False)
         return Patches(kappa, self.survey)
 
 
