@@ -74,8 +74,8 @@ def test_pages_load_nothing_from_elsewhere(tmp_path: Path) -> None:
     # from docstrings: a signature as it is written, an example and a formula
     text = (site / "docs/api/maps.html").read_text()
     shown = html.unescape(re.sub("<[^>]+>", "", text))
-    assert 'maps: Float[NDArray, "n_bins n_pix"]' in shown
-    assert '→ Float[NDArray, "n_bins n_pix_coarse"]' in shown
+    assert 'maps: Float[NDArray, "n_maps n_pix"]' in shown
+    assert '→ Float32[NDArray, "n_maps number pixels pixels"]' in shown
     assert ">>> nside_of(49152)" in shown
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in text
 
