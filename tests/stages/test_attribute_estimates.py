@@ -21,7 +21,7 @@ from infoscope.vocabulary import Split
 
 CONFIG = {
     "study": "x",
-    "survey": {"nside": 16, "tile_nside": 1},
+    "survey": {"nside": 16, "patch": {"side_deg": 40, "pixels": 16, "per_sky": 12}},
     "simulator": {"name": "gaussian", "shell_width_mpc": 600},
     "estimators": {
         "network": {"kind": "cnn", "channels": 4, "blocks": 1, "steps": 30},
