@@ -105,7 +105,9 @@ def test_workflow_snakefile_is_an_entry_point(finished) -> None:
 def test_new_degradation_runs_its_chain_and_the_aggregates(finished) -> None:
     new = {"operations": [{"operation": "sum_bins"}]}
     config = changed(finished, lambda c: c["degradations"].update(sum_bins=new))
-    assert finished.would_run(config) == CHAIN | AGGREGATES
+    # it is linear, and therefore has a forecast
+    expected = CHAIN | AGGREGATES | {"forecast_fisher": 1}
+    assert finished.would_run(config) == expected
 
 
 def test_removed_degradation_runs_aggregates_only(finished) -> None:
@@ -382,7 +384,8 @@ def test_mask_selects_tiles_and_simulates_nothing(study) -> None:
     healpy.write_map(path, mask, nest=True, dtype=np.float32)
     jobs = study.would_run(config)
     of_all = {job: 3 * n for job, n in CHAIN.items()}
-    assert jobs == AGGREGATES | of_all | {"attribute_estimates": 1}
+    others = {"attribute_estimates": 1, "forecast_fisher": 1}
+    assert jobs == AGGREGATES | of_all | others
     target = "results/ci/datasets/masked.h5"
     text = study.snakemake("--cores", "2", target, config=config)
     assert study.returncode == 0, text
