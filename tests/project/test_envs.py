@@ -33,6 +33,7 @@ SIMULATORS, OPERATIONS, ESTIMATORS = (
 MODELS: dict[str, list[type[Model]]] = {
     "stages.simulate_skies": [*SIMULATORS, *EFFECTS.values()],
     "stages.degrade_maps": [*OPERATIONS, *EFFECTS.values()],
+    "stages.fit_constants": [*OPERATIONS, *EFFECTS.values()],
     "stages.train_estimator": ESTIMATORS,
     "stages.attribute_estimates": ESTIMATORS,
     "stages.forecast_fisher": [*OPERATIONS, *EFFECTS.values()],
