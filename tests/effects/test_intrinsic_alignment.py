@@ -107,8 +107,9 @@ def skies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("skies") / "0000.h5"
     rng = np.random.default_rng(1)
     with create(path, {}) as file:
-        file["kappa"] = rng.standard_normal((8, 4, 3072)).astype(np.float32)
-        file["kappa_ia"] = rng.standard_normal((8, 3, 4, 3072)).astype(np.float32)
+        patches = (4, 12, 16, 16)
+        file["kappa"] = rng.standard_normal((8, *patches)).astype(np.float32)
+        file["kappa_ia"] = rng.standard_normal((8, 3, *patches)).astype(np.float32)
         file["theta"] = np.full((8, 2), 0.5)
         file["cosmology"] = np.arange(8) // 2
         file["realisation"] = np.arange(8) % 2
