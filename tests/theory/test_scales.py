@@ -88,7 +88,7 @@ def test_scales_of_bins_follow_the_convention_of_filters() -> None:
     matter = power_law(800.0, -1.5)
     density = np.exp(-((Z - np.array([[0.5], [1.0]])) ** 2) / 0.02)
     density /= np.trapezoid(density, Z, axis=1)[:, None]
-    table = scales_of_bins(matter, RedshiftDistribution(Z, density), 64)
+    table = scales_of_bins(matter, RedshiftDistribution(Z, density), 0.016)
     # θ = R / χ_s is the angle π / ℓ of k χ_l
     angle = table.nonlinear_mpc_h / table.chi_mpc_h
     np.testing.assert_allclose(
@@ -96,5 +96,4 @@ def test_scales_of_bins_follow_the_convention_of_filters() -> None:
     )
     np.testing.assert_allclose(table.chi_mpc_h, 0.7 * 3000 * table.mean_z, rtol=1e-6)
     assert (table.lens_chi_mpc_h < table.chi_mpc_h).all()
-    ratio = table.pixel_mpc_h / table.chi_mpc_h
-    np.testing.assert_allclose(ratio, np.sqrt(np.pi / 3) / 64)
+    np.testing.assert_allclose(table.pixel_mpc_h / table.chi_mpc_h, 0.016)
