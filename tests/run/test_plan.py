@@ -203,6 +203,6 @@ def documented(name: str, costs: Costs) -> str:
     on_gpu = sum(row.seconds for row in rows if row.gpu) / 3600
     core = sum(row.seconds for row in rows if not row.gpu) / 3600
     only = sum(row.seconds for row in table(costs)) / 3600
-    size = sum(row.size for row in rows) / 1e12
+    size = sum(row.size for row in rows) / 1e9
     hours = " | ".join(f"{value:,.0f}" for value in (core, on_gpu, only))
-    return f"| {name} | {sum(row.jobs for row in rows):,} | {hours} | {size:.2f} |"
+    return f"| {name} | {sum(row.jobs for row in rows):,} | {hours} | {size:.0f} |"
