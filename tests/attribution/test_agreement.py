@@ -11,7 +11,7 @@ from infoscope.attribution import decompositions
 from infoscope.attribution.agreement import Agreement, information_left
 from infoscope.attribution.decompositions import VALUE_EDGES, Annuli
 from infoscope.attribution.kept import Profiles, coverage
-from infoscope.degradations.operation import Operation
+from infoscope.degradations import Operation, Patches
 from infoscope.survey.survey import Survey
 from infoscope.vocabulary import OrderAgreement
 
@@ -71,6 +71,28 @@ def test_filters_and_their_complements_keep_all(
     for b, part in enumerate(bins):
         expected = (x * gradient)[..., b].sum(axis=(1, 2))
         np.testing.assert_allclose(part[0], expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("profile", ["gaussian", "tophat"])
+@pytest.mark.parametrize("name", ["lowpass", "highpass"])
+def test_filter_keeps_what_is_left_of_the_tile(
+    survey: Survey,
+    profiles: Profiles,
+    tiles: tuple[np.ndarray, np.ndarray],
+    name: str,
+    profile: str,
+) -> None:
+    x, gradient = tiles
+    [given] = operations(
+        {"operation": name, "ell": 80.3, "profile": profile, "floor": 0}
+    )
+    patches = Patches(np.moveaxis(x, -1, 0), survey)
+    left = given.apply(patches, {}, np.random.default_rng(1)).kappa
+    expected = np.einsum("bnyx,nyxb->n", left, gradient)
+    kept = profiles.kept([given], survey)
+    # that of a part of an annulus is not known
+    tolerance = (0.05 if profile == "gaussian" else 0.4) * expected.std()
+    np.testing.assert_allclose(kept[0], expected, atol=tolerance)
 
 
 @pytest.mark.parametrize("smoothed", [False, True])

@@ -13,10 +13,9 @@ from infoscope.survey.survey import Survey
 def test_annuli_have_the_multipoles_of_their_modes() -> None:
     annuli = Annuli.of(8, 0.1)
     assert annuli.ell[0] == 0
-    # the fundamental mode, and the diagonal one, round to the first annulus
-    mean = (4 * 1 + 4 * np.sqrt(2)) / 8
-    assert annuli.ell[1] == pytest.approx(2 * np.pi / 0.8 * mean)
-    assert np.bincount(annuli.index.ravel())[1] == 8
+    # the two fundamental modes, and the diagonal one, round to the first annulus
+    assert annuli.ell[1] == pytest.approx(np.pi / 0.8 * (2 + np.sqrt(2)) / 3)
+    assert np.bincount(annuli.index.ravel())[1] == 3
 
 
 def test_smoothing_is_that_of_the_operation(survey: Survey) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.fft import dctn
 
 from infoscope.degradations.operations.filters import LowPass
 from infoscope.degradations.patches import Patches
@@ -34,12 +35,14 @@ def survey_of(fields: Mapping[str, Any]) -> Survey:
 
 @dataclass(frozen=True)
 class Annuli:
-    """Fourier modes of a tile in annuli of ℓ, one fundamental mode wide.
+    """Cosine modes of a tile, which filters multiply, in annuli of ℓ.
+
+    Annuli are one fundamental mode wide, π / side.
 
     Attributes
     ----------
     index
-        Annulus of each mode, ordered as `numpy.fft.fft2`; 0 for the mean.
+        Annulus of each mode, ordered as `scipy.fft.dctn`; 0 for the mean.
     ell
         Mean multipole of each annulus.
     """
@@ -54,22 +57,22 @@ class Annuli:
         Examples
         --------
         >>> Annuli.of(side=4, pixel=0.1).index
-        array([[0, 1, 2, 1],
-               [1, 1, 2, 1],
-               [2, 2, 3, 2],
-               [1, 1, 2, 1]])
+        array([[0, 1, 2, 3],
+               [1, 1, 2, 3],
+               [2, 2, 3, 4],
+               [3, 3, 4, 4]])
         """
-        frequency = np.fft.fftfreq(side, 1 / side)
-        radius = np.hypot(frequency[:, None], frequency)
+        number = np.arange(side)
+        radius = np.hypot(number[:, None], number)
         index = np.rint(radius).astype(np.intp)
         count = np.bincount(index.ravel())
         mean = np.bincount(index.ravel(), radius.ravel()) / count
-        return cls(index, mean * 2 * np.pi / (side * pixel))
+        return cls(index, mean * np.pi / (side * pixel))
 
     def sums(
         self, modes: Float[NDArray, "n side side n_bins"]
     ) -> Float[NDArray, "n n_bins n_ell"]:
-        """Sum a quantity of the Fourier modes over each annulus."""
+        """Sum a quantity of the modes over each annulus."""
         n, _, _, n_bins = modes.shape
         n_ell = len(self.ell)
         rows = np.moveaxis(modes, -1, 1).reshape(n * n_bins, -1)
@@ -83,9 +86,9 @@ def by_scale(
     gradient: Float[NDArray, "n side side n_bins"],
     annuli: Annuli,
 ) -> Float[NDArray, "n n_bins n_ell"]:
-    """Attribute the estimates to Fourier modes of the tiles.
+    """Attribute the estimates to the cosine modes of the tiles.
 
-    By Parseval's theorem the attributions have the same sum as those of the pixels.
+    The transform is orthonormal: attributions have the same sum as those of the pixels.
 
     Parameters
     ----------
@@ -94,8 +97,8 @@ def by_scale(
     annuli
         Annuli of the tiles.
     """
-    x, g = (np.fft.fft2(maps, axes=(1, 2)) for maps in (tiles, gradient))
-    return annuli.sums((x * g.conj()).real) / annuli.index.size
+    x, g = (dctn(maps, axes=(1, 2), norm="ortho") for maps in (tiles, gradient))
+    return annuli.sums(x * g)
 
 
 def power(

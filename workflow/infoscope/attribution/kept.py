@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES
+from infoscope.attribution.decompositions import SMOOTHING_MPC_H, VALUE_EDGES, Annuli
 from infoscope.degradations.operation import Operation
 from infoscope.degradations.operations.bins import SelectBins
 from infoscope.degradations.operations.filters import (
@@ -16,6 +16,7 @@ from infoscope.degradations.operations.filters import (
     BandStop,
     HighPass,
     LowPass,
+    ell_of_modes,
 )
 from infoscope.degradations.operations.values import (
     ConvergenceRanges,
@@ -40,7 +41,7 @@ class Profiles:
     ell
         Multipoles of `by_scale`.
     by_scale
-        Attribution to the Fourier modes of each tile.
+        Attribution to the cosine modes of each tile.
     by_value
         Attribution to the pixels of a tile by their value, for each smoothing.
     area
@@ -71,7 +72,7 @@ class Profiles:
         """
         transfer = np.ones((survey.n_bins, len(self.ell)))
         for number, operation in enumerate(operations):
-            factor = transfer_of(operation, survey, self.ell)
+            factor = transfer_of(operation, survey)
             if factor is None:
                 last = number == len(operations) - 1
                 smoothing = smoothing_of(operations[:number]) if last else None
@@ -102,14 +103,18 @@ class Profiles:
 
 
 def transfer_of(
-    operation: Operation, survey: Survey, ell: Float[NDArray, " n_ell"]
+    operation: Operation, survey: Survey
 ) -> Float[NDArray, "n_bins n_ell"] | None:
-    """Transfer function of an operation; None if it is not a filter."""
+    """Mean transfer function of an operation in annuli; None if it is not a filter."""
+    annuli = Annuli.of(survey.pixels, survey.pixel)
     if isinstance(operation, LowPass | HighPass | BandPass | BandStop):
-        return operation.transfer(survey, ell)
+        index = annuli.index.ravel()
+        transfer = operation.transfer(survey, ell_of_modes(survey).ravel())
+        total = np.array([np.bincount(index, of_bin) for of_bin in transfer])
+        return total / np.bincount(index)
     if isinstance(operation, SelectBins):
         selected = np.isin(np.arange(1, survey.n_bins + 1), operation.bins)
-        return np.repeat(selected[:, None].astype(float), len(ell), axis=1)
+        return np.repeat(selected[:, None].astype(float), len(annuli.ell), axis=1)
     return None
 
 
