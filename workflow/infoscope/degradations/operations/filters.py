@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
-from scipy.fft import dctn, idctn
 
 from infoscope.degradations.operation import Operation, Response
 from infoscope.degradations.patches import Constants, Patches
@@ -71,6 +70,9 @@ def filtered(
     rng
         Random number generator.
     """
+    # every job that Snakemake starts reads the operations
+    from scipy.fft import dctn, idctn
+
     _, n_patch, side, _ = kappa.shape
     out = np.empty(kappa.shape)
     step = max(1, PIXELS_AT_ONCE // side**2)
