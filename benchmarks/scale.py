@@ -35,7 +35,7 @@ def large_study(
     tenth = n_cosmologies // 10
     return {
         "study": "large",
-        "survey": {"nside": 512},
+        "survey": {"nside": 512, "patch": {"pixels": 256}},
         "grid": {
             "train": {"cosmologies": n_cosmologies - 3 * tenth, "skies": 4},
             "validation": {"cosmologies": tenth, "skies": 1},
