@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import re
 from pathlib import Path
 
@@ -54,12 +56,33 @@ def results(finished: Checkout) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(results: Path) -> dict[str, list[Path]]:
-    """Return the files of the study by their documented names."""
+def optional(complete: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with some files of a study with an effect and with constants."""
+    other = Checkout(tmp_path_factory.mktemp("optional") / "info scope")
+    other.config = copy.deepcopy(complete.config)
+    high = {"operation": "keep_convergence", "ranges": [[1, None]]}
+    other.config["degradations"] = {
+        "reference": {},
+        "high": {"operations": [high], "intrinsic_alignment": {"a_ia": 1}},
+    }
+    del other.config["claims"]
+    target = "results/ci/datasets/high/fiducial/0000.h5"
+    text = other.snakemake("--cores", "1", target)
+    assert other.returncode == 0, text
+    return other.folder / "results/ci"
+
+
+@pytest.fixture(scope="module")
+def found(results: Path, optional: Path) -> dict[str, list[Path]]:
+    """Return the files of both studies by their documented names."""
     by_name: dict[str, list[Path]] = {name: [] for name in FILES}
     assert len(FILES) > 40
-    for path in sorted(results.rglob("*")):
-        name = path.relative_to(results).as_posix()
+    names = {
+        path: path.relative_to(folder).as_posix()
+        for folder in (results, optional)
+        for path in sorted(folder.rglob("*"))
+    }
+    for path, name in names.items():
         if path.is_dir() or name.startswith(("logs/", "benchmarks/")):
             continue
         documented = [key for key in FILES if pattern(key).fullmatch(name)]
@@ -81,6 +104,7 @@ def test_every_file_is_made_by_its_rule() -> None:
     made = dict(zip(blocks[1::2], blocks[2::2], strict=True))
     constants = {"SKY_FILE": "skies/{split}/{shard}.h5", "INDEX": "cosmogrid.csv"}
     constants["DATASET_FILE"] = "datasets/{degradation}.h5"
+    constants["CONSTANTS_FILE"] = "constants/{degradation}.json"
     for name, (rule, _) in FILES.items():
         own = [key for key, value in constants.items() if value == name]
         block = made["simulate_skies"] if own == ["INDEX"] else made[rule]
@@ -99,22 +123,32 @@ def data_sets(file: h5py.File) -> dict[str, h5py.Dataset]:
     return found
 
 
+def needs(file: h5py.File, description: str) -> bool:
+    """Whether a file must have a data set, by its description."""
+    spec = json.loads(file.attrs["spec"])
+    if "only in the split" in description:
+        return f"only in the split `{spec['split']}`" in description
+    return "only if a degradation uses" not in description or bool(spec["effects"])
+
+
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name.endswith(".h5")])
 def test_hdf5_file(found: dict[str, list[Path]], name: str) -> None:
     text = SECTIONS[name]
-    known = {cells[0].strip("`"): cells[1:4] for cells in rows(text)}
+    known = {cells[0].strip("`"): cells[1:5] for cells in rows(text)}
     paragraphs = re.findall(r"^Attributes? (.*?)(?=^\n|\Z)", text, re.M | re.S)
     attributes = {key for paragraph in paragraphs for key in names(paragraph)}
     assert known and found[name]
+    absent = set(known)
     for path in found[name]:
         with h5py.File(path) as file:
             assert set(file.attrs) == attributes | COMMON
             seen, sizes = set(), {}
+            needed = {key for key in known if needs(file, known[key][3])}
             for key, data in data_sets(file).items():
                 split, _, rest = key.rpartition("/")
                 documented = f"{{split}}/{rest}" if split else key
                 seen.add(documented)
-                shape, dtype, unit = known[documented]
+                shape, dtype, unit, _ = known[documented]
                 symbols = [symbol for symbol in shape.split(", ") if symbol]
                 assert data.dtype == dtype and data.ndim == len(symbols), key
                 for symbol, size in zip(symbols, data.shape, strict=True):
@@ -122,7 +156,10 @@ def test_hdf5_file(found: dict[str, list[Path]], name: str) -> None:
                     own = int(symbol) if symbol.isdigit() else size
                     assert sizes.setdefault((split, symbol), own) == size, key
                 assert (dtype == "float16") == (unit == f"`{rest or key}_scale`"), key
-            assert seen == set(known), path
+            assert seen == needed, path
+            absent -= seen
+    # some files have what others do not need
+    assert not absent
 
 
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name.endswith(".csv")])
