@@ -159,6 +159,24 @@ def test_names_that_are_passed_on_are_followed(package: Path) -> None:
     assert both(package)[0] != before[0]
 
 
+def test_models_in_keys_of_a_model_are_followed(package: Path) -> None:
+    """Pydantic makes them, and only an annotation names them."""
+    inner = (
+        "class Inner(BaseModel):\n    size: int = 2\n\n"
+        "    def value(self):\n        return 5\n\n"
+        "    def cost(self):\n        return 9\n\n"
+    )
+    replaced("room/k.py", "class Kind", inner + "class Kind")(package)
+    replaced(
+        "room/k.py", "    size: int = F", "    in_it: Inner | None\n    size: int = F"
+    )(package)
+    before = both(package)
+    replaced("room/k.py", "return 9", "return 8")(package)
+    assert both(package) == before
+    replaced("room/k.py", "return 5", "return 6")(package)
+    assert both(package)[1] != before[1]
+
+
 def test_a_stage_that_is_not_there_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"no module stages\.none"):
         digests.unit("stages.none", "run")

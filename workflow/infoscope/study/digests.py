@@ -293,6 +293,8 @@ class _Reader:
         if isinstance(statement, ast.ClassDef):
             configured, external = self._bases(statement)
             body, members = _split(statement, configured)
+            if configured:
+                self.units |= self._models_of_keys(statement)
             content = [
                 self._plain([*statement.bases, *statement.keywords]),
                 self._plain(statement.decorator_list),
@@ -329,6 +331,23 @@ class _Reader:
                         configured |= of_base[0]
                         external |= of_base[1]
         return configured, external
+
+    def _models_of_keys(self, node: ast.ClassDef) -> set[Unit]:
+        """Find the models that pydantic makes for the keys of a class of the config."""
+        annotations = (
+            inner.annotation for inner in node.body if isinstance(inner, ast.AnnAssign)
+        )
+        names = {
+            name.id
+            for annotation in annotations
+            for name in ast.walk(annotation)
+            if isinstance(name, ast.Name)
+        }
+        return {
+            target
+            for target in map(self._target, sorted(names))
+            if target is not None and _is_model(*target)
+        }
 
     def _target(self, name: str) -> Unit | None:
         """Resolve a global name to the definition of the package that it names."""
@@ -433,6 +452,17 @@ def _split(
         ):
             always.append(statement)
     return always, frozenset(members)
+
+
+def _is_model(path: Path, name: str) -> bool:
+    """Whether a definition is a class that holds keys of the config."""
+    if _silent(path):
+        return False
+    module = parsed(path)
+    return any(
+        isinstance(each, ast.ClassDef) and _Reader(module)._bases(each)[0]
+        for each in module.definitions.get(name, [])
+    )
 
 
 def _calls(node: ast.Call, name: str) -> bool:
