@@ -8,7 +8,8 @@ rule fit_constants:
         f"{RESULTS}/logs/fit_constants/{{degradation}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fit_constants/{{degradation}}.tsv"
-    priority: priority_of_degradation
+    # a range that contains nothing is found before the first training run
+    priority: len(STUDY.degradations) + 2
     conda:
         "../../envs/analyse.yaml"
     threads: 1
