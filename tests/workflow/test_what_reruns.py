@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import getdist
@@ -15,9 +17,10 @@ import pandas as pd
 import pytest
 
 from infoscope.files.precision import Maps
+from infoscope.maps.patches import centres
 
 from ..degradations.test_own_operations import OWN
-from .conftest import PARTS
+from .conftest import PARTS, Checkout
 
 pytestmark = pytest.mark.slow
 
@@ -371,14 +374,16 @@ def test_own_operation(study) -> None:
 
 
 def test_mask_selects_tiles_and_simulates_nothing(study) -> None:
-    """The data set of a new degradation is computed."""
-    mask = np.zeros(12 * 16**2)
-    mask[3 * 256 : 5 * 256] = 1
+    """The data set of a new degradation is computed, from two of twelve patches."""
+    nside, half_diagonal = 64, np.radians(30)
+    mask = np.zeros(12 * nside**2)
+    for centre in healpy.ang2vec(*centres(12)[3:5].T):
+        mask[healpy.query_disc(nside, centre, half_diagonal, nest=True)] = 1
     path = study.folder / "mask.fits"
 
     def change(config: dict[str, Any]) -> None:
         config["survey"]["mask"] = path.name
-        config["degradations"]["masked"] = {}
+        config["degradations"]["masked"] = {"noise": "none"}
 
     config = changed(study, change)
     healpy.write_map(path, mask, nest=True, dtype=np.float32)
@@ -389,29 +394,158 @@ def test_mask_selects_tiles_and_simulates_nothing(study) -> None:
     target = "results/ci/datasets/masked.h5"
     text = study.snakemake("--cores", "2", target, config=config)
     assert study.returncode == 0, text
-    with (
-        h5py.File(study.folder / target) as some,
-        h5py.File(study.folder / "results/ci/datasets/reference.h5") as whole,
-    ):
+    with h5py.File(study.folder / target) as some:
         for split in ("train", "fiducial"):
-            expected = Maps.of(whole[split], "tiles")[:, 3:5]
-            assert np.array_equal(Maps.of(some[split], "tiles")[:], expected)
+            skies = study.folder / f"results/ci/skies/{split}/0000.h5"
+            with h5py.File(skies) as file:
+                kappa = Maps.of(file, "kappa")[:][:, :, 3:5]
+            kappa -= kappa.mean(axis=(3, 4), keepdims=True)
+            tiles = Maps.of(some[split], "tiles")[:]
+            assert tiles == pytest.approx(np.moveaxis(kappa, 1, -1), abs=1e-7)
+            assert tiles.std() > 1e-3
 
 
-def test_alignment_simulates_nothing(finished) -> None:
-    """This holds for alignment of one degradation, and for sampled alignment."""
+OF_SKIES = {
+    "simulate_skies": 5, "validate_skies": 1, "plot_skies": 1, "plot_sky_map": 1,
+    "attribute_estimates": 1,
+} | {job: 2 * n for job, n in CHAIN.items()} | AGGREGATES  # fmt: skip
+
+
+def test_first_alignment_runs_skies(finished) -> None:
+    """Its terms are cut into patches only where a degradation uses them."""
 
     def of_one(config: dict[str, Any]) -> None:
         own = {"a_ia": {"prior": [-2, 2], "fiducial": 0}}
         config["degradations"]["shuffle_pixels"]["intrinsic_alignment"] = own
 
-    def of_all(config: dict[str, Any]) -> None:
-        config["survey"]["intrinsic_alignment"] = {"a_ia": 1, "eta_ia": 2}
+    def off(config: dict[str, Any]) -> None:
+        config["degradations"]["shuffle_pixels"]["intrinsic_alignment"] = {"a_ia": 0}
 
-    assert finished.would_run(changed(finished, of_one)) == CHAIN | AGGREGATES
-    jobs = finished.would_run(changed(finished, of_all))
-    expected = {job: 2 * n for job, n in CHAIN.items()} | AGGREGATES
-    assert jobs == expected | {"forecast_fisher": 1, "attribute_estimates": 1}
+    assert finished.would_run(changed(finished, of_one)) == OF_SKIES
+    assert "simulate_skies" not in finished.would_run(changed(finished, off))
+
+
+@pytest.mark.parametrize(
+    "patch", [{"pixels": 20}, {"side_deg": 30}, {"per_sky": 6}], ids=str
+)
+def test_other_patches_run_skies(finished, patch: dict[str, float]) -> None:
+    """Skies are stored as patches."""
+    config = changed(finished, lambda c: c["survey"]["patch"].update(patch))
+    # forecasts are for one patch
+    forecast = {} if "per_sky" in patch else {"forecast_fisher": 1}
+    assert finished.would_run(config) == OF_SKIES | forecast
+
+
+SPLIT = "fiducial/0000"
+
+
+def shard_of(degradation: str) -> str:
+    return f"results/ci/datasets/{degradation}/{SPLIT}.h5"
+
+
+@pytest.fixture(scope="module")
+def fitted(
+    complete: Checkout, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Checkout, list[str]]:
+    """Return a study with constants and an effect, and those shards that are made."""
+    checkout = complete.copied(tmp_path_factory.mktemp("fitted") / "info scope")
+    ranges = {"ranges": [[1, None]]}
+    high, mask, shuffle = (
+        {"operation": "keep_convergence"} | ranges,
+        {"operation": "random_mask", "area_of": ranges},
+        {"operation": "shuffle_pixels"},
+    )
+    checkout.config["degradations"] |= {
+        "high": {"operations": [high]},
+        "mask": {"operations": [mask]},
+        "shuffled_mask": {"operations": [shuffle, mask]},
+        "aligned": {"intrinsic_alignment": {"a_ia": 1}},
+    }
+    shards = [shard_of(name) for name in checkout.config["degradations"]]
+    text = checkout.snakemake("--cores", "2", *shards)
+    assert checkout.returncode == 0, text
+    assert checkout.would_run(None, *shards) == {}
+    return checkout, shards
+
+
+@contextlib.contextmanager
+def with_code(checkout: Checkout, old: str, new: str) -> Iterator[None]:
+    """Replace code of an operation with constants."""
+    path = checkout.folder / PACKAGE / "degradations/operations/values.py"
+    text = path.read_text()
+    path.write_text(replaced(old, new)(text))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+
+
+FRACTION = "inside.mean(axis=(1, 2, 3))"
+
+
+def test_changed_fit_runs_what_uses_its_constants(fitted) -> None:
+    """Two degradations use that of random masks, and all three that of ranges."""
+    checkout, shards = fitted
+    with with_code(checkout, FRACTION, f"np.sqrt({FRACTION})"):
+        jobs = checkout.would_run(None, *shards)
+    assert jobs == {"fit_constants": 2, "degrade_maps": 2}
+    with with_code(checkout, "sigma = values.std(", "sigma = 2 * values.std("):
+        jobs = checkout.would_run(None, *shards)
+    assert jobs == {"fit_constants": 3, "degrade_maps": 3}
+    # how pixels are replaced does not change the area of the control
+    old = "self.masked(patches, self.contain("
+    with with_code(checkout, old, old.replace("self.contain", "~self.contain")):
+        jobs = checkout.would_run(None, *shards)
+    assert jobs == {"fit_constants": 1, "degrade_maps": 1}
+
+
+def test_constants_that_stay_the_same_run_nothing(fitted, tmp_path: Path) -> None:
+    """A data set depends on the numbers, not on how they are found."""
+    checkout, shards = fitted
+    study = checkout.copied(tmp_path / "info scope")
+    constants = study.folder / "results/ci/constants/mask.json"
+    before = constants.read_bytes()
+    for new, same in (
+        ("inside.mean(axis=(3, 2, 1))", True),
+        (f"np.sqrt({FRACTION})", False),
+    ):
+        with with_code(study, FRACTION, new):
+            target = str(constants.relative_to(study.folder))
+            text = study.snakemake("--cores", "1", target)
+            assert study.returncode == 0 and "rule fit_constants" in text, text
+            assert (constants.read_bytes() == before) == same
+            jobs = study.would_run(None, shard_of("mask"))
+        assert jobs == ({} if same else {"degrade_maps": 1})
+
+
+def test_deleted_constants_are_noticed(fitted) -> None:
+    checkout, _ = fitted
+    path = checkout.folder / "results/ci/constants/mask.json"
+    hidden = path.with_suffix(".hidden")
+    assert "fit_constants" not in checkout.would_run()
+    path.rename(hidden)
+    try:
+        jobs = checkout.would_run()
+    finally:
+        hidden.rename(path)
+    assert jobs["fit_constants"] == 1
+
+
+def test_other_alignment_simulates_nothing(fitted) -> None:
+    """This holds for alignment of one degradation, and for sampled alignment."""
+    checkout, shards = fitted
+
+    def of_one(config: dict[str, Any]) -> None:
+        own = {"a_ia": {"prior": [-2, 2], "fiducial": 0}}
+        config["degradations"]["aligned"]["intrinsic_alignment"] = own
+
+    def of_all(config: dict[str, Any]) -> None:
+        config["survey"]["intrinsic_alignment"] = {"a_ia": 2, "eta_ia": 2}
+
+    jobs = checkout.would_run(changed(checkout, of_one), *shards)
+    assert jobs == {"degrade_maps": 1}
+    jobs = checkout.would_run(changed(checkout, of_all), *shards)
+    assert jobs == {"degrade_maps": 5, "fit_constants": 3}
 
 
 def test_survey_runs_what_depends_on_it(finished) -> None:
