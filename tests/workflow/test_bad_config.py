@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ..degradations.test_own_operations import OWN
 from .conftest import ROOT, Checkout
 
 
@@ -41,6 +42,31 @@ from .conftest import ROOT, Checkout
             },
             "degradations.near.operations.0.bins: there is no bin 7",
         ),
+        (
+            "degradations",
+            {
+                "reference": {},
+                "large": {"operations": [{"operation": "lowpass", "scale_mpc_h": 3e3}]},
+            },
+            "degradations.large.operations.0.scale_mpc_h: 3000 Mpc/h does not fit into "
+            "patches of 40° in any bin; choose at most ",
+        ),
+        (
+            "degradations",
+            {
+                "reference": {},
+                "divided": {
+                    "operations": [{"operation": "highpass", "ell": 30, "floor": 0}]
+                },
+            },
+            "degradations.divided.operations.0.floor: without a floor, noisy maps can "
+            "be divided by a Gaussian filter, which removes nothing; choose floor > 0 ",
+        ),
+        (
+            "survey",
+            {"patch": {"side_deg": 60}},
+            "survey.patch.side_deg: ",
+        ),
     ],
 )
 def test_mistake_is_one_line(tmp_path: Path, key: str, value, named: str) -> None:
@@ -58,13 +84,13 @@ def test_mistake_is_one_line(tmp_path: Path, key: str, value, named: str) -> Non
     ("survey", "named"),
     [
         (
-            {"mask": "16.fits"},
-            "survey.mask: 16.fits: has nside 16, but survey.nside is 32",
+            {"mask": "every other.fits"},
+            "survey.mask: every other.fits: no patch has 100% of its pixels inside",
         ),
-        ({"mask": "32.fits"}, "survey.mask: 32.fits: no tile has 100% of its pixels"),
         (
-            {"nz": {"kind": "fits", "file": "16.fits"}},
-            "survey.nz: 16.fits: has no extension NZ_SOURCE; choose from XTENSION",
+            {"nz": {"kind": "fits", "file": "every other.fits"}},
+            "survey.nz: every other.fits: has no extension NZ_SOURCE; choose from "
+            "XTENSION",
         ),
     ],
 )
@@ -72,15 +98,42 @@ def test_mistake_in_a_fits_file_is_one_line(
     tmp_path: Path, survey: dict[str, object], named: str
 ) -> None:
     checkout = Checkout(tmp_path / "checkout")
-    for nside in (16, 32):
-        path = checkout.folder / f"{nside}.fits"
-        healpy.write_map(path, np.arange(12 * nside**2) % 2, dtype=np.int16)
-        fits.setval(path, "EXTNAME", value="XTENSION", ext=1)
+    path = checkout.folder / "every other.fits"
+    healpy.write_map(path, np.arange(12 * 32**2) % 2, dtype=np.int16)
+    fits.setval(path, "EXTNAME", value="XTENSION", ext=1)
     config = copy.deepcopy(checkout.config)
-    config["survey"] |= {"nside": 32} | survey
+    config["survey"] |= survey
     text = checkout.snakemake("--cores", "1", config=config)
     assert checkout.returncode != 0
     assert len([line for line in text.splitlines() if named in line]) == 1, text
+    assert "Traceback" not in text
+    assert not (checkout.folder / "results").exists()
+
+
+LOCAL = "np.minimum(patches.kappa, self.at)"
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        # in units of the standard deviation of all patches of the sky
+        "patches.kappa / patches.kappa.std(axis=(1, 2, 3), keepdims=True)",
+        # as many random numbers as there are high pixels in all patches
+        "patches.kappa + rng.random((patches.kappa > self.at).sum()).sum()",
+    ],
+    ids=["values", "dice"],
+)
+def test_operation_that_is_not_local_is_one_line(tmp_path: Path, new: str) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    assert LOCAL in OWN
+    (checkout.folder / "own.py").write_text(OWN.replace(LOCAL, new))
+    config = copy.deepcopy(checkout.config) | {"operation_files": ["own.py"]}
+    config["degradations"]["own"] = {"operations": [{"operation": "clip", "at": 0.01}]}
+    text = checkout.snakemake("--cores", "1", config=config)
+    assert checkout.returncode != 0
+    place = "config: degradations.own.operations.0: "
+    lines = [line for line in text.splitlines() if place in line]
+    assert len(lines) == 1 and "clip: is not local: a patch changes if" in lines[0]
     assert "Traceback" not in text
     assert not (checkout.folder / "results").exists()
 
