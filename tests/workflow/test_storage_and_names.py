@@ -40,18 +40,17 @@ NOTHING = '''"""An operation that does nothing."""
 
 from typing import Literal
 
-from infoscope.degradations import Operation, Sky
+from infoscope.degradations import Constants, Operation, Patches
 
 
 class Nothing(Operation):
     """Does nothing."""
 
     operation: Literal["nothing"] = "nothing"
-    domains = ("tile", "sphere", "harmonic")
 
-    def apply(self, sky: Sky, rng) -> Sky:
+    def apply(self, patches: Patches, constants: Constants, rng) -> Patches:
         """Do nothing."""
-        return sky
+        return patches
 '''
 # modules in the working directory, with names of the standard library and others
 PLANTED = ("random.py", "json.py", "numpy.py", "infoscope.py", "pandas.py")
@@ -190,7 +189,9 @@ def test_new_degradation_without_data_sets(finished: Checkout) -> None:
     hidden = folder.with_name("hidden")
     folder.rename(hidden)
     try:
-        assert finished.would_run(config) == CHAIN | AGGREGATES
+        jobs = finished.would_run(config)
+        # it is linear, and therefore has a forecast
+        assert jobs == CHAIN | AGGREGATES | {"forecast_fisher": 1}
     finally:
         hidden.rename(folder)
 
