@@ -52,13 +52,18 @@ def delete(study: Checkout, *names: str) -> list[str]:
 
 
 def damage(path: Path, data: str) -> None:
-    """Flip a bit of a data set or a text without changing the time of the file."""
-    before, place = path.stat(), 1000
+    """Flip a bit of a text, or of each chunk of a data set, and keep the time."""
+    before, places = path.stat(), [1000]
     if data:
         with h5py.File(path) as file:
-            place = file[data].id.get_chunk_info(0).byte_offset
+            chunks = file[data].id
+            places = [
+                chunks.get_chunk_info(i).byte_offset
+                for i in range(chunks.get_num_chunks())
+            ]
     content = bytearray(path.read_bytes())
-    content[place] ^= 1
+    for place in places:
+        content[place] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
@@ -232,7 +237,7 @@ def test_damaged_inputs_are_named(study: Checkout) -> None:
     summaries = "training/reference/power_spectrum/seed_0/summaries.h5"
     needed_by = {
         ("nz.txt", ""): "fisher.csv",
-        ("skies/fiducial/0000.h5", "kappa"): "figures/sky_map.png",
+        ("skies/fiducial/0000.h5", "full_sky"): "figures/sky_map.png",
         # a shard is read through the data set that refers to it
         ("datasets/reference/test/0001.h5", "tiles"): summaries,
         ("training/shuffle_pixels/cnn/seed_0/summaries.h5", "test/theta"): (
@@ -263,6 +268,37 @@ def test_damaged_inputs_are_named(study: Checkout) -> None:
         "degrade_maps": 1, "collect_dataset": 1, "train_estimator": 1,
     }  # fmt: skip
     assert contents(folder / summaries) == before[summaries]
+
+    # patches are read for each degradation
+    targets = delete(study, "datasets/reference/test/0000.h5")
+    damage(folder / "skies/test/0000.h5", "kappa")
+    text = study.snakemake("--cores", "1", *targets)
+    assert study.returncode == 1 and "Traceback" not in text, text
+    start = "infoscope degrade-maps: results/ci/skies/test/0000.h5: "
+    (line,) = (line for line in text.splitlines() if line.strip().startswith(start))
+    assert "delete it and run again" in line
+
+
+def test_constants_that_cannot_be_fitted(study: Checkout) -> None:
+    """One line names the key before any training run starts; others continue."""
+    summaries = "training/reference/power_spectrum/seed_0/summaries.h5"
+    targets = delete(study, summaries)
+    config = copy.deepcopy(study.config)
+    nothing = {"operation": "keep_convergence", "ranges": [[9, None]], "by": "kappa"}
+    config["degradations"]["nothing"] = {"operations": [nothing]}
+    text = study.snakemake(
+        "--cores", "1", *targets, "results/ci/posteriors/nothing/cnn.h5", config=config
+    )
+    assert study.returncode == 1
+    error = "infoscope fit-constants: "
+    (line,) = (line for line in text.splitlines() if line.strip().startswith(error))
+    assert "ranges: [(9.0, None)] (kappa) contain no pixel of bin 1" in line
+    assert "Traceback" not in text
+    before, _, after = text.partition("Error in rule fit_constants")
+    assert "rule train_estimator:" not in before
+    assert "rule train_estimator:" in after
+    assert finished_jobs(text) == {"train_estimator": 1}
+    assert not (study.folder / "results/ci/constants/nothing.json").exists()
 
 
 def test_all_data_have_checksums(finished: Checkout) -> None:
