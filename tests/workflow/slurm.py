@@ -68,13 +68,20 @@ def why_not() -> str | None:
     return None
 
 
-def remove_left_over() -> None:
-    """Remove the links to the files of a test cluster that was killed."""
+def runs() -> bool:
+    """Return whether a controller of SLURM runs on this machine."""
     for path in Path("/proc").glob("[0-9]*/comm"):
         # processes end in the meantime
         with suppress(OSError):
             if path.read_text().strip() == "slurmctld":
-                return
+                return True
+    return False
+
+
+def remove_left_over() -> None:
+    """Remove the links to the files of a test cluster that was killed."""
+    if runs():
+        return
     for path in (SYSTEM / name for name in FILES):
         # the file of a real cluster is not beside a copy of /dev/null
         if path.is_symlink() and (not path.exists() or _of_a_test(path)):

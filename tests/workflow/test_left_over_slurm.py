@@ -16,6 +16,8 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "etc"
     folder.mkdir()
     monkeypatch.setattr(slurm, "SYSTEM", folder)
+    # another worker may run the cluster of tests
+    monkeypatch.setattr(slurm, "runs", lambda: False)
     return folder
 
 
@@ -37,3 +39,12 @@ def test_files_of_a_cluster_stay(system: Path, tmp_path: Path) -> None:
     (system / "gres.conf").symlink_to(tmp_path / "gres.conf")
     slurm.remove_left_over()
     assert {path.name for path in system.iterdir()} == {"slurm.conf", "gres.conf"}
+
+
+def test_links_of_a_running_test_stay(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "runs", lambda: True)
+    (system / "gres.conf").symlink_to(system / "deleted")
+    slurm.remove_left_over()
+    assert (system / "gres.conf").is_symlink()
