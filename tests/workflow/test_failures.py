@@ -213,7 +213,7 @@ def test_a_full_disk(study: Checkout, mount: Callable[..., None]) -> None:
     target = "skies/fiducial/0000.h5"
     targets = delete(study, target)
     disk = (study.folder / targets[0]).parent
-    mount(disk, "-t", "tmpfs", "-o", "size=200k", "tmpfs")
+    mount(disk, "-t", "tmpfs", "-o", "size=100k", "tmpfs")
     # Snakemake removes empty folders, and this one is not empty
     (disk / "kept").touch()
     text = study.snakemake("--cores", "1", *targets)

@@ -207,7 +207,7 @@ def test_first_page_has_the_verdicts_and_the_caveats(
     claims = pd.read_csv(finished.folder / "results/ci/claims.csv")
     for row in claims.itertuples():
         assert row.claim in tour.first and row.claim_verdict in tour.first
-    for text in ("Caveats", "Skies are Gaussian", "one training", "3,438 deg²"):
+    for text in ("Caveats", "Skies are Gaussian", "one training", "1,600 deg²"):
         assert text in tour.first
     for rule in ("train_estimator", "simulate_skies"):
         assert rule in tour.first
@@ -253,7 +253,9 @@ def test_tables_have_all_rows(tour: Tour, finished: Checkout) -> None:
         for results in tour.results.values()
         for label, result in results.items()
     }
-    assert rows["Widths: table"] == rows["Widths: CSV"] == lengths["widths"]
+    assert rows["Widths: CSV"] == lengths["widths"]
+    # and a table of scores, with a row for each degradation and estimator
+    assert rows["Widths: table"] == lengths["widths"] + lengths["diagnostics"]
     assert rows["Claims: table"] == rows["Claims: CSV"] == lengths["claims"]
     assert rows["Skies against theory: table"] == lengths["skies_pairs"]
     # calibration and training
@@ -285,7 +287,8 @@ def test_captions_are_text_with_mathematics(tour: Tour) -> None:
 def test_columns_are_sorted_by_value(browser: Browser, finished: Checkout) -> None:
     page = browser.new_page()
     page.goto((finished.folder / "results/ci/report/widths.html").as_uri())
-    shown = page.locator("table").first
+    # after the table of scores
+    shown = page.locator("table").nth(1)
     column = [head.strip() for head in shown.locator("th").all_inner_texts()]
     place = column.index("value")
     for order in (sorted, lambda values: sorted(values, reverse=True)):
