@@ -18,13 +18,12 @@ comparison.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import ducc0
 import healpy
 import numpy as np
+from operations import best_of_three
 
 from infoscope.cosmology.boltzmann import matter_of
 from infoscope.cosmology.config import CosmologyConfig
@@ -42,17 +41,6 @@ WIDTH_MPC, STEP = 100.0, 0.01
 SIDE_DEG, NUMBER = 29.3, 48
 NOISE = 0.4**2 / 2.5 * np.radians(1 / 60) ** 2  # per steradian
 N_BINS = len(NZ.density)
-
-
-def best_of_three(run: Callable[[], object]) -> float:
-    """Seconds of the fastest run, after one that fills caches."""
-    run()
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
 
 
 def times(nside: int) -> str:

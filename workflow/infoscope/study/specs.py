@@ -646,14 +646,18 @@ def simulate_code(study: Study) -> str:
 
 def degrade_code(study: Study, degradation: str) -> str:
     """Return the digest of the code of a degradation: stage, operations and effects."""
-    used = [*operations(study, degradation), *active_effects(study, degradation)]
-    return _code_with("degrade_maps", map(type, used))
+    return _code_of_maps("degrade_maps", study, degradation)
 
 
 def fit_code(study: Study, degradation: str) -> str:
     """Return the digest of the code that fits the constants of a degradation."""
+    return _code_of_maps("fit_constants", study, degradation)
+
+
+def _code_of_maps(stage: str, study: Study, degradation: str) -> str:
+    """Return the digest of a stage, with the operations and effects on its maps."""
     used = [*operations(study, degradation), *active_effects(study, degradation)]
-    return _code_with("fit_constants", map(type, used))
+    return _code_with(stage, map(type, used))
 
 
 def train_code(study: Study, estimator: str) -> str:
