@@ -22,6 +22,7 @@ from infoscope.degradations.families import family_of
 from infoscope.degradations.operation import Operation
 from infoscope.effects.config import dumped, effects_of, stored_effects
 from infoscope.effects.effect import EFFECTS, Effect
+from infoscope.maps.patches import band_limit
 from infoscope.models import Model, file_of
 from infoscope.study import bounds, digests
 from infoscope.study.config import Study
@@ -428,7 +429,10 @@ def fisher(study: Study) -> dict[str, Any]:
         "cosmology": study.cosmology.model_dump(mode="json"),
         "shell_width_mpc": study.simulator.shell_width,
         # skies end at ℓ = 2 nside, and patches where their pixels do
-        "lmax": min(2 * survey.nside, int(180 * 60 / survey.patch.pixel_arcmin)),
+        "lmax": min(
+            2 * survey.nside,
+            band_limit(survey.nside, survey.patch.side_deg, survey.patch.pixels),
+        ),
         "side_deg": survey.patch.side_deg,
         "pixels": survey.patch.pixels,
         "sigma_e": survey.sigma_e,
