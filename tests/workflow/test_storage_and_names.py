@@ -254,6 +254,7 @@ def test_cache_of_compiled_programs_is_no_pickle(
     finished: Checkout, tmp_path: Path
 ) -> None:
     """A file that is not a program is compiled again, with the same result."""
+    assert list((finished.folder / ".snakemake/jax-cache").glob("*-cache"))
     cache = tmp_path / "cache"
     spec = specs.train(parse_study(finished.config), "reference", "cnn", 0)
     results = finished.folder / "results/ci"
@@ -282,6 +283,7 @@ def test_cache_of_compiled_programs_is_no_pickle(
         return done.stderr
 
     train()
+    output.unlink()
     marker = tmp_path / "executed"
     content = pickle.dumps(Payload(marker))
     entries = list(cache.glob("*-cache"))
